@@ -1,0 +1,283 @@
+"""Every setting: its name, unit, default, check and one sentence, declared once.
+
+The command line, the environment names, ``config show`` and the test that every setting changes an output are all
+derived from the fields of :class:`Settings`. Nothing here reads the environment or a clock by itself: the caller
+passes the mapping in. Secrets are not settings; see :mod:`core.venue.credentials`.
+"""
+
+import difflib
+import math
+import tomllib
+import types
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, Final, Literal, get_args, get_origin
+
+from core.errors import ConfigError
+
+Mode = Literal["demo", "paper", "live"]
+SkewMode = Literal["half_spread", "bankroll"]
+SizeMode = Literal["matched", "capital"]
+VolSpace = Literal["logit", "log", "price"]
+
+
+def _setting(default: Any, unit: str, text: str, low: float | None = None, high: float | None = None) -> Any:
+    return field(default=default, metadata={"unit": unit, "text": text, "low": low, "high": high})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Settings:
+    """Effective values of one run. Formulas and traps: market-making.md 1.14."""
+
+    # Program
+    mode: Mode = _setting("demo", "", "what stands at both ends: demo, paper or live")
+    seed: int = _setting(1, "", "seed of the demo exchange and of layer jitter", 0, 2**63 - 1)
+    state_dir: str = _setting("", "path", "directory of mm_state.db, logs and latches; empty: the user's state home")
+    metrics_port: int = _setting(9108, "port", "Prometheus metrics on 127.0.0.1; 0 switches them off", 0, 65535)
+    demo_markets: int = _setting(4, "markets", "markets of the demo exchange", 1, 8)
+    markets: tuple[str, ...] = _setting((), "", "condition ids to make (paper and live)")
+    bankroll_usd: float | None = _setting(None, "dollars", "equity assigned to the strategy; unset: all of it", 1, 1e9)
+    paper_cash_usd: float = _setting(50_000.0, "dollars", "cash a paper account starts with", 1, 1e9)
+    clob_url: str = _setting("https://clob.polymarket.com", "url", "CLOB REST")
+    gamma_url: str = _setting("https://gamma-api.polymarket.com", "url", "Gamma REST")
+    data_url: str = _setting("https://data-api.polymarket.com", "url", "Data API")
+    relayer_url: str = _setting("https://relayer-v2.polymarket.com", "url", "relayer for gasless transactions")
+    ws_market_url: str = _setting("wss://ws-subscriptions-clob.polymarket.com/ws/market", "url", "market channel")
+    ws_user_url: str = _setting("wss://ws-subscriptions-clob.polymarket.com/ws/user", "url", "user channel")
+    rpc_url: str = _setting("https://polygon.drpc.org", "url", "Polygon RPC (POLYGON_RPC_URL)")
+
+    # Which markets
+    min_liquidity: float = _setting(10_000.0, "dollars", "least liquidity of a market", 0, 1e12)
+    min_weekly_volume: float = _setting(50_000.0, "dollars", "least volume of the last seven days", 0, 1e12)
+    min_trend: float = _setting(0.30, "fraction", "least share of the month's volume done in the last week", 0, 1)
+    mm_score_min: float = _setting(1e6, "dollars^1.5", "least market score", 0, 1e18)
+
+    # Fair value and volatility
+    alpha_fair: float = _setting(
+        0.2, "per second", "weight of a new microprice after it stood one second", 0.001, 0.999
+    )
+    jump_reset_ticks: int = _setting(
+        0, "ticks", "jump that resets the average; 0: 5 on coarse grids, 10 on fine", 0, 1000
+    )
+    micro_levels: int = _setting(1, "levels", "levels a side in the microprice", 1, 50)
+    micro_decay: float = _setting(0.5, "factor", "weight of each further level in the microprice", 0, 1)
+    size_cutoff: float | None = _setting(
+        None, "shares", "size a level needs to count; unset: the market's minimum", 0, 1e9
+    )
+    max_spread: float = _setting(0.10, "dollars", "wider books have no fair value", 0.0001, 1)
+    ewma_vol_window_sec: float = _setting(600.0, "seconds", "e-folding time of the variance", 1, 1e6)
+    vol_sample_sec: float = _setting(5.0, "seconds", "least time between volatility samples", 0, 3600)
+    vol_horizon_sec: float = _setting(12.0, "seconds", "time a quote is taken to be exposed", 0.01, 86400)
+    vol_space: VolSpace = _setting("logit", "", "space of the returns: logit, log or price")
+    sigma_cap: float = _setting(0.10, "dollars", "upper bound of the deviation over the horizon", 0.0001, 1)
+    resolve_var_weight: float = _setting(0.5, "factor", "weight of the variance owed until resolution", 0, 1)
+    resolve_t_min_sec: float = _setting(60.0, "seconds", "time to resolution is taken as at least this", 1, 86400)
+
+    # Quotes
+    k_vol: float = _setting(2.0, "factor", "half-spread per deviation over the horizon", 0, 100)
+    k_fee_ticks: float = _setting(1.0, "ticks", "profit floor added to the half-spread", 0, 1000)
+    min_edge_ticks: float = _setting(1.0, "ticks", "least distance of a quote from the reservation price", 0, 1000)
+    inv_gamma: float = _setting(
+        1.0, "factor", "inventory shift; 1 puts the reducing quote at fair at the hard cap", 0, 100
+    )
+    inv_skew_mode: SkewMode = _setting("half_spread", "", "scale of the shift: half_spread or bankroll")
+    price_min: float = _setting(0.01, "dollars", "lowest price quoted", 0, 1)
+    price_max: float = _setting(0.99, "dollars", "highest price quoted", 0, 1)
+    order_layers: int = _setting(3, "layers", "layers a side", 1, 10)
+    base_size_usd: float | None = _setting(
+        None, "dollars", "risk of the innermost layer; unset: 0.6 % of bankroll", 0.01, 1e9
+    )
+    max_size_usd: float | None = _setting(
+        None, "dollars", "risk of all layers of a side; unset: 3 % of bankroll", 0.01, 1e9
+    )
+    layer_ratio: float = _setting(1.5, "factor", "risk of each further layer over the one before", 0.1, 10)
+    layer_step_ticks: int = _setting(1, "ticks", "least distance between layers", 1, 1000)
+    layer_step_frac: float = _setting(0.5, "factor", "distance between layers in half-spreads", 0, 10)
+    jitter_ticks: int = _setting(0, "ticks", "largest outward jitter of the outer layers", 0, 100)
+    size_mode: SizeMode = _setting("matched", "", "matched: same shares on both sides; capital: same dollars")
+    reward_bump: bool = _setting(False, "", "raise a layer to the reward minimum when it is at least half of it")
+
+    # Caps
+    soft_cap_delta_pct: float = _setting(0.015, "fraction of bankroll", "risk at which adding starts to shrink", 0, 0.5)
+    hard_cap_delta_pct: float = _setting(0.03, "fraction of bankroll", "risk at which adding stops", 0.0001, 0.5)
+    gross_cap: float = _setting(0.30, "fraction of bankroll", "risk of all markets together", 0.0001, 1)
+    daily_loss_limit_pct: float = _setting(
+        1.0, "per cent", "loss of the day's opening equity that stops new risk", 0.05, 100
+    )
+
+    # Requoting
+    quote_debounce_ms: int = _setting(250, "milliseconds", "least time between decisions of a market", 0, 60_000)
+    requote_mid_ticks: int = _setting(1, "ticks", "passive distance that replaces an order, before hysteresis", 0, 1000)
+    hyst_ticks: int = _setting(1, "ticks", "hysteresis on the passive side", 0, 1000)
+    requote_aggr_ticks: int = _setting(1, "ticks", "aggressive distance that replaces an order", 1, 1000)
+    keep_edge_frac: float = _setting(
+        0.7, "fraction", "share of the half-spread that still earns an order its place", 0, 1
+    )
+    resize_tol: float = _setting(0.25, "fraction", "size difference that is tolerated", 0, 10)
+    min_life_sec: float = _setting(3.5, "seconds", "least life before an order is improved", 0, 3600)
+    requote_queue_levels: int = _setting(2, "levels", "levels of others in front that replace an order", 1, 1000)
+    order_max_age_sec: float = _setting(
+        12.0, "seconds", "lease: an order not confirmed on fresh data for so long goes", 0.5, 3600
+    )
+    stale_sec: float = _setting(10.0, "seconds", "silence of the feed after which orders are pulled", 0.5, 3600)
+
+
+@dataclass(frozen=True, slots=True)
+class Effective:
+    """Settings together with where each value came from."""
+
+    settings: Settings
+    origins: Mapping[str, str]
+    """Setting name -> ``default``, ``environment NAME``, ``flag --name`` or the file's path."""
+
+    def rows(self) -> list[dict[str, Any]]:
+        """One dict per setting: name, value, unit, origin, text; in order of declaration."""
+        return [
+            {
+                "name": item.name,
+                "value": getattr(self.settings, item.name),
+                "unit": item.metadata["unit"],
+                "origin": self.origins[item.name],
+                "text": item.metadata["text"],
+            }
+            for item in fields(Settings)
+        ]
+
+
+_FIELDS: Final = {item.name: item for item in fields(Settings)}
+_ENVIRONMENT_ALIASES: Final = {"POLYGON_RPC_URL": "rpc_url"}
+_GENERIC: Final = frozenset({"mode", "seed", "markets", "state_dir"})
+"""Names too general to be taken from the environment without the program's prefix."""
+
+
+def environment_name(name: str) -> str:
+    """The environment variable of a setting: the seed's upper-case name, prefixed where that would be too general."""
+    for alias, target in _ENVIRONMENT_ALIASES.items():
+        if target == name:
+            return alias
+    return f"POLYMM_{name.upper()}" if name in _GENERIC or name.endswith("_url") else name.upper()
+
+
+def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Effective:
+    """Merge defaults, file, environment and flags; the later wins.
+
+    Args:
+        path: TOML file, or None.
+        environment: usually ``os.environ``.
+        flags: settings given on the command line; None values count as not given.
+
+    Raises:
+        ConfigError: the file cannot be read or parsed, a name is unknown, a value is of the wrong kind or range.
+    """
+    values: dict[str, Any] = {}
+    origins = dict.fromkeys(_FIELDS, "default")
+    if path is not None:
+        for key, value in _read(path).items():
+            name = _known(key, str(path))
+            values[name], origins[name] = _typed(name, value, f"{path}: {key}"), str(path)
+    for name in _FIELDS:
+        variable = environment_name(name)
+        if environment.get(variable, "") != "":
+            values[name] = _typed(name, environment[variable], f"environment {variable}")
+            origins[name] = f"environment {variable}"
+    for name, value in flags.items():
+        if value is not None:
+            flag = f"--{name.replace('_', '-')}"
+            values[name], origins[name] = _typed(name, value, flag), f"flag {flag}"
+    settings = Settings(**values)
+    _check_together(settings)
+    return Effective(settings, origins)
+
+
+def _read(path: Path) -> dict[str, Any]:
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError(f"{path}: cannot be read ({error}); give a readable file with --config") from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{path}: not valid TOML: {error}; correct that place") from error
+
+
+def _known(key: str, where: str) -> str:
+    name = key.lower()
+    if name in _FIELDS:
+        return name
+    near = difflib.get_close_matches(name, _FIELDS, n=1)
+    hint = f"; did you mean {near[0]}?" if near else "; `polymm-tui config show` lists all settings"
+    raise ConfigError(f"{where}: unknown setting {key!r}{hint}")
+
+
+def _typed(name: str, value: Any, where: str) -> Any:
+    """Turn a value of a file, a variable or a flag into the setting's own type, checked."""
+    kind = _FIELDS[name].type
+    if isinstance(kind, types.UnionType):
+        kind = next(part for part in get_args(kind) if part is not type(None))
+    if get_origin(kind) is tuple:
+        return _texts(value, where)
+    if get_origin(kind) is Literal:
+        return _choice(value, get_args(kind), where)
+    if kind is bool:
+        return _flag(value, where)
+    if kind is str:
+        if not isinstance(value, str):
+            raise ConfigError(f"{where}: wants text, got {value!r}")
+        return value
+    number = _number(kind, value, where)
+    low, high = _FIELDS[name].metadata["low"], _FIELDS[name].metadata["high"]
+    if not low <= number <= high:
+        unit = _FIELDS[name].metadata["unit"]
+        raise ConfigError(f"{where}: {number:g} is outside {low:g} .. {high:g} {unit}{_TRAPS.get(name, '')}")
+    return number
+
+
+_TRAPS: Final = {
+    "soft_cap_delta_pct": "; this is a fraction: 0.015 means 1.5 %",
+    "hard_cap_delta_pct": "; this is a fraction: 0.03 means 3 %",
+    "daily_loss_limit_pct": "; this is in per cent: 1.0 means 1 %",
+}
+
+
+def _texts(value: Any, where: str) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    if isinstance(value, (list, tuple)) and all(isinstance(part, str) for part in value):
+        return tuple(value)
+    raise ConfigError(f"{where}: wants a list of texts, got {value!r}")
+
+
+def _choice(value: Any, choices: tuple[str, ...], where: str) -> str:
+    if isinstance(value, str) and value in choices:
+        return value
+    raise ConfigError(f"{where}: {value!r} is none of {', '.join(choices)}")
+
+
+def _flag(value: Any, where: str) -> bool:
+    if isinstance(value, bool):
+        return value
+    if isinstance(value, str) and value.lower() in {"1", "true", "yes", "on", "0", "false", "no", "off"}:
+        return value.lower() in {"1", "true", "yes", "on"}
+    raise ConfigError(f"{where}: wants true or false, got {value!r}")
+
+
+def _number(kind: Any, value: Any, where: str) -> float | int:
+    problem = ConfigError(f"{where}: wants a{'n integer' if kind is int else ' number'}, got {value!r}")
+    if isinstance(value, bool):
+        raise problem
+    try:
+        number = kind(value)
+    except (TypeError, ValueError) as error:
+        raise problem from error
+    if not math.isfinite(number) or (kind is int and isinstance(value, float) and value != number):
+        raise problem
+    return number  # type: ignore[no-any-return]
+
+
+def _check_together(settings: Settings) -> None:
+    """Checks that need more than one setting."""
+    if settings.soft_cap_delta_pct >= settings.hard_cap_delta_pct:
+        raise ConfigError("soft_cap_delta_pct must be below hard_cap_delta_pct; lower the one or raise the other")
+    if settings.price_min >= settings.price_max:
+        raise ConfigError("price_min must be below price_max; lower the one or raise the other")
+    if settings.base_size_usd and settings.max_size_usd and settings.base_size_usd > settings.max_size_usd:
+        raise ConfigError("base_size_usd must not exceed max_size_usd; lower the one or raise the other")
