@@ -1,0 +1,70 @@
+"""Everything that can leave the engine. Actions are wishes; what became of them comes back as events."""
+
+from typing import Literal
+
+import msgspec
+
+from core.units import OrderSide, Shares, Side, Ticks
+
+
+class Place(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Sign, journal and send one post-only order."""
+
+    intent: int
+    """Our number for the order until it is signed; unique in a session."""
+    market: str
+    token: str
+    order_side: OrderSide
+    price: Ticks
+    """In the frame of ``token``."""
+    price_text: str
+    size: Shares
+    side: Side
+    """Side of the YES book."""
+    layer: int
+    reason: str
+
+
+class Cancel(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Cancel one order by id."""
+
+    order_id: str
+    market: str
+    reason: str
+
+
+class CancelAll(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Cancel everything the account has open."""
+
+    reason: str
+
+
+class ReadOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask the venue what became of one order."""
+
+    order_id: str
+
+
+class Resync(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask for a fresh book of these tokens: their continuity is lost."""
+
+    market: str
+    tokens: tuple[str, ...]
+    reason: str
+
+
+class Note(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """A line for the event log, the log file and the journal."""
+
+    severity: Literal["info", "fill", "warning", "alarm"]
+    market: str
+    text: str
+
+
+class Latch(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Write the kill latch to disk before anything else is done."""
+
+    reason: str
+
+
+Action = Place | Cancel | CancelAll | ReadOrder | Resync | Note | Latch

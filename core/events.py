@@ -1,0 +1,197 @@
+"""Everything that can enter the engine.
+
+One event is one frozen struct; a tagged union of them is the recorder's format. Market messages keep the venue's own
+spelling (strings as received), because the book hash is computed over it.
+"""
+
+from typing import Literal
+
+import msgspec
+
+from core.market.instrument import Instrument
+from core.units import Shares, Usd
+
+
+class _Event(msgspec.Struct, frozen=True, tag=True, tag_field="kind"):
+    """Common shape: the recorder tells events apart by ``kind``, a name that no message of the venue uses."""
+
+
+class WireLevel(msgspec.Struct, frozen=True, gc=False):
+    """One level of a full book as sent."""
+
+    price: str
+    size: str
+
+
+class WireChange(msgspec.Struct, frozen=True, gc=False):
+    """One entry of ``price_changes`` (polymarket-api.md 5.2)."""
+
+    asset_id: str
+    price: str
+    size: str
+    """The level's new total; ``"0"`` removes it."""
+    side: Literal["BUY", "SELL"]
+    hash: str = ""
+    """Hash of that token's whole book after the change (polymarket-api.md 4.4)."""
+    best_bid: str = ""
+    best_ask: str = ""
+
+
+class MarketMessage(_Event, frozen=True):
+    """One message of the market channel, any type, as the venue spells it.
+
+    One flat struct with optional fields instead of one struct per type: ``event_type`` comes near the end of the
+    object, so a tagged union would make the decoder scan every message twice.
+    """
+
+    event_type: str = ""
+    market: str = ""
+    asset_id: str = ""
+    timestamp: int = 0
+    """Milliseconds."""
+    hash: str = ""
+    bids: tuple[WireLevel, ...] | None = None
+    asks: tuple[WireLevel, ...] | None = None
+    price_changes: tuple[WireChange, ...] | None = None
+    tick_size: str = ""
+    last_trade_price: str = ""
+    price: str = ""
+    size: str = ""
+    side: str = ""
+    best_bid: str = ""
+    best_ask: str = ""
+    old_tick_size: str = ""
+    new_tick_size: str = ""
+    assets_ids: tuple[str, ...] = ()
+    winning_asset_id: str = ""
+    winning_outcome: str = ""
+    question: str = ""
+
+
+class InstrumentAdded(_Event, frozen=True):
+    """A market is to be made."""
+
+    instrument: Instrument
+
+
+class AccountSeen(_Event, frozen=True):
+    """What the account holds, before any fill of this session."""
+
+    cash: Usd
+    holdings: tuple[tuple[str, Shares], ...]
+    """(token, settled shares)."""
+
+
+class FeedChanged(_Event, frozen=True):
+    """A channel came up or went down."""
+
+    feed: Literal["market", "user"]
+    connected: bool
+    detail: str = ""
+
+
+class FeedAlive(_Event, frozen=True):
+    """A channel was heard without a message of use: a PONG or an unknown text."""
+
+    feed: Literal["market", "user"]
+
+
+class OrderSigned(_Event, frozen=True):
+    """An intent has its order id and its journal row; its bytes are about to be sent."""
+
+    intent: int
+    order_id: str
+
+
+class OrderAnswered(_Event, frozen=True):
+    """The venue's answer to a placement, or the lack of one."""
+
+    intent: int
+    outcome: Literal["live", "matched", "delayed", "refused", "unknown", "denied"]
+    """``denied``: stopped on our side before any byte was sent."""
+    detail: str = ""
+
+
+class CancelAnswered(_Event, frozen=True):
+    """The venue's answer to one cancel."""
+
+    order_id: str
+    outcome: Literal["cancelled", "gone", "refused", "unknown"]
+    """``gone``: already matched or cancelled; fills decide."""
+    detail: str = ""
+
+
+class OrderSeen(_Event, frozen=True):
+    """One order as the venue tells it, on the user channel or by a read."""
+
+    order_id: str
+    status: Literal["live", "matched", "cancelled", "absent"]
+    matched: Shares | None = None
+    """Shares matched so far when told."""
+    detail: str = ""
+
+
+class FillSeen(_Event, frozen=True):
+    """Our part of a trade, once per settlement state (polymarket-api.md 6.3)."""
+
+    trade_id: str
+    order_id: str
+    size: Shares
+    settlement: Literal["matched", "mined", "confirmed", "retrying", "failed"]
+    unix: float
+    """Match time, seconds."""
+
+
+Act = Literal[
+    "pause",
+    "resume",
+    "widen",
+    "tighten",
+    "cancel_market",
+    "flatten",
+    "pause_all",
+    "resume_all",
+    "cancel_all",
+    "kill",
+]
+
+
+class OperatorCommand(_Event, frozen=True):
+    """What an operator asked for."""
+
+    act: Act
+    market: str = ""
+    """Condition id; "" for acts on everything."""
+    view_seq: int = 0
+    """Sequence number of the view the operator was looking at; 0 when there was none."""
+    who: str = "operator"
+
+
+class StopRequested(_Event, frozen=True):
+    """The session is to end: nothing new may be placed from here on."""
+
+    reason: str
+
+
+class Woken(_Event, frozen=True):
+    """Time has reached what ``Engine.next_wake`` asked for."""
+
+    unix: float
+    """Seconds since 1970: days begin in UTC, and questions resolve at known times."""
+
+
+Event = (
+    MarketMessage
+    | InstrumentAdded
+    | AccountSeen
+    | FeedChanged
+    | FeedAlive
+    | OrderSigned
+    | OrderAnswered
+    | CancelAnswered
+    | OrderSeen
+    | FillSeen
+    | OperatorCommand
+    | StopRequested
+    | Woken
+)
