@@ -1,0 +1,112 @@
+"""How much risk a market carries and how much more it may take, so that the cap holds even if every order fills."""
+
+from typing import Final, Literal
+
+import msgspec
+
+from core.units import MICRO, Shares, Side, Usd
+
+CapState = Literal["normal", "soft", "hard"]
+RoomLimit = Literal["ok", "hard_cap", "inventory", "reduce_only", "gross_cap", "pending"]
+"""What left a side without room; ``inventory``: the room to the hard cap is used up."""
+
+_SLACK: Final = 1e-9
+_ROOM_MOST: Final = 1e12
+"""Shares; keeps the room finite next to a price of 0 or 1."""
+_ROOM_SLACK: Final = 0.01
+"""Micro-shares: undoes binary noise of a room that is a whole number of them."""
+
+
+class Caps(msgspec.Struct, frozen=True, gc=False):
+    """One market's inventory against its caps."""
+
+    net: Shares
+    """YES minus NO."""
+    exposure: float
+    """Dollars lost at the present fair value if the market resolves against us."""
+    q_norm: float
+    """-1 .. 1; 1 is long YES at the hard cap."""
+    state: CapState
+    adding_multiplier: float
+    """0 .. 1, for the sizes of the side that adds risk."""
+    room_bid: float
+    """Shares that may still be bought in the YES frame."""
+    room_ask: float
+    """Shares that may still be sold in the YES frame."""
+
+
+def inventory_caps(net: Shares, fair: float, equity: Usd, soft: float, hard: float) -> Caps:
+    """Exposure, normalised inventory, state and room of one market.
+
+    Args:
+        net: YES minus NO, provisional fills included.
+        fair: dollars, in (0, 1).
+        equity: the bankroll, above 0.
+        soft: fraction of the bankroll, below ``hard``.
+        hard: fraction of the bankroll.
+
+    Source: market-making.md 1.6, ``inventory.caps``.
+    """
+    shares = net / MICRO
+    bankroll = equity / MICRO
+    cap = hard * bankroll
+    exposure = shares * fair if net >= 0 else -shares * (1.0 - fair)
+    used = min(exposure / cap, 1.0)
+    state: CapState = "normal"
+    if exposure >= cap - _SLACK:
+        state = "hard"
+    elif exposure >= soft * bankroll - _SLACK:
+        state = "soft"
+    return Caps(
+        net,
+        exposure,
+        used if net >= 0 else -used,
+        state,
+        min(max((1.0 - used) / (1.0 - soft / hard), 0.0), 1.0),
+        max(0.0, cap / fair - shares),
+        max(0.0, shares + cap / (1.0 - fair)),
+    )
+
+
+def side_room(
+    side: Side, caps: Caps, fair: float, pending: Shares, reduce_only: bool, gross_room: Usd | None
+) -> tuple[Shares, RoomLimit]:
+    """Shares a side's orders may sum to, and what would be to blame if that is too little.
+
+    Args:
+        side: of the YES book.
+        caps: from :func:`inventory_caps` at the same fair value.
+        fair: dollars, in (0, 1).
+        pending: orders of this side that may still fill and are not part of the plan.
+        reduce_only: no more risk is wanted, whatever the caps allow.
+        gross_room: exposure beyond the present one that the portfolio cap still allows; None without such a cap.
+
+    Returns:
+        Micro-shares, never negative. A side that adds has none at the hard cap, when reducing only and when the
+        portfolio is full; the other side is then limited to the position itself, so that it cannot turn it over.
+
+    Source: market-making.md 1.6 (hard state, portfolio cap), 1.14.
+    """
+    net = caps.net
+    room = int(min(caps.room_bid if side == "bid" else caps.room_ask, _ROOM_MOST) * MICRO + _ROOM_SLACK)
+    limit: RoomLimit = "inventory"
+    full: RoomLimit = "ok"
+    if caps.state == "hard":
+        full = "hard_cap"
+    elif reduce_only:
+        full = "reduce_only"
+    elif gross_room is not None and gross_room <= 0:
+        full = "gross_cap"
+    if full != "ok":
+        limit = full
+        reduces = net < 0 if side == "bid" else net > 0
+        room = min(room, abs(net)) if reduces else 0
+    elif gross_room is not None:
+        allowed = caps.exposure * MICRO + gross_room
+        of_gross = allowed / fair - net if side == "bid" else net + allowed / (1.0 - fair)
+        if of_gross < room:
+            room, limit = int(of_gross + _ROOM_SLACK), "gross_cap"
+    if pending:
+        limit = "pending" if room else limit
+        room = max(0, room - pending)
+    return Shares(room), limit

@@ -1,0 +1,126 @@
+"""The settings of one market's quotes, made ready once: floats, tick bounds and jitter, no lookups left.
+
+Build again when settings or the grid change; nothing in it changes while orders live.
+"""
+
+from hashlib import sha256
+from typing import Final
+
+import msgspec
+
+from core.config import Settings, SizeMode, SkewMode
+from core.market.instrument import Instrument
+from core.units import Grid, Shares, Side, Ticks
+
+BASE_SIZE_FRACTION: Final = 0.006
+"""Risk of the innermost layer over the bankroll when BASE_SIZE_USD is unset (design.md 13)."""
+MAX_SIZE_FRACTION: Final = 0.03
+"""Risk of a side over the bankroll when MAX_SIZE_USD is unset (design.md 13)."""
+REWARD_BUMP_FRACTION: Final = 0.5
+"""A layer of at least this share of the reward minimum is raised to it (market-making.md 1.9)."""
+
+
+class QuoteRules(msgspec.Struct, frozen=True):
+    """What :func:`core.quoting.plan.plan_quotes` needs to know that is neither market data nor inventory."""
+
+    grid: Grid
+    min_size: Shares
+    reward_min: Shares | None
+    reward_bump: bool
+    low: Ticks
+    """Lowest tick that may be quoted."""
+    high: Ticks
+    """Highest tick that may be quoted."""
+    low_usd: float
+    high_usd: float
+    k_vol: float
+    k_fee_ticks: float
+    min_edge_ticks: float
+    gamma: float
+    skew_mode: SkewMode
+    soft: float
+    """Fraction of the bankroll."""
+    hard: float
+    """Fraction of the bankroll."""
+    layers: int
+    base_usd: float | None
+    """None stands for a fraction of the bankroll, as for ``max_usd``."""
+    max_usd: float | None
+    layer_ratio: float
+    step_ticks: int
+    step_frac: float
+    size_mode: SizeMode
+    bid_jitter: tuple[int, ...]
+    """Outward ticks of each layer; constant while the order lives."""
+    ask_jitter: tuple[int, ...]
+    bump_fraction: float = REWARD_BUMP_FRACTION
+
+
+def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
+    """Make one market's rules.
+
+    Source: market-making.md 1.8 (bounds), 1.14 (names and defaults).
+    """
+    grid = instrument.grid
+    low, high, low_usd, high_usd = tick_bounds(grid, settings.price_min, settings.price_max)
+    jitter = {
+        side: jitter_ticks(
+            [jitter_u(settings.seed, instrument.market, side, layer) for layer in range(settings.order_layers)],
+            settings.jitter_ticks,
+        )
+        for side in _SIDES
+    }
+    return QuoteRules(
+        grid=grid,
+        min_size=instrument.min_size,
+        reward_min=instrument.reward_min_size,
+        reward_bump=settings.reward_bump,
+        low=low,
+        high=high,
+        low_usd=low_usd,
+        high_usd=high_usd,
+        k_vol=settings.k_vol,
+        k_fee_ticks=settings.k_fee_ticks,
+        min_edge_ticks=settings.min_edge_ticks,
+        gamma=settings.inv_gamma,
+        skew_mode=settings.inv_skew_mode,
+        soft=settings.soft_cap_delta_pct,
+        hard=settings.hard_cap_delta_pct,
+        layers=settings.order_layers,
+        base_usd=settings.base_size_usd,
+        max_usd=settings.max_size_usd,
+        layer_ratio=settings.layer_ratio,
+        step_ticks=settings.layer_step_ticks,
+        step_frac=settings.layer_step_frac,
+        size_mode=settings.size_mode,
+        bid_jitter=jitter["bid"],
+        ask_jitter=jitter["ask"],
+    )
+
+
+_SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
+
+
+def tick_bounds(grid: Grid, price_min: float, price_max: float) -> tuple[Ticks, Ticks, float, float]:
+    """Lowest and highest tick that may be quoted, and the same bounds in dollars.
+
+    Source: market-making.md 1.8, step 2.
+    """
+    low_usd, high_usd = max(price_min, grid.tick), min(price_max, 1.0 - grid.tick)
+    return grid.ceil_t(low_usd), grid.floor_t(high_usd), low_usd, high_usd
+
+
+def jitter_u(seed: int, market: str, side: Side, layer: int) -> float:
+    """A number in [0, 1) that belongs to one layer of one market and never changes.
+
+    Source: market-making.md 1.10, ``layer.jitter_u``.
+    """
+    return int.from_bytes(sha256(f"{seed}|{market}|{side}|{layer}".encode()).digest()[:8], "big") / 2**64
+
+
+def jitter_ticks(numbers: list[float], most: int) -> tuple[int, ...]:
+    """Outward ticks per layer from numbers in [0, 1); the innermost layer is never moved.
+
+    Source: market-making.md 1.10.
+    """
+    return tuple(int(u * (most + 1)) if layer else 0 for layer, u in enumerate(numbers))

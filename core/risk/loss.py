@@ -1,0 +1,123 @@
+"""The daily loss limit: once latched, no new risk until the next UTC day or an act of the operator.
+
+The state must reach the disk before anything is done about it. Marks are conservative (others' best bid for YES, one
+minus their best ask for NO, pairs at a dollar) and come from books that may be believed: the first of a day is what the
+day is measured against.
+"""
+
+from typing import Final
+
+import msgspec
+
+from core.units import Usd
+
+DAY_SEC: Final = 86_400
+CONFIRM_SEC: Final = 1.0
+"""Two bad marks must be at least this far apart (market-making.md 3.6)."""
+_SLACK: Final = 1e-9
+
+
+class LossState(msgspec.Struct, frozen=True, gc=False):
+    """What survives a restart."""
+
+    day: int
+    """Days since 1970-01-01 UTC."""
+    opening: Usd
+    """Equity at the first mark of the day."""
+    flows: Usd
+    """Deposits minus withdrawals since then."""
+    is_latched: bool
+
+
+class LossMark(msgspec.Struct, frozen=True, gc=False):
+    """What one mark says."""
+
+    day: int
+    loss: float
+    """Fraction of the day's opening equity; negative is a gain. 0 when the opening equity was not positive."""
+    is_over: bool
+    """The limit is reached at this mark."""
+    is_latched: bool
+
+
+class DailyLoss:
+    """Loss of the day against its limit, deposits and withdrawals taken out.
+
+    An opening equity that is not positive is over the limit by itself.
+
+    Source: market-making.md 3.6, ``risk.daily_loss``.
+    """
+
+    __slots__ = ("_limit", "state")
+
+    def __init__(self, limit_pct: float, state: LossState | None = None) -> None:
+        """Start, or go on from what was saved.
+
+        Args:
+            limit_pct: per cent of the opening equity; 1.0 is one per cent.
+            state: of the last run.
+        """
+        self._limit = limit_pct / 100.0
+        self.state = state
+        """None before the first mark ever."""
+
+    def mark(self, unix: float, equity: Usd, flow: Usd, may_latch: bool = True) -> LossMark:
+        """Take a mark.
+
+        Args:
+            unix: seconds; a day earlier than the last mark's counts as the last mark's.
+            equity: conservative, estimated rewards excluded.
+            flow: external flow since the previous mark; ignored on the first mark of a day.
+            may_latch: False to look without latching.
+        """
+        day, before = int(unix // DAY_SEC), self.state
+        if before is None or day > before.day:
+            state = LossState(day, equity, Usd(0), False)
+        else:
+            state = LossState(before.day, before.opening, Usd(before.flows + flow), before.is_latched)
+        loss = (state.opening + state.flows - equity) / state.opening if state.opening > 0 else 0.0
+        is_over = state.opening <= 0 or loss >= self._limit - _SLACK
+        if is_over and may_latch and not state.is_latched:
+            state = LossState(state.day, state.opening, state.flows, True)
+        self.state = state
+        return LossMark(state.day, loss, is_over, state.is_latched)
+
+    def latch(self) -> None:
+        """Forbid new risk for the rest of the day, whatever the marks say."""
+        self._set_latch(True)
+
+    def clear(self) -> None:
+        """Allow risk again; only on a recorded act of the operator."""
+        self._set_latch(False)
+
+    def _set_latch(self, is_latched: bool) -> None:
+        state = self.state
+        if state is not None:
+            self.state = LossState(state.day, state.opening, state.flows, is_latched)
+
+
+class ConfirmedLoss:
+    """A daily loss that one absurd mark, such as an emptied book, does not trip.
+
+    The latch needs two consecutive marks over the limit at least a second apart, or one on a book confirmed by REST.
+
+    Source: market-making.md 3.6.
+    """
+
+    __slots__ = ("_over_since", "loss")
+
+    def __init__(self, loss: DailyLoss) -> None:
+        self.loss = loss
+        self._over_since: float | None = None
+
+    def mark(self, unix: float, equity: Usd, flow: Usd, is_confirmed: bool = False) -> LossMark:
+        """Take a mark as :meth:`DailyLoss.mark` does; ``is_confirmed`` when its books were just read over REST."""
+        seen = self.loss.mark(unix, equity, flow, may_latch=is_confirmed)
+        if not seen.is_over:
+            self._over_since = None
+        elif self._over_since is None:
+            self._over_since = unix
+        elif unix - self._over_since >= CONFIRM_SEC - _SLACK and not seen.is_latched:
+            self.loss.latch()
+            return LossMark(seen.day, seen.loss, True, True)
+        return seen

@@ -1,0 +1,326 @@
+"""The plan as a whole: what holds for every market, inventory and setting."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
+from msgspec import structs
+
+from core.quoting.caps import inventory_caps
+from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
+from core.quoting.rules import QuoteRules
+from core.units import MICRO, SIZE_QUANTUM, Shares, Ticks, Usd, floor_size
+from tests.core.quoting.arrange import drawn_inputs, drawn_rules, holdings, inputs, laws, rules, shares, usd
+
+
+def to_no_frame(seen: QuoteInputs, k: int) -> QuoteInputs:
+    """The same market with its two tokens exchanged."""
+    return structs.replace(
+        seen,
+        fair=1.0 - seen.fair,
+        yes=seen.no,
+        no=seen.yes,
+        free_yes=seen.free_no,
+        free_no=seen.free_yes,
+        best_bid=None if seen.best_ask is None else Ticks(k - seen.best_ask),
+        best_ask=None if seen.best_bid is None else Ticks(k - seen.best_bid),
+        pending_bid=seen.pending_ask,
+        pending_ask=seen.pending_bid,
+    )
+
+
+def side_sums(plan: QuotePlan) -> dict[str, int]:
+    return {side: sum(t.size for t in plan.targets if t.side == side) for side in ("bid", "ask")}
+
+
+def exposure_after(seen: QuoteInputs, bought: int) -> float:
+    net = seen.yes - seen.no + bought
+    return (net * seen.fair if net >= 0 else -net * (1.0 - seen.fair)) / MICRO
+
+
+@laws
+@given(st.data())
+def test_exchanging_the_tokens_mirrors_prices_sizes_and_reasons(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules(jitter_ticks=0))
+    k = profile.grid.k
+    seen = data.draw(drawn_inputs(k, ample_cash=True))
+    # At a rounding boundary binary noise may fall to either side.
+    plan, mirrored = plan_quotes(seen, profile), plan_quotes(to_no_frame(seen, k), profile)
+    if plan.pricing is not None:
+        for raw in (plan.pricing.reservation, plan.pricing.half_spread):
+            assume(abs(raw * k * 2 - round(raw * k * 2)) < 1e-10 or abs(raw * k * 2 - round(raw * k * 2)) > 1e-7)
+    assert (plan.bid.reason, plan.ask.reason) == (mirrored.ask.reason, mirrored.bid.reason)
+    assert [(k - t, s) for t, s in plan.bid.layers] == list(mirrored.ask.layers)
+    assert [(k - t, s) for t, s in plan.ask.layers] == list(mirrored.bid.layers)
+    assert {(t.side, k - t.yes_ticks, t.outcome, t.order_side, t.size) for t in plan.targets} == {
+        (
+            "ask" if t.side == "bid" else "bid",
+            t.yes_ticks,
+            "NO" if t.outcome == "YES" else "YES",
+            t.order_side,
+            t.size,
+        )
+        for t in mirrored.targets
+    }
+
+
+@laws
+@given(st.data())
+def test_every_target_is_valid_at_the_venue_and_paid_for(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules())
+    grid = profile.grid
+    seen = data.draw(drawn_inputs(grid.k))
+    plan = plan_quotes(seen, profile)
+    for target in plan.targets:
+        assert profile.low <= target.yes_ticks <= profile.high
+        assert target.token_ticks == (target.yes_ticks if target.outcome == "YES" else grid.k - target.yes_ticks)
+        assert target.size >= profile.min_size and target.size % SIZE_QUANTUM == 0
+        assert (target.side == "bid") == ((target.outcome == "YES") == (target.order_side == "BUY"))
+        if target.side == "bid":
+            assert seen.best_ask is None or target.yes_ticks < seen.best_ask
+        else:
+            assert seen.best_bid is None or target.yes_ticks > seen.best_bid
+    sells = {o: sum(t.size for t in plan.targets if (t.outcome, t.order_side) == (o, "SELL")) for o in ("YES", "NO")}
+    assert sells["YES"] <= seen.free_yes and sells["NO"] <= seen.free_no
+    spent = sum(t.token_ticks * grid.tick_usd * t.size for t in plan.targets if t.order_side == "BUY")
+    assert spent <= max(0, seen.free_cash) * MICRO
+
+
+@laws
+@given(st.data())
+def test_layers_move_outwards_and_keep_the_least_edge(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules())
+    plan = plan_quotes(data.draw(drawn_inputs(profile.grid.k)), profile)
+    bids, asks = [t for t, _ in plan.bid.layers], [t for t, _ in plan.ask.layers]
+    assert bids == sorted(set(bids), reverse=True)
+    assert asks == sorted(set(asks))
+    if bids and asks:
+        assert asks[0] - bids[0] >= 2 * profile.min_edge_ticks - 1e-6
+
+
+@laws
+@given(st.data())
+def test_cap_holds_whichever_orders_fill(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules())
+    seen = data.draw(drawn_inputs(profile.grid.k))
+    plan = plan_quotes(seen, profile)
+    chosen = [t for t in plan.targets if data.draw(st.booleans())]
+    pending = {"bid": seen.pending_bid, "ask": seen.pending_ask}
+    sums = side_sums(plan)
+    cap = profile.hard * seen.equity / MICRO
+    start = exposure_after(seen, 0)
+    limit = max(cap, start) + 1e-6
+    assert exposure_after(seen, sum(t.size if t.side == "bid" else -t.size for t in chosen)) <= limit
+    for side, sign in (("bid", 1), ("ask", -1)):
+        if sums[side]:
+            assert exposure_after(seen, sign * (sums[side] + pending[side])) <= limit
+            if seen.gross_room is not None and seen.gross_room > 0:
+                allowed = start + seen.gross_room / MICRO + 1e-6
+                assert exposure_after(seen, sign * (sums[side] + pending[side])) <= allowed
+
+
+@laws
+@given(st.data())
+def test_reducing_never_adds_and_never_turns_the_position_over(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules())
+    seen = data.draw(drawn_inputs(profile.grid.k))
+    net = seen.yes - seen.no
+    caps = inventory_caps(Shares(net), seen.fair, seen.equity, profile.soft, profile.hard)
+    full = seen.gross_room is not None and seen.gross_room <= 0
+    assume(seen.reduce_only or caps.state == "hard" or full)
+    sums = side_sums(plan_quotes(seen, profile))
+    adding, reducing = ("bid", "ask") if net >= 0 else ("ask", "bid")
+    assert sums[adding] == 0
+    assert sums[reducing] <= abs(net)
+
+
+@laws
+@given(st.data())
+def test_longer_inventory_never_raises_a_quote(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules())
+    seen = data.draw(drawn_inputs(profile.grid.k))
+    longer = structs.replace(seen, yes=Shares(seen.yes + data.draw(st.integers(0, 10**10))))
+    before, after = plan_quotes(seen, profile), plan_quotes(longer, profile)
+    for low, high in ((after.bid.ticks, before.bid.ticks), (after.ask.ticks, before.ask.ticks)):
+        assert low is None or high is None or low <= high
+
+
+@laws
+@given(st.data())
+def test_more_volatility_never_narrows_the_quotes(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules(inv_skew_mode="half_spread"))
+    seen = data.draw(drawn_inputs(profile.grid.k))
+    wilder = structs.replace(seen, sigma_h=seen.sigma_h + data.draw(st.floats(0, 0.2)))
+    before, after = plan_quotes(seen, profile), plan_quotes(wilder, profile)
+    if before.bid.ticks and before.ask.ticks and after.bid.ticks and after.ask.ticks:
+        assert after.ask.ticks - after.bid.ticks >= before.ask.ticks - before.bid.ticks
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "reason"),
+    [
+        ("fair", math.nan, "bad_fair"),
+        ("fair", math.inf, "bad_fair"),
+        ("fair", 0.0, "bad_fair"),
+        ("fair", 1.0, "bad_fair"),
+        ("sigma_h", math.nan, "bad_sigma"),
+        ("sigma_h", -0.01, "bad_sigma"),
+        ("sigma_h", math.inf, "bad_sigma"),
+        ("equity", 0, "bad_equity"),
+        ("yes", -1, "bad_inventory"),
+        ("free_no", -1, "bad_inventory"),
+        ("sigma_h", 1.01, "bad_sigma"),
+        ("widen_ticks", math.nan, "bad_widen"),
+        ("widen_ticks", -101, "bad_widen"),
+        ("best_bid", 47, "crossed"),
+    ],
+)
+def test_input_out_of_range_means_no_quote_and_a_reason(field: str, value: Any, reason: str) -> None:
+    plan = plan_quotes(inputs(**{field: value}), rules())
+    assert (reason, reason, ()) == (plan.bid.reason, plan.ask.reason, plan.targets)
+
+
+@laws
+@given(st.floats(), st.floats(), st.integers(), st.integers(), st.integers(), holdings, holdings)
+def test_no_number_whatever_makes_the_plan_fail(
+    fair: float, sigma_h: float, widen: int, equity: int, gross: int, yes: Shares, no: Shares
+) -> None:
+    seen = inputs(fair=fair, sigma_h=sigma_h, widen_ticks=widen, gross_room=Usd(gross))
+    seen = structs.replace(seen, yes=yes, no=no, equity=Usd(equity))
+    plan_quotes(seen, rules())
+    flatten_plan(seen, rules())
+
+
+@pytest.mark.parametrize("fair", [5e-324, 1e-12, 1.0 - 2**-53])
+def test_fair_value_beside_a_bound_is_planned_like_any_other(fair: float) -> None:
+    plan = plan_quotes(inputs(fair=fair, best_bid=None, best_ask=None), rules())
+    assert {plan.bid.reason, plan.ask.reason} == {"edge", "ok"}
+
+
+def quotes(plan: QuotePlan) -> tuple[Ticks | None, Ticks | None]:
+    return plan.bid.ticks, plan.ask.ticks
+
+
+def test_operator_widens_by_ticks_and_cannot_tighten_below_the_least_edge() -> None:
+    calm = inputs(sigma_h=0.0, best_bid=None, best_ask=None)
+    assert quotes(plan_quotes(calm, rules())) == (45, 47)
+    assert quotes(plan_quotes(structs.replace(calm, widen_ticks=2), rules())) == (43, 49)
+    assert quotes(plan_quotes(structs.replace(calm, widen_ticks=-9), rules())) == (45, 47)
+
+
+def test_terms_of_the_explanation_add_up() -> None:
+    pricing = plan_quotes(inputs(yes=900, widen_ticks=1), rules()).pricing
+    assert pricing is not None
+    assert pricing.half_spread == pytest.approx(pricing.vol_term + pricing.fee_term + pricing.extra_term)
+    assert pricing.reservation == pytest.approx(pricing.fair + pricing.shift)
+
+
+def test_sizes_come_from_the_bankroll_when_unset() -> None:
+    plan = plan_quotes(inputs(equity=10_000, fair=0.5, best_bid=None, best_ask=None), rules())
+    assert [shares(120), shares(180), shares(270)] == [size for _, size in plan.bid.layers]
+
+
+@pytest.mark.parametrize(
+    ("seen", "reason"),
+    [
+        (inputs(yes=9_000), "hard_cap"),
+        (inputs(yes=100, reduce_only=True), "reduce_only"),
+        (inputs(yes=100, gross_room=usd(0)), "gross_cap"),
+        (inputs(yes=100, gross_room=usd(1)), "gross_cap"),
+        (inputs(pending_bid=shares(4_000)), "pending"),
+        (inputs(equity=50), "inventory"),
+        (inputs(equity=100), "below_min"),
+        (inputs(cash=1), "no_funds"),
+        (inputs(fair=0.015, best_bid=None, best_ask=None), "edge"),
+        (inputs(best_bid=None, best_ask=Ticks(1)), "range"),
+        (inputs(), "ok"),
+    ],
+)
+def test_side_without_a_quote_names_the_first_rule_that_forbade_it(seen: QuoteInputs, reason: str) -> None:
+    assert reason == plan_quotes(seen, rules()).bid.reason
+
+
+def test_only_the_adding_side_shrinks_between_the_caps() -> None:
+    seen = inputs(yes=2_500)
+    plan, flat = plan_quotes(seen, rules(order_layers=1)), plan_quotes(inputs(), rules(order_layers=1))
+    assert plan.caps is not None and 0.0 < plan.caps.adding_multiplier < 0.8
+    full, shrunk = flat.bid.layers[0][1], plan.bid.layers[0][1]
+    assert shrunk == floor_size(full * plan.caps.adding_multiplier)
+    assert plan.ask.layers[0][1] == full
+
+
+def test_cash_is_spent_from_the_inside_bid_before_ask() -> None:
+    plan = plan_quotes(inputs(cash=550, fair=0.5, best_bid=None, best_ask=None), rules())
+    spent = [(t.side, t.layer, t.size) for t in plan.targets]
+    bought = shares(600)
+    assert plan.bid.ticks == 48 and plan.ask.ticks == 52
+    assert spent == [("bid", 0, bought), ("ask", 0, floor_size((550 - 288) / 0.48 * MICRO))]
+
+
+def test_orders_being_cancelled_take_room_from_their_side_only() -> None:
+    plain, busy = plan_quotes(inputs(), rules()), plan_quotes(inputs(pending_ask=shares(500)), rules())
+    assert plain.bid == busy.bid
+    assert plain.ask.room - busy.ask.room == shares(500)
+
+
+def flat_out(seen: QuoteInputs, profile: QuoteRules | None = None) -> list[tuple[str, str, str, int, int]]:
+    plan = flatten_plan(seen, profile or rules())
+    return [(t.side, t.order_side, t.outcome, t.yes_ticks, t.size) for t in plan.targets]
+
+
+def test_flattening_sells_all_of_a_long_position_one_tick_above_the_best_bid() -> None:
+    assert [("ask", "SELL", "YES", 46, shares(300))] == flat_out(inputs(yes=400, no=100))
+
+
+def test_flattening_buys_back_a_short_position_one_tick_below_the_best_ask() -> None:
+    assert [("bid", "SELL", "NO", 46, shares(300))] == flat_out(inputs(yes=100, no=400))
+
+
+def test_flattening_counts_orders_that_may_still_fill() -> None:
+    assert [("ask", "SELL", "YES", 46, shares(250))] == flat_out(inputs(yes=300, pending_ask=shares(50)))
+
+
+def test_flattening_buys_the_complement_of_what_is_not_free() -> None:
+    seen = inputs(yes=300, free_yes=shares(100))
+    assert [("ask", "SELL", "YES", 46, shares(100)), ("ask", "BUY", "NO", 46, shares(200))] == flat_out(seen)
+
+
+def test_flattening_needs_no_fair_value_when_there_is_a_touch() -> None:
+    assert flat_out(inputs(yes=300, fair=math.nan, sigma_h=math.nan))
+    assert flat_out(inputs(yes=300, fair=math.nan, best_bid=None)) == []
+
+
+def test_flattening_without_a_touch_asks_for_the_fair_value() -> None:
+    assert [("ask", "SELL", "YES", 47, shares(300))] == flat_out(inputs(yes=300, fair=0.465, best_bid=None))
+
+
+@pytest.mark.parametrize(
+    ("seen", "bid", "ask"),
+    [
+        (inputs(yes=100, no=100), "flat", "flat"),
+        (inputs(yes=3), "not_reducing", "below_min"),
+        (inputs(yes=300, pending_ask=shares(300)), "not_reducing", "pending"),
+        (inputs(no=300, free_no=shares(0), cash=0), "no_funds", "not_reducing"),
+        (inputs(yes=300, best_bid=Ticks(99), best_ask=None), "not_reducing", "range"),
+    ],
+)
+def test_flattening_says_why_nothing_is_placed(seen: QuoteInputs, bid: str, ask: str) -> None:
+    plan = flatten_plan(seen, rules())
+    assert (bid, ask, ()) == (plan.bid.reason, plan.ask.reason, plan.targets)
+
+
+@laws
+@given(st.data())
+def test_flattening_only_reduces_and_never_crosses(data: st.DataObject) -> None:
+    profile = data.draw(drawn_rules())
+    seen = data.draw(drawn_inputs(profile.grid.k))
+    net = seen.yes - seen.no
+    plan = flatten_plan(seen, profile)
+    assert side_sums(plan)["bid" if net >= 0 else "ask"] == 0
+    assert sum(t.size for t in plan.targets) <= abs(net)
+    for target in plan.targets:
+        assert 0 < target.yes_ticks < profile.grid.k
+        assert target.side == "ask" or seen.best_ask is None or target.yes_ticks < seen.best_ask
+        assert target.side == "bid" or seen.best_bid is None or target.yes_ticks > seen.best_bid
