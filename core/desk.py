@@ -1,0 +1,539 @@
+"""One market as the engine trades it: its book, its signals, its inventory, its orders, and the decision.
+
+A desk decides for its market only; what belongs to all (account, controls, feeds, caps over markets) is handed in by
+the engine with each decision.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from core.actions import Action, Note
+from core.config import Settings
+from core.errors import MalformedMessage
+from core.events import MarketMessage
+from core.market.book import Level
+from core.market.continuity import Applied, TrackedBook
+from core.market.instrument import Instrument
+from core.market.signals import FairValue, Micro, jump_reset_usd, live_microprice, without_own
+from core.market.tape import Tape, Trade
+from core.orders.manager import Fill, OrderManager
+from core.orders.order import Order, State
+from core.portfolio.inventory import Inventory
+from core.portfolio.ledger import Buy, Entry, Ledger, Pico, Sell
+from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
+from core.quoting.requote import LiveOrder, Verdict, diff_orders, levels_ahead, requote_rules_of, situation_of
+from core.quoting.routing import Target
+from core.quoting.rules import rules_of
+from core.quoting.volatility import Sigma, VarianceRate, resolution_floor, sigma_over_horizon
+from core.risk.control import Control
+from core.risk.gate import Headroom
+from core.units import MICRO, Shares, Side, Ticks, UnitError, Usd, parse_micro
+
+TIMER_SEC: Final = 1.0
+"""A market is looked at again after this, whatever happens (market-making.md 1.12)."""
+LEVELS_READ: Final = 16
+"""Levels a side read for signals; more only where the size cutoff is not reached within them."""
+CANCEL_GRACE_SEC: Final = 2.0
+"""A cancel sent less long ago is expected to be answered, and its order is not planned around."""
+SETTLED_TICKS: Final = 0.01
+"""Moves of fair value and deviation below this share of a tick do not make a new plan of an unchanged market."""
+SIGMA_CHANGE: Final = 0.2
+"""Relative change of the deviation that makes a new plan (market-making.md 1.12)."""
+
+
+class Surroundings(msgspec.Struct, frozen=True, gc=False):
+    """What one decision needs from outside its market."""
+
+    now: float
+    unix: float
+    data_age_s: float
+    bankroll: Usd
+    gross_room: Usd
+    """Risk beyond this market's present one that the cap over all markets still allows."""
+    plan_cash: Usd
+    """Account cash less what other markets' orders and orders that are not planned around would spend."""
+    free_cash: Usd
+    """Account cash less what all orders at risk would spend."""
+    reduce_only: bool
+
+
+class Desk:
+    """State and decisions of one market."""
+
+    def __init__(self, instrument: Instrument, settings: Settings, orders: OrderManager, *, own_in_book: bool) -> None:
+        """``own_in_book`` says that the book we see contains our own orders (not so in paper and replay)."""
+        self.settings = settings
+        self.orders = orders
+        self.own_in_book = own_in_book
+        self.tracked = TrackedBook(instrument)
+        self.tape = Tape()
+        self.ledger = Ledger()
+        self._entries: list[Entry] = []
+        self._opening: Inventory | None = None
+        self.opening_cost = Pico(0)
+        """Cost the opening holdings were entered at; no cash was spent on it."""
+        self.settled_yes = Shares(0)
+        """YES of confirmed fills and of the opening holdings: what may be sold, before open sells."""
+        self.settled_no = Shares(0)
+        self.provisional = 0
+        """Micro-shares of fills that are not confirmed."""
+        self.bought = Shares(0)
+        self.sold = Shares(0)
+        self.fills = 0
+        self.control = Control()
+        self.widen_ticks = 0
+        self.flattening = False
+        self.resolved = False
+        self.plan: QuotePlan | None = None
+        self.sigma: Sigma | None = None
+        self.micro: Micro | None = None
+        self.blocked_by = "waiting for the first book"
+        self.last_message_s: float | None = None
+        self.worst_exposure = Usd(0)
+        """Risk if the orders of the worse side all fill, as of the last decision."""
+        self._reset_signals()
+        self._last_decision_s = -math.inf
+        self._due = True
+        self._decided_fair = math.nan
+        self._decided_sigma = math.nan
+        self._decided_touch: tuple[Ticks | None, Ticks | None] = (None, None)
+        self._settled = False
+
+    def _reset_signals(self) -> None:
+        settings, instrument = self.settings, self.tracked.instrument
+        self._rules = rules_of(settings, instrument)
+        self._requote_rules = requote_rules_of(settings, instrument)
+        self._cutoff = instrument.reward_min_size or instrument.min_size
+        if settings.size_cutoff is not None:
+            self._cutoff = Shares(round(settings.size_cutoff * MICRO))
+        self.fair = FairValue(settings.alpha_fair, jump_reset_usd(settings.jump_reset_ticks, instrument.grid))
+        self.variance = VarianceRate(settings.ewma_vol_window_sec, settings.vol_space, settings.vol_sample_sec)
+        self.micro = None
+
+    # Identity and position
+
+    @property
+    def instrument(self) -> Instrument:
+        """The market as it is now; its tick may change."""
+        return self.tracked.instrument
+
+    @property
+    def market(self) -> str:
+        """Condition id."""
+        return self.tracked.instrument.market
+
+    @property
+    def inventory(self) -> Inventory:
+        """Everything that is or may be ours, provisional fills included."""
+        held = Inventory(yes=self.ledger.yes.shares, no=self.ledger.no.shares)
+        opening = self._opening
+        if opening is None:
+            return held
+        return Inventory(yes=Shares(held.yes + opening.yes), no=Shares(held.no + opening.no))
+
+    def mark(self, now: float) -> Usd | None:
+        """Fair value of YES in micro-dollars; None before the first."""
+        fair = self.fair.value_at(now)
+        return None if fair is None else Usd(round(fair * MICRO))
+
+    def conservative_value(self) -> Usd | None:
+        """What the holdings would fetch at others' best prices, pairs at a dollar (market-making.md 3.6).
+
+        None while there is a position and no book to value it with.
+        """
+        inventory, book = self.inventory, self.tracked.book
+        net, grid = inventory.net, self.instrument.grid
+        if net and not self.tracked.synced:
+            return None
+        best = book.best_bid if net > 0 else book.best_ask
+        touch = 0 if best is None else best if net > 0 else grid.complement(best)
+        return Usd(inventory.pairs + grid.notional(touch, Shares(abs(net))))
+
+    # Market messages
+
+    def take_book(self, message: MarketMessage, now: float) -> Applied:
+        """Take a full book."""
+        return self._took(self.tracked.apply_book(message), now)
+
+    def take_changes(self, message: MarketMessage, now: float) -> Applied:
+        """Take level changes."""
+        return self._took(self.tracked.apply_changes(message), now)
+
+    def take_touch(self, message: MarketMessage, now: float) -> Applied:
+        """Take a stated touch."""
+        return self._took(self.tracked.compare_touch(message), now)
+
+    def take_trade(self, message: MarketMessage, now: float) -> Trade:
+        """Take a trade of the tape; returns it in the YES frame.
+
+        Raises:
+            MalformedMessage: the price is off the grid, the size is no number, or the token is a stranger's.
+        """
+        outcome = self.instrument.outcome_of(message.asset_id)
+        grid = self.instrument.grid
+        if outcome is None:
+            raise MalformedMessage("token does not belong to the market")
+        try:
+            price, size = grid.ticks(message.price), Shares(parse_micro(message.size))
+        except UnitError as error:
+            raise MalformedMessage(str(error)) from error
+        self.tracked.remember_trade(message.price)
+        is_yes = outcome == "YES"
+        buys_yes = (message.side == "BUY") == is_yes
+        trade = Trade(now, price if is_yes else grid.complement(price), size, buys_yes)
+        self.tape.add(trade)
+        return trade
+
+    def change_tick(self, tick_text: str) -> None:
+        """Start over on a new grid: signals, rules and book."""
+        if tick_text != self.instrument.tick_text:
+            self.tracked.change_tick(tick_text)
+            self._reset_signals()
+            self._due = True
+
+    def _took(self, applied: Applied, now: float) -> Applied:
+        self.last_message_s = now
+        if applied.changed and not applied.lost:
+            self._observe(now)
+        if applied.lost:
+            self._due = True
+        return applied
+
+    def _observe(self, now: float) -> None:
+        """Feed the signals with the book as it stands, and see whether that calls for a decision."""
+        settings = self.settings
+        bids, asks = self._others(LEVELS_READ)
+        micro = self._micro(bids, asks)
+        if micro.status == "one_sided" and max(len(bids), len(asks)) >= LEVELS_READ:
+            bids, asks = self._others(1_000_000)
+            micro = self._micro(bids, asks)
+        if self.micro is None or micro.status != self.micro.status:
+            self._due = True
+        self.micro = micro
+        touch = (bids[0][0] if bids else None, asks[0][0] if asks else None)
+        if touch != self._decided_touch:
+            self._due = True
+        if micro.price is None or not 0.0 < micro.price < 1.0:
+            return
+        if self.fair.observe(now, micro.price):
+            self._due = True
+        self.variance.observe(now, micro.price)
+        value = self.fair.value_at(now)
+        if self._opening is not None and value is not None:
+            self._enter_opening(Usd(round(value * MICRO)))
+        if value is not None and not abs(value - self._decided_fair) * self.instrument.grid.k < (
+            settings.requote_mid_ticks / 2
+        ):
+            self._due = True
+
+    def _micro(self, bids: list[Level], asks: list[Level]) -> Micro:
+        settings = self.settings
+        return live_microprice(
+            bids,
+            asks,
+            self.instrument.grid,
+            self._cutoff,
+            settings.micro_levels,
+            settings.micro_decay,
+            settings.max_spread,
+        )
+
+    def _others(self, most: int) -> tuple[list[Level], list[Level]]:
+        """Levels of others, best first."""
+        book = self.tracked.book
+        bids, asks = book.best_first("bid", most), book.best_first("ask", most)
+        if not self.own_in_book:
+            return bids, asks
+        market = self.market
+        own_bids, own_asks = self.orders.resting_at(market, "bid"), self.orders.resting_at(market, "ask")
+        return list(without_own(bids, own_bids)), list(without_own(asks, own_asks))
+
+    # Our fills
+
+    def take_fill(self, fill: Fill, counts: bool) -> None:
+        """Book a fill, or take it back when its trade failed (market-making.md 3.1)."""
+        price = Usd(fill.price * self.instrument.grid.tick_usd)
+        entry = (Buy if fill.order_side == "BUY" else Sell)(fill.outcome, fill.size, price)
+        if counts:
+            self._book(entry)
+        else:
+            self._revoke(entry)
+        sign = 1 if counts else -1
+        self.fills += sign
+        self.provisional += sign * fill.size
+        if fill.side == "bid":
+            self.bought = Shares(self.bought + sign * fill.size)
+        else:
+            self.sold = Shares(self.sold + sign * fill.size)
+        if fill.order_side == "SELL":
+            self._settle(fill, -sign)
+        self._due = True
+
+    def confirm_fill(self, fill: Fill) -> None:
+        """A fill became final: what it bought may be sold."""
+        self.provisional -= fill.size
+        if fill.order_side == "BUY":
+            self._settle(fill, 1)
+        self._due = True
+
+    def open_with(self, yes: Shares, no: Shares) -> None:
+        """Holdings found at the start; they enter the ledger at the first fair value, so that profit starts at zero."""
+        self.settled_yes, self.settled_no = yes, no
+        self._opening = Inventory(yes=yes, no=no) if yes or no else None
+
+    def _enter_opening(self, mark: Usd) -> None:
+        opening, self._opening = self._opening, None
+        if opening is None:
+            return
+        self._book(Buy("YES", opening.yes, mark))
+        self._book(Buy("NO", opening.no, Usd(MICRO - mark)))
+        self.opening_cost = Pico(self.opening_cost + opening.yes * mark + opening.no * (MICRO - mark))
+
+    def _book(self, entry: Entry) -> None:
+        self.ledger.apply(entry)
+        self._entries.append(entry)
+
+    def _revoke(self, entry: Entry) -> None:
+        """Take an entry back by folding the others anew: average cost has no inverse once something was sold."""
+        self._entries.remove(entry)
+        self.ledger = Ledger()
+        for other in self._entries:
+            self.ledger.apply(other)
+
+    def _settle(self, fill: Fill, sign: int) -> None:
+        if fill.outcome == "YES":
+            self.settled_yes = Shares(self.settled_yes + sign * fill.size)
+        else:
+            self.settled_no = Shares(self.settled_no + sign * fill.size)
+
+    def others_at(self, side: Side, tick: Ticks) -> Shares:
+        """Displayed size of others at a price."""
+        shown = self.tracked.book.size_at(side, tick)
+        own = self.orders.resting_at(self.market, side).get(tick, 0) if self.own_in_book else 0
+        return Shares(max(0, shown - own))
+
+    def is_pending(self, now: float) -> Callable[[Order], bool]:
+        """Tells orders that may fill but are not planned around."""
+        return lambda order: _is_pending(order, now)
+
+    # Decisions
+
+    def touch_due(self) -> None:
+        """Something the decision depends on has changed."""
+        self._due = True
+        self._settled = False
+
+    def wake_at(self) -> float:
+        """When this desk wants to decide next, monotonic seconds."""
+        if self._due:
+            return self._last_decision_s + self.settings.quote_debounce_ms / 1000
+        return self._last_decision_s + TIMER_SEC
+
+    def pull(self, reason: str, now: float) -> list[Action]:
+        """Cancel everything of this market."""
+        self.blocked_by = reason
+        actions: list[Action] = []
+        for order in self.orders.at_risk(self.market):
+            if order.state is not State.CANCEL_SENT:
+                actions += self.orders.cancel(order, reason, now)
+        return actions
+
+    def rest(self, reason: str, now: float) -> list[Action]:
+        """A decision that quoting is not allowed: pull, and remember why."""
+        self._last_decision_s, self._due, self._settled = now, False, False
+        self._decided_fair = math.nan
+        self.plan = None
+        self.worst_exposure = self._worst_exposure(now)
+        return self.pull(reason, now)
+
+    def is_settled(self, around: Surroundings) -> bool:
+        """Nothing has changed since the last decision that could change its outcome; leases are renewed.
+
+        Fair value and deviation drift by themselves while the book is silent; drifts below a hundredth of a tick are
+        not worth a new plan.
+        """
+        if self._due or not self._settled or around.data_age_s > self.settings.stale_sec:
+            return False
+        fair = self.fair.value_at(around.now)
+        sigma = self._sigma(around, fair) if fair is not None else None
+        if fair is None or sigma is None:
+            return False
+        tolerated = SETTLED_TICKS / self.instrument.grid.k
+        if abs(fair - self._decided_fair) > tolerated or abs((sigma.sigma_h or 0.0) - self._decided_sigma) > tolerated:
+            return False
+        for order in self.orders.at_risk(self.market):
+            order.validated_s = around.now
+        self._last_decision_s = around.now
+        return True
+
+    def decide(self, around: Surroundings) -> list[Action]:
+        """Compare what we want with what we have, and act on the difference: cancels first."""
+        now = around.now
+        fair = self.fair.value_at(now)
+        if fair is None:
+            return self.rest("no fair value yet", now)
+        self.sigma = sigma = self._sigma(around, fair)
+        self._last_decision_s, self._due, self.blocked_by = now, False, ""
+        self._decided_fair, self._decided_sigma = fair, sigma.sigma_h or 0.0
+        bids, asks = self._others(LEVELS_READ)
+        self._decided_touch = (bids[0][0] if bids else None, asks[0][0] if asks else None)
+        at_risk = self.orders.at_risk(self.market)
+        planned = [order for order in at_risk if not _is_pending(order, now)]
+        inputs = self._inputs(around, fair, at_risk, planned)
+        plan = self.plan = (flatten_plan if self.flattening else plan_quotes)(inputs, self._rules)
+        actions, done = self._requote(plan, around, planned, bids, asks)
+        places = self._place(plan, around, at_risk, done)
+        self.worst_exposure = self._worst_exposure(now)
+        self._settled = not actions and not places and self._all_in_tolerance(done)
+        if not plan.targets and plan.bid.reason != "ok" and plan.ask.reason != "ok":
+            self.blocked_by = f"bid: {_words(plan.bid.reason)}; ask: {_words(plan.ask.reason)}"
+        if self.flattening and self.inventory.net == 0:
+            self.flattening = False
+            self.control = Control("PAUSED", "flattened")
+            actions.append(Note("info", self.market, "flat: position worked off, market paused"))
+        return actions + places
+
+    def _sigma(self, around: Surroundings, fair: float) -> Sigma:
+        settings, end = self.settings, self.instrument.end_unix
+        floor = None
+        if end is not None:
+            floor = resolution_floor(
+                fair, end - around.unix, settings.resolve_var_weight, "gauss", settings.resolve_t_min_sec
+            )
+        return sigma_over_horizon(self.variance, around.now, fair, floor, settings.vol_horizon_sec, settings.sigma_cap)
+
+    def _inputs(self, around: Surroundings, fair: float, at_risk: list[Order], planned: list[Order]) -> QuoteInputs:
+        """What the plan is made from; orders that are not planned around count as pending."""
+        inventory = self.inventory
+        pending = [order for order in at_risk if order not in planned]
+        best_bid, best_ask = self._decided_touch
+        return QuoteInputs(
+            fair=fair,
+            sigma_h=self.sigma.sigma_h or 0.0 if self.sigma else 0.0,
+            yes=inventory.yes,
+            no=inventory.no,
+            free_yes=Shares(max(0, self.settled_yes - _sells(pending, "YES"))),
+            free_no=Shares(max(0, self.settled_no - _sells(pending, "NO"))),
+            free_cash=around.plan_cash,
+            equity=around.bankroll,
+            best_bid=best_bid,
+            best_ask=best_ask,
+            widen_ticks=self.widen_ticks,
+            reduce_only=around.reduce_only,
+            gross_room=around.gross_room,
+            pending_bid=_remaining(pending, "bid"),
+            pending_ask=_remaining(pending, "ask"),
+        )
+
+    def _requote(
+        self, plan: QuotePlan, around: Surroundings, planned: list[Order], bids: list[Level], asks: list[Level]
+    ) -> tuple[list[Action], "list[tuple[Order, Verdict, Target | None]]"]:
+        """Cancel what must go; returns what became of every order that may be kept."""
+        now = around.now
+        orders = [order for order in planned if order.state in (State.LIVE, State.PARTIAL)]
+        live = [
+            LiveOrder(
+                order.side,
+                order.yes_price,
+                order.outcome,
+                order.remaining,
+                now - order.created_s,
+                now - order.validated_s,
+                levels_ahead(bids if order.side == "bid" else asks, order.side, order.yes_price, self._cutoff),
+            )
+            for order in orders
+        ]
+        situation = situation_of(plan, around.data_age_s, self._requote_rules)
+        diff = diff_orders(live, plan, situation, self._requote_rules)
+        self._unplaced = diff.unplaced
+        actions: list[Action] = []
+        for order, verdict in zip(orders, diff.verdicts, strict=True):
+            if verdict.action in ("cancel", "replace"):
+                actions += self.orders.cancel(order, verdict.reason, now)
+            else:
+                order.validated_s = now
+        return actions, list(zip(orders, diff.verdicts, diff.matched, strict=True))
+
+    def _place(
+        self,
+        plan: QuotePlan,
+        around: Surroundings,
+        at_risk: list[Order],
+        done: "list[tuple[Order, Verdict, Target | None]]",
+    ) -> list[Action]:
+        """Place targets without an order, and top-ups, as far as caps and funds allow; everything at risk counts."""
+        wanted: list[tuple[Target, Shares, str]] = [(target, target.size, "no order") for target in self._unplaced]
+        wanted += [(target, verdict.size, "undersize") for _, verdict, target in done if target and verdict.size]
+        waiting = {(order.side, order.layer) for order in at_risk if order.state not in (State.LIVE, State.PARTIAL)}
+        wanted = [wish for wish in wanted if (wish[0].side, wish[0].layer) not in waiting]
+        if not wanted:
+            return []
+        headroom = self._headroom(plan, around, at_risk)
+        actions: list[Action] = []
+        for target, size, reason in wanted:
+            buys = target.order_side == "BUY"
+            cost = self.instrument.grid.notional(target.token_ticks, size) if buys else Usd(0)
+            if headroom.refuse(side=target.side, sells="" if buys else target.outcome, size=size, cost=cost):
+                continue
+            actions.append(
+                self.orders.place(
+                    self.instrument,
+                    outcome=target.outcome,
+                    order_side=target.order_side,
+                    price=target.token_ticks,
+                    size=size,
+                    side=target.side,
+                    layer=target.layer,
+                    reason=reason,
+                    now=around.now,
+                )
+            )
+        return actions
+
+    def _headroom(self, plan: QuotePlan, around: Surroundings, at_risk: list[Order]) -> Headroom:
+        """Room of the plan, with the orders it did not plan around given back and all orders at risk taken off."""
+        pending = [order for order in at_risk if _is_pending(order, around.now)]
+        return Headroom(
+            room_bid=plan.bid.room + _remaining(pending, "bid") - _remaining(at_risk, "bid"),
+            room_ask=plan.ask.room + _remaining(pending, "ask") - _remaining(at_risk, "ask"),
+            cash=around.free_cash,
+            yes=self.settled_yes - _sells(at_risk, "YES"),
+            no=self.settled_no - _sells(at_risk, "NO"),
+        )
+
+    def _all_in_tolerance(self, done: "list[tuple[Order, Verdict, Target | None]]") -> bool:
+        """Every order stands exactly at its target, so that no rule is merely waiting for time to pass."""
+        at_target = all(target is not None and order.yes_price == target.yes_ticks for order, _, target in done)
+        return at_target and not self._unplaced
+
+    def _worst_exposure(self, now: float) -> Usd:
+        fair = self.fair.value_at(now)
+        if fair is None:
+            return Usd(0)
+        net = self.inventory.net
+        orders = self.orders.at_risk(self.market)
+        up = (net + _remaining(orders, "bid")) * fair
+        down = (_remaining(orders, "ask") - net) * (1.0 - fair)
+        return Usd(max(0, round(max(up, down))))
+
+
+def _is_pending(order: Order, now: float) -> bool:
+    """The order may fill but is not to be planned around: its outcome or its cancel is overdue."""
+    if order.state is State.UNKNOWN:
+        return True
+    return order.state is State.CANCEL_SENT and now - order.since_s > CANCEL_GRACE_SEC
+
+
+def _remaining(orders: list[Order], side: Side) -> Shares:
+    return Shares(sum(order.remaining for order in orders if order.side == side))
+
+
+def _sells(orders: list[Order], outcome: str) -> int:
+    return sum(order.remaining for order in orders if order.order_side == "SELL" and order.outcome == outcome)
+
+
+def _words(reason: str) -> str:
+    return reason.replace("_", " ")

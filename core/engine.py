@@ -1,0 +1,473 @@
+"""The deterministic heart: events in, actions out, no clock, no I/O.
+
+Routes each event to the desk or the room it concerns, holds what belongs to all markets (account, controls, feeds,
+caps over markets), and decides when time has reached what it asked for. Same events, same actions.
+"""
+
+import math
+from collections.abc import Callable
+from typing import Any, Final
+
+import msgspec
+
+from core.actions import Action, CancelAll, Latch, Note, Resync
+from core.config import Settings
+from core.desk import Desk, Surroundings
+from core.errors import MalformedMessage
+from core.events import (
+    AccountSeen,
+    CancelAnswered,
+    Event,
+    FeedAlive,
+    FeedChanged,
+    FillSeen,
+    InstrumentAdded,
+    MarketMessage,
+    OperatorCommand,
+    OrderAnswered,
+    OrderSeen,
+    OrderSigned,
+    StopRequested,
+    Woken,
+)
+from core.market.continuity import Applied
+from core.orders.manager import OrderManager
+from core.orders.order import State
+from core.portfolio.ledger import Pico, usd_of
+from core.risk.control import Control, strictest
+from core.risk.gate import Facts, why_not_quote
+from core.risk.loss import ConfirmedLoss, DailyLoss
+from core.units import MICRO, Shares, Usd, micro_text, usd_from_float
+
+MARK_SEC: Final = 1.0
+"""Time between marks of the whole account."""
+DAY_SEC: Final = 86_400
+WIDEN_LIMIT: Final = 20
+"""Ticks an operator may add to or take from the half-spread."""
+
+
+class Tally(msgspec.Struct):
+    """Counts since the start."""
+
+    messages: int = 0
+    """Market messages of a known type and shape."""
+    unknown_types: int = 0
+    malformed: int = 0
+    foreign: int = 0
+    """Messages of markets that are not ours."""
+    decisions: int = 0
+    reconnects: int = 0
+
+
+class Feed(msgspec.Struct):
+    """What is known of one channel."""
+
+    connected: bool = False
+    heard_s: float = -math.inf
+    reconnects: int = 0
+    detail: str = "not connected yet"
+
+
+class Engine:
+    """The market maker."""
+
+    def __init__(self, settings: Settings, *, own_in_book: bool) -> None:
+        """``own_in_book`` says that the books we see contain our own orders (not so in paper and replay)."""
+        self.settings = settings
+        self._own_in_book = own_in_book
+        self.orders = OrderManager()
+        self.desks: dict[str, Desk] = {}
+        self._desk_of_token: dict[str, Desk] = {}
+        self.tally = Tally()
+        self.market_feed = Feed()
+        self.user_feed = Feed()
+        self.control = Control()
+        self.stopping = False
+        self.cash: Usd | None = None
+        """Account cash before this session's fills; None until told."""
+        self.bankroll: Usd | None = None
+        self.loss = ConfirmedLoss(DailyLoss(settings.daily_loss_limit_pct))
+        self.loss_latched = False
+        self.equity = Usd(0)
+        self._day = -1
+        self._marked_s = -math.inf
+        self._wake_s = math.inf
+        self._handlers: dict[type[Any], Callable[[Any, float], list[Action]]] = {
+            MarketMessage: self._on_market,
+            Woken: self._on_woken,
+            InstrumentAdded: self._on_instrument,
+            AccountSeen: self._on_account,
+            FeedChanged: self._on_feed,
+            FeedAlive: self._on_alive,
+            OrderSigned: self._on_signed,
+            OrderAnswered: self._on_answered,
+            CancelAnswered: self._on_cancel_answered,
+            OrderSeen: self._on_order_seen,
+            FillSeen: self._on_fill,
+            OperatorCommand: self._on_command,
+            StopRequested: self._on_stop,
+        }
+        self._messages: dict[str, Callable[[Desk, MarketMessage, float], list[Action]]] = {
+            "price_change": lambda desk, message, now: self._applied(desk, desk.take_changes(message, now)),
+            "book": lambda desk, message, now: self._applied(desk, desk.take_book(message, now)),
+            "best_bid_ask": lambda desk, message, now: self._applied(desk, desk.take_touch(message, now)),
+            "last_trade_price": self._on_trade,
+            "tick_size_change": self._on_tick,
+            "market_resolved": self._on_resolved,
+        }
+
+    def handle(self, event: Event, now: float) -> list[Action]:
+        """Take one event that happened at ``now`` (monotonic seconds) and return what is to be done, in order.
+
+        Raises:
+            MalformedMessage: the event is a market message that cannot be used; nothing but a counter has changed.
+        """
+        return self._handlers[type(event)](event, now)
+
+    def next_wake(self) -> float:
+        """Monotonic time at which a :class:`Woken` is wanted; infinity when nothing waits."""
+        return self._wake_s
+
+    # Market messages
+
+    def _on_market(self, message: MarketMessage, now: float) -> list[Action]:
+        handler = self._messages.get(message.event_type)
+        self.market_feed.heard_s = now
+        if handler is None:
+            self.tally.unknown_types += message.event_type != "new_market"
+            return []
+        desk = self.desks.get(message.market)
+        if desk is None:
+            self.tally.foreign += 1
+            return []
+        try:
+            actions = handler(desk, message, now)
+        except MalformedMessage:
+            self.tally.malformed += 1
+            raise
+        self.tally.messages += 1
+        wake = desk.wake_at()
+        if wake < self._wake_s:
+            self._wake_s = max(wake, now)
+        return actions
+
+    def _applied(self, desk: Desk, applied: Applied) -> list[Action]:
+        if not applied.lost:
+            return []
+        now = desk.last_message_s or 0.0
+        desk.tracked.resyncing()
+        instrument = desk.instrument
+        return [
+            *desk.pull(f"book suspect: {applied.lost}", now),
+            Resync(market=desk.market, tokens=(instrument.yes_token, instrument.no_token), reason=applied.lost),
+            Note("warning", desk.market, f"book suspect: {applied.lost}; asking for a fresh one"),
+        ]
+
+    def _on_trade(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        desk.take_trade(message, now)
+        return []
+
+    def _on_tick(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        if message.new_tick_size == desk.instrument.tick_text:
+            return []
+        desk.change_tick(message.new_tick_size)
+        instrument = desk.instrument
+        return [
+            *desk.pull("tick changed", now),
+            Resync(market=desk.market, tokens=(instrument.yes_token, instrument.no_token), reason="tick changed"),
+            Note("warning", desk.market, f"tick is {instrument.tick_text} now; waiting for a book on the new grid"),
+        ]
+
+    def _on_resolved(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        desk.resolved = True
+        return [
+            *desk.pull("resolved", now),
+            Note("warning", desk.market, f"resolved: {message.winning_outcome or 'outcome not told'}"),
+        ]
+
+    # Markets, account, feeds
+
+    def _on_instrument(self, event: InstrumentAdded, now: float) -> list[Action]:
+        instrument = event.instrument
+        if instrument.market in self.desks:
+            return []
+        desk = Desk(instrument, self.settings, self.orders, own_in_book=self._own_in_book)
+        self.desks[instrument.market] = desk
+        self._desk_of_token[instrument.yes_token] = self._desk_of_token[instrument.no_token] = desk
+        self._wake_s = min(self._wake_s, now + MARK_SEC)
+        return []
+
+    def _on_account(self, event: AccountSeen, now: float) -> list[Action]:
+        """Holdings and cash as they were before this session's fills; told once."""
+        if self.cash is not None:
+            return []
+        self.cash = event.cash
+        held = dict(event.holdings)
+        for desk in self.desks.values():
+            instrument = desk.instrument
+            desk.open_with(held.get(instrument.yes_token, Shares(0)), held.get(instrument.no_token, Shares(0)))
+            desk.touch_due()
+        self._wake_s = now
+        return [Note("info", "", f"account: {micro_text(event.cash // 10_000 * 10_000)} dollars of cash")]
+
+    def _on_feed(self, event: FeedChanged, now: float) -> list[Action]:
+        feed = self.market_feed if event.feed == "market" else self.user_feed
+        was, feed.connected, feed.detail = feed.connected, event.connected, event.detail
+        actions: list[Action] = []
+        if event.connected:
+            feed.heard_s = now
+            return [Note("info", "", f"{event.feed} feed is up")] if not was else []
+        if was:
+            feed.reconnects += 1
+            self.tally.reconnects += 1
+            actions.append(Note("warning", "", f"{event.feed} feed is down: {event.detail}"))
+        for desk in self.desks.values():
+            if event.feed == "market":
+                desk.tracked.lose("market feed went down")
+            actions += desk.pull(f"{event.feed} feed is down", now)
+            desk.touch_due()
+        return actions
+
+    def _on_alive(self, event: FeedAlive, now: float) -> list[Action]:
+        (self.market_feed if event.feed == "market" else self.user_feed).heard_s = now
+        return []
+
+    # Orders
+
+    def _on_signed(self, event: OrderSigned, now: float) -> list[Action]:
+        self.orders.signed(event, now)
+        return []
+
+    def _on_answered(self, event: OrderAnswered, now: float) -> list[Action]:
+        order = self.orders.by_intent(event.intent)
+        actions: list[Action] = list(self.orders.answered(event, now))
+        desk = self.desks[order.market]
+        desk.touch_due()
+        if order.state is State.LIVE:
+            order.level_size = desk.others_at(order.side, order.yes_price)
+        if event.outcome in ("refused", "unknown"):
+            severity = "warning" if event.outcome == "refused" else "alarm"
+            text = f"{order.side} {desk.instrument.grid.text(order.yes_price)} {event.outcome}: {event.detail}"
+            actions.append(Note(severity, order.market, text))  # type: ignore[arg-type]
+        self._wake_soon(desk, now)
+        return actions
+
+    def _on_cancel_answered(self, event: CancelAnswered, now: float) -> list[Action]:
+        actions: list[Action] = list(self.orders.cancel_answered(event, now))
+        self._order_touched(event.order_id, now)
+        return actions
+
+    def _on_order_seen(self, event: OrderSeen, now: float) -> list[Action]:
+        self.user_feed.heard_s = now
+        order = self.orders.seen(event, now)
+        if order is None:
+            return []
+        self._order_touched(event.order_id, now)
+        if event.status == "cancelled" and event.detail.startswith("CANCELED_"):
+            return [Note("warning", order.market, f"the venue cancelled an order: {event.detail}")]
+        return []
+
+    def _on_fill(self, event: FillSeen, now: float) -> list[Action]:
+        self.user_feed.heard_s = now
+        booked = self.orders.filled(event, now)
+        if booked is None:
+            return []
+        fill, change = booked
+        desk = self.desks[fill.market]
+        if change == "confirmed":
+            desk.confirm_fill(fill)
+            return []
+        desk.take_fill(fill, counts=change == "booked")
+        if event.settlement == "confirmed":
+            desk.confirm_fill(fill)
+        self._wake_soon(desk, now)
+        price, size = desk.instrument.grid.text(fill.yes_price), micro_text(fill.size)
+        if change == "void":
+            return [Note("alarm", fill.market, f"a trade failed: {fill.side} {price} {size} sh is taken back")]
+        return [Note("fill", fill.market, f"fill {fill.side} {price} {size} sh, layer {fill.layer + 1}")]
+
+    def _order_touched(self, order_id: str, now: float) -> None:
+        order = self.orders.find(order_id)
+        if order is not None:
+            desk = self.desks[order.market]
+            desk.touch_due()
+            self._wake_soon(desk, now)
+
+    def _wake_soon(self, desk: Desk, now: float) -> None:
+        self._wake_s = min(self._wake_s, max(now, desk.wake_at()))
+
+    # Time
+
+    def _on_woken(self, event: Woken, now: float) -> list[Action]:
+        actions: list[Action] = []
+        if now - self._marked_s >= MARK_SEC:
+            self._marked_s = now
+            actions += self._mark(event.unix)
+            actions += self.orders.chase(now)
+        for desk in self.desks.values():
+            if desk.wake_at() <= now:
+                actions += self._decide(desk, event.unix, now)
+        if self.desks:
+            wanted = min(desk.wake_at() for desk in self.desks.values())
+            self._wake_s = min(max(now, wanted), self._marked_s + MARK_SEC)
+        else:
+            self._wake_s = math.inf
+        return actions
+
+    def _decide(self, desk: Desk, unix: float, now: float) -> list[Action]:
+        reason = why_not_quote(self.facts(desk, now))
+        if reason:
+            return desk.rest(reason, now)
+        around = self._surroundings(desk, unix, now)
+        if desk.is_settled(around):
+            return []
+        self.tally.decisions += 1
+        return desk.decide(around)
+
+    def facts(self, desk: Desk, now: float) -> Facts:
+        """What the permission to quote a market depends on, as it stands."""
+        unknown = [o.since_s for o in self.orders.at_risk(desk.market) if o.state is State.UNKNOWN]
+        return Facts(
+            stopping=self.stopping,
+            control=strictest(self.control, desk.control),
+            account_known=self.bankroll is not None,
+            market_feed_up=self.market_feed.connected,
+            user_feed_up=self.user_feed.connected,
+            resolved=desk.resolved,
+            book_state=desk.tracked.state,
+            book_reason=desk.tracked.reason,
+            micro=None if desk.micro is None else desk.micro.status,
+            data_age_s=now - self.market_feed.heard_s,
+            stale_s=self.settings.stale_sec,
+            unknown_age_s=now - min(unknown) if unknown else 0.0,
+        )
+
+    def _surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
+        bankroll = self.bankroll or Usd(0)
+        grids = {market: other.instrument.grid for market, other in self.desks.items()}
+        fair = desk.fair.value_at(now) or 0.5
+        others = sum(other.worst_exposure for other in self.desks.values() if other is not desk)
+        own = round(desk.inventory.exposure(fair) * MICRO)
+        free = self.account_cash() - self.orders.reserved_cash(grids)
+        return Surroundings(
+            now=now,
+            unix=unix,
+            data_age_s=now - self.market_feed.heard_s,
+            bankroll=bankroll,
+            gross_room=Usd(int(self.settings.gross_cap * bankroll) - others - own),
+            plan_cash=Usd(free + self.orders.planned_cash(desk.market, desk.instrument.grid, desk.is_pending(now))),
+            free_cash=Usd(free),
+            reduce_only=strictest(self.control, desk.control).state == "REDUCE_ONLY" or self.loss_latched,
+        )
+
+    def account_cash(self) -> int:
+        """Micro-dollars of cash now: what we began with and what all fills changed."""
+        changes = sum(desk.ledger.cash + desk.opening_cost for desk in self.desks.values())
+        return (self.cash or 0) + usd_of(Pico(changes))
+
+    def _mark(self, unix: float) -> list[Action]:
+        """Value the account, renew the bankroll and judge the day's loss (market-making.md 1.6, 3.6)."""
+        if self.cash is None:
+            return []
+        values = [desk.conservative_value() for desk in self.desks.values()]
+        if any(value is None for value in values):
+            return []
+        self.equity = Usd(self.account_cash() + sum(value or 0 for value in values))
+        assigned = self.settings.bankroll_usd
+        bankroll = self.equity if assigned is None else min(self.equity, usd_from_float(assigned))
+        day = int(unix // DAY_SEC)
+        if day != self._day or self.bankroll is None:
+            self._day, self.bankroll = day, Usd(max(1, bankroll))
+            self._all_due()
+        self.bankroll = Usd(max(1, min(self.bankroll, bankroll)))
+        was, seen = self.loss_latched, self.loss.mark(unix, self.equity, Usd(0))
+        self.loss_latched = seen.is_latched
+        if seen.is_latched == was:
+            return []
+        self._all_due()
+        if not seen.is_latched:
+            return [Note("info", "", "a new day: the loss limit is open again")]
+        return [
+            CancelAll(reason="daily loss limit"),
+            Note("alarm", "", f"daily loss limit: {seen.loss:.2%} of the day's opening equity; reducing only"),
+        ]
+
+    def _all_due(self) -> None:
+        for desk in self.desks.values():
+            desk.touch_due()
+
+    # Operator
+
+    def _on_stop(self, event: StopRequested, now: float) -> list[Action]:
+        """Nothing new from here on; everything at risk is cancelled."""
+        self.stopping = True
+        return [*self._pull_all("stopping", now), Note("info", "", f"stopping: {event.reason}")]
+
+    def _pull_all(self, reason: str, now: float) -> list[Action]:
+        actions: list[Action] = [CancelAll(reason=reason)]
+        for desk in self.desks.values():
+            actions += desk.pull(reason, now)
+            desk.touch_due()
+        return actions
+
+    def _on_command(self, command: OperatorCommand, now: float) -> list[Action]:
+        self._wake_s = now
+        if command.act in ("pause_all", "resume_all", "cancel_all", "kill"):
+            return self._global_command(command, now)
+        desk = self.desks.get(command.market)
+        if desk is None:
+            return [Note("warning", "", f"{command.act}: no such market")]
+        desk.touch_due()
+        return self._market_command(desk, command, now)
+
+    def _global_command(self, command: OperatorCommand, now: float) -> list[Action]:
+        count = sum(1 for _ in self.orders.all_at_risk())
+        if self.control.state == "KILLED" and command.act != "cancel_all":
+            return [Note("warning", "", "killed: only a restart with the latch removed allows orders again")]
+        match command.act:
+            case "resume_all":
+                self.control = Control()
+                self._all_due()
+                return [Note("info", "", "all markets resumed")]
+            case "kill":
+                self.control = Control("KILLED", f"by {command.who}")
+                return [
+                    Latch(reason=f"kill by {command.who}"),
+                    *self._pull_all("killed", now),
+                    Note("alarm", "", f"KILLED by {command.who}: cancelling {count} orders"),
+                ]
+            case "pause_all":
+                self.control = Control("PAUSED", f"by {command.who}")
+        paused = "all markets paused, " if command.act == "pause_all" else ""
+        return [*self._pull_all(command.act, now), Note("info", "", f"{paused}cancelling {count} orders")]
+
+    def _market_command(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
+        market, count = desk.market, len(self.orders.at_risk(desk.market))
+        match command.act:
+            case "pause":
+                desk.control = Control("PAUSED", f"by {command.who}")
+                return [*desk.pull("paused", now), Note("info", market, f"paused, cancelling {count} orders")]
+            case "resume":
+                desk.control, desk.flattening = Control(), False
+                state = self.control.state
+                left = "" if state == "ACTIVE" else f"; all markets are {state.lower().replace('_', '-')} still"
+                return [Note("info", market, f"resumed{left}")]
+            case "widen" | "tighten":
+                step = 1 if command.act == "widen" else -1
+                desk.widen_ticks = max(-WIDEN_LIMIT, min(WIDEN_LIMIT, desk.widen_ticks + step))
+                return [Note("info", market, f"half-spread {desk.widen_ticks:+d} ticks")]
+            case "cancel_market":
+                return [*desk.pull("cancelled by operator", now), Note("info", market, f"cancelling {count} orders")]
+            case _:
+                return self._flatten(desk, command, now)
+
+    def _flatten(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
+        """Work the position off with post-only orders at the touch; then the market is paused."""
+        net = desk.inventory.net
+        if net == 0:
+            return [Note("info", desk.market, "nothing to flatten")]
+        desk.flattening = True
+        desk.control = Control("REDUCE_ONLY", f"flattening for {command.who}")
+        verb = "selling" if net > 0 else "buying"
+        text = f"flattening: {verb} {micro_text(abs(net))} YES at the touch, post-only"
+        return [*desk.pull("flatten", now), Note("info", desk.market, text)]

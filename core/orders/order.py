@@ -1,0 +1,192 @@
+"""One order and the states it may be in.
+
+The transition table is the whole truth: a pair that is not in it does not happen, except that a fill is never
+refused (reliability.md 4.2). UNKNOWN is a state, not an error: it counts at full size until evidence settles it.
+"""
+
+from enum import Enum
+from typing import Final, Literal
+
+from core.errors import InvariantBroken
+from core.units import OrderSide, Outcome, Shares, Side, Ticks
+
+
+class State(Enum):
+    """Where an order is in its life."""
+
+    INTENT = "INTENT"
+    """Wanted; not signed yet."""
+    SENDING = "SENDING"
+    """Journaled; its bytes may be on their way."""
+    LIVE = "LIVE"
+    PARTIAL = "PARTIAL"
+    DELAYED = "DELAYED"
+    UNKNOWN = "UNKNOWN"
+    """May or may not be at the venue."""
+    CANCEL_SENT = "CANCEL_SENT"
+    MATCHED = "MATCHED"
+    CANCELLED = "CANCELLED"
+    REJECTED = "REJECTED"
+    DENIED = "DENIED"
+    """Stopped on our side before any byte was sent."""
+    NOT_PLACED = "NOT_PLACED"
+    """Proven never to have reached the book."""
+
+
+TERMINAL: Final = frozenset({State.MATCHED, State.CANCELLED, State.REJECTED, State.DENIED, State.NOT_PLACED})
+AT_RISK: Final = frozenset(set(State) - TERMINAL)
+"""States in which an order may be filled, or may come to be."""
+IN_BOOK: Final = frozenset({State.LIVE, State.PARTIAL, State.CANCEL_SENT})
+"""States in which the venue's book shows the order."""
+
+OrderEvent = Literal[
+    "signed",
+    "live",
+    "matched",
+    "delayed",
+    "refused",
+    "unknown",
+    "denied",
+    "cancel_sent",
+    "cancelled",
+    "partial",
+    "absent",
+]
+
+_OPEN: Final = (State.LIVE, State.PARTIAL, State.DELAYED, State.UNKNOWN, State.CANCEL_SENT)
+
+TRANSITIONS: Final[dict[tuple[State, OrderEvent], State]] = {
+    (State.INTENT, "signed"): State.SENDING,
+    (State.INTENT, "denied"): State.DENIED,
+    (State.SENDING, "denied"): State.DENIED,
+    (State.SENDING, "live"): State.LIVE,
+    (State.SENDING, "matched"): State.MATCHED,
+    (State.SENDING, "partial"): State.PARTIAL,
+    (State.SENDING, "delayed"): State.DELAYED,
+    (State.SENDING, "refused"): State.REJECTED,
+    (State.SENDING, "unknown"): State.UNKNOWN,
+    (State.SENDING, "cancelled"): State.CANCELLED,
+    (State.UNKNOWN, "live"): State.LIVE,
+    (State.UNKNOWN, "partial"): State.PARTIAL,
+    (State.UNKNOWN, "absent"): State.NOT_PLACED,
+    (State.DELAYED, "live"): State.LIVE,
+    (State.DELAYED, "partial"): State.PARTIAL,
+    (State.LIVE, "live"): State.LIVE,
+    (State.LIVE, "partial"): State.PARTIAL,
+    (State.PARTIAL, "partial"): State.PARTIAL,
+    (State.PARTIAL, "live"): State.PARTIAL,
+    (State.CANCEL_SENT, "partial"): State.CANCEL_SENT,
+    (State.CANCEL_SENT, "live"): State.CANCEL_SENT,
+    (State.CANCEL_SENT, "cancel_sent"): State.CANCEL_SENT,
+    **{(state, "cancel_sent"): State.CANCEL_SENT for state in _OPEN},
+    **{(state, "cancelled"): State.CANCELLED for state in _OPEN},
+    **{(state, "matched"): State.MATCHED for state in _OPEN},
+}
+
+
+class Order:
+    """One order of ours, from the wish to its end."""
+
+    __slots__ = (
+        "absences",
+        "cancel_attempts",
+        "cancel_wanted",
+        "created_s",
+        "detail",
+        "filled",
+        "intent",
+        "last_read_s",
+        "layer",
+        "level_size",
+        "market",
+        "order_id",
+        "order_side",
+        "outcome",
+        "price",
+        "reason",
+        "side",
+        "since_s",
+        "size",
+        "state",
+        "token",
+        "validated_s",
+        "yes_price",
+    )
+
+    def __init__(
+        self,
+        *,
+        intent: int,
+        market: str,
+        token: str,
+        outcome: Outcome,
+        order_side: OrderSide,
+        price: Ticks,
+        yes_price: Ticks,
+        size: Shares,
+        side: Side,
+        layer: int,
+        reason: str,
+        now: float,
+    ) -> None:
+        self.intent = intent
+        self.order_id = ""
+        self.market = market
+        self.token = token
+        self.outcome = outcome
+        self.order_side = order_side
+        self.price = price
+        """In the frame of the token."""
+        self.yes_price = yes_price
+        """In the YES frame."""
+        self.size = size
+        self.filled = Shares(0)
+        self.side = side
+        self.layer = layer
+        self.reason = reason
+        """Why it was placed; later why it was cancelled."""
+        self.detail = ""
+        """The venue's words, foreign text."""
+        self.state = State.INTENT
+        self.created_s = now
+        self.since_s = now
+        """When the present state was entered."""
+        self.validated_s = now
+        """When a decision on fresh data last wanted it as it is."""
+        self.cancel_wanted = ""
+        """Reason of a cancel that has to be sent as soon as it can be; "" when none."""
+        self.cancel_attempts = 0
+        self.last_read_s = -1.0
+        self.absences = 0
+        """Reads by id that found nothing."""
+        self.level_size: Shares | None = None
+        """Others' displayed size at our price when the order came into the book."""
+
+    @property
+    def remaining(self) -> Shares:
+        """Shares that may still be filled; never negative."""
+        return Shares(max(0, self.size - self.filled))
+
+    @property
+    def at_risk(self) -> bool:
+        """The order may be filled, or may come to be."""
+        return self.state in AT_RISK
+
+    def advance(self, event: OrderEvent, now: float) -> bool:
+        """Move along the table.
+
+        Returns:
+            True when the state changed. Events on a terminal order are late news and change nothing.
+
+        Raises:
+            InvariantBroken: the table has no such transition for a living order.
+        """
+        target = TRANSITIONS.get((self.state, event))
+        if target is None:
+            if self.state in TERMINAL or (self.state in _OPEN and event in ("signed", "delayed", "unknown", "absent")):
+                return False
+            raise InvariantBroken(f"order {self.order_id or self.intent}: {event} in state {self.state.value}")
+        if target is self.state:
+            return False
+        self.state, self.since_s = target, now
+        return True
