@@ -1,0 +1,143 @@
+"""What stands at both ends of a session in each mode.
+
+The official order client is imported here and only when orders can be placed: it costs most of a second.
+"""
+
+import asyncio
+import threading
+from collections.abc import Awaitable, Callable, Mapping
+
+from core.config import Settings
+from core.errors import PreflightError
+from core.events import InstrumentAdded
+from core.runtime.demo import DemoExchange, throw_away_wallet
+from core.runtime.session import Compose, Parts, Session
+from core.selection.screen import screen
+from core.units import usd_from_float
+from core.venue.channel import subscribe_user_frame
+from core.venue.credentials import Wallet, wallet_from_environment
+from core.venue.gamma import GammaClient
+from core.venue.gateway_paper import PaperGateway
+from core.venue.paper import PaperVenue
+
+FIRST_PAINT_SEC = 5.0
+"""Longest that heavy imports wait for the console's first paint."""
+
+
+def composer(environment: Mapping[str, str], painted: threading.Event) -> Compose:
+    """The function that makes a session's parts for its mode.
+
+    Args:
+        environment: where live mode finds its key; the other modes never look.
+        painted: set when the console stands, or at once without one.
+    """
+
+    async def compose(session: Session) -> Parts:
+        match session.settings.mode:
+            case "demo":
+                return await _demo(session, painted)
+            case "paper":
+                return await _paper(session)
+            case "live":
+                return await _live(session, environment, painted)
+
+    return compose
+
+
+async def _demo(session: Session, painted: threading.Event) -> Parts:
+    exchange = DemoExchange()
+    await asyncio.to_thread(painted.wait, FIRST_PAINT_SEC)
+    session.note("info", "starting the demo exchange")
+    try:
+        settings = await exchange.start(session.settings)
+        instruments = await _instruments(session, settings)
+        return await _signed(session, settings, throw_away_wallet(), instruments, exchange.stop)
+    except BaseException:
+        await exchange.stop()
+        raise
+
+
+async def _live(session: Session, environment: Mapping[str, str], painted: threading.Event) -> Parts:
+    wallet = wallet_from_environment(environment)
+    session.redactor.add(wallet.private_key.reveal())
+    await asyncio.to_thread(painted.wait, FIRST_PAINT_SEC)
+    instruments = await _instruments(session, session.settings)
+    return await _signed(session, session.settings, wallet, instruments, _nothing)
+
+
+async def _signed(
+    session: Session,
+    settings: Settings,
+    wallet: Wallet,
+    instruments: tuple[InstrumentAdded, ...],
+    close: Callable[[], Awaitable[None]],
+) -> Parts:
+    """Parts that place real orders: at the venue, or at the demo's exchange."""
+    from core.venue.gateway_polymarket import PolymarketGateway
+
+    session.redactor.add(wallet.private_key.reveal())
+    gateway = PolymarketGateway(settings, wallet, session.clock)
+    await gateway.open()
+    api = gateway.credentials
+    for secret in (api.secret, api.passphrase):
+        session.redactor.add(secret.reveal())
+
+    def user_frame() -> bytes:
+        return subscribe_user_frame(api.key.reveal(), api.secret.reveal(), api.passphrase.reveal())
+
+    return Parts(
+        settings=settings,
+        gateway=gateway,
+        instruments=instruments,
+        user_frame=user_frame,
+        owner=api.key.reveal(),
+        close=close,
+    )
+
+
+async def _paper(session: Session) -> Parts:
+    settings, engine = session.settings, session.engine
+    venue = PaperVenue(lambda market: engine.desks[market].tracked)
+    cash = usd_from_float(settings.paper_cash_usd)
+    gateway = PaperGateway(venue, cash, session.clock, session.emit_quietly)
+    return Parts(
+        settings=settings,
+        gateway=gateway,
+        instruments=await _instruments(session, settings),
+        user_frame=None,
+        owner="",
+        close=_nothing,
+    )
+
+
+async def _instruments(session: Session, settings: Settings) -> tuple[InstrumentAdded, ...]:
+    """The markets to make: asked for by id, or all of the demo exchange's; screened, with a line for each left out.
+
+    Raises:
+        PreflightError: none is left.
+    """
+    if settings.mode != "demo" and not settings.markets:
+        raise PreflightError("no markets: give condition ids as `markets` in the configuration file or POLYMM_MARKETS")
+    gamma = GammaClient(settings.gamma_url)
+    try:
+        markets, problems = await gamma.markets(settings.markets)
+    finally:
+        await gamma.close()
+    for problem in problems:
+        session.note("warning", problem)
+    taken = []
+    for market in markets:
+        screening = screen(market.liquidity, market.volume_7d, market.volume_30d, settings)
+        failures = [] if market.tradable else ["not open for orders"]
+        failures += [name.replace("_", " ") for name in screening.failures]
+        if failures:
+            session.note("warning", f"left out for {', '.join(failures)}: {market.instrument.title}")
+        else:
+            taken.append(InstrumentAdded(instrument=market.instrument))
+    if not taken:
+        raise PreflightError("no market passed the screen; lower its minimums or choose other markets")
+    return tuple(taken)
+
+
+async def _nothing() -> None:
+    """Nothing was started that would have to be ended."""

@@ -1,0 +1,140 @@
+"""Carries the engine's orders to the gateway and its answers back.
+
+Two lanes. Placements: sign, commit the intent, pass the gate once more, send. Cancels: straight out, never waiting for
+the journal, never refused.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from core.actions import Cancel, CancelAll, Place, ReadOrder
+from core.errors import VenueError
+from core.events import CancelAnswered, Event, OrderAnswered, OrderSigned
+from core.venue.gateway import Gateway, SignedPlace
+
+log = logging.getLogger(__name__)
+
+BATCH: Final = 15
+"""Orders in one request (polymarket-api.md 2.5)."""
+CANCEL_BATCH: Final = 100
+
+
+class Courier:
+    """The two lanes of one session."""
+
+    def __init__(
+        self,
+        gateway: Gateway,
+        emit: Callable[[Event], None],
+        commit: Callable[[], Awaitable[None]],
+        is_neg_risk: Callable[[str], bool],
+    ) -> None:
+        """``commit`` returns when everything the engine knows so far is in the journal."""
+        self._gateway = gateway
+        self._emit = emit
+        self._commit = commit
+        self._is_neg_risk = is_neg_risk
+        self._places: deque[Place] = deque()
+        self._cancels: deque[Cancel | CancelAll] = deque()
+        self._reads: deque[ReadOrder] = deque()
+        self._place_ready = asyncio.Event()
+        self._cancel_ready = asyncio.Event()
+        self._read_ready = asyncio.Event()
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self.is_open = True
+        """The gate in front of the socket; once closed no order is sent any more."""
+
+    def take(self, action: Place | Cancel | CancelAll | ReadOrder) -> None:
+        """Put an action on its lane."""
+        match action:
+            case Place():
+                self._places.append(action)
+                self._idle.clear()
+                self._place_ready.set()
+            case ReadOrder():
+                self._reads.append(action)
+                self._read_ready.set()
+            case _:
+                self._cancels.append(action)
+                self._cancel_ready.set()
+
+    def close_gate(self) -> None:
+        """From here on no order is sent; what is being sent is answered still."""
+        self.is_open = False
+
+    async def wait_idle(self) -> None:
+        """Return when no placement is waiting or under way."""
+        await self._idle.wait()
+
+    async def run_places(self) -> None:
+        """The lane of placements, until cancelled."""
+        while True:
+            await self._place_ready.wait()
+            while self._places:
+                batch = [self._places.popleft() for _ in range(min(BATCH, len(self._places)))]
+                await self._send(batch)
+            self._place_ready.clear()
+            self._idle.set()
+
+    async def run_cancels(self) -> None:
+        """The lane of cancels, until cancelled."""
+        while True:
+            await self._cancel_ready.wait()
+            self._cancel_ready.clear()
+            while self._cancels:
+                await self._cancel_some()
+
+    async def run_reads(self) -> None:
+        """The lane of questions, until cancelled."""
+        while True:
+            await self._read_ready.wait()
+            self._read_ready.clear()
+            while self._reads:
+                seen = await self._gateway.read_order(self._reads.popleft().order_id)
+                if seen is not None:
+                    self._emit(seen)
+
+    async def _send(self, batch: list[Place]) -> None:
+        signed: list[SignedPlace] = []
+        for place in batch:
+            try:
+                ready = await self._gateway.sign(place, self._is_neg_risk(place.market))
+            except VenueError as error:
+                self._emit(OrderAnswered(intent=place.intent, outcome="denied", detail=str(error)))
+                continue
+            self._emit(OrderSigned(intent=place.intent, order_id=ready.order_id))
+            signed.append(ready)
+        if not signed:
+            return
+        await self._commit()
+        if not self.is_open:
+            for ready in signed:
+                self._emit(OrderAnswered(intent=ready.place.intent, outcome="denied", detail="the gate is closed"))
+            return
+        for answer in await self._gateway.post(signed):
+            self._emit(answer)
+
+    async def _cancel_some(self) -> None:
+        """Send what waits: one cancel-all if there is one, then ids it did not cover."""
+        waiting, self._cancels = self._cancels, deque()
+        ids = dict.fromkeys(cancel.order_id for cancel in waiting if isinstance(cancel, Cancel))
+        if any(isinstance(cancel, CancelAll) for cancel in waiting):
+            try:
+                answers = await self._gateway.cancel_all()
+            except VenueError as error:
+                log.warning("cancel_all_failed", extra={"detail": str(error)})
+                answers = []
+            self._tell(answers)
+            for answer in answers:
+                ids.pop(answer.order_id, None)
+        left = list(ids)
+        for start in range(0, len(left), CANCEL_BATCH):
+            self._tell(await self._gateway.cancel(left[start : start + CANCEL_BATCH]))
+
+    def _tell(self, answers: list[CancelAnswered]) -> None:
+        for answer in answers:
+            self._emit(answer)

@@ -1,0 +1,104 @@
+"""The session on a thread of its own, and the console's link to it."""
+
+import asyncio
+import threading
+from collections.abc import Callable
+from concurrent.futures import Future
+
+from core.events import OperatorCommand
+from core.runtime.link import CommandResult
+from core.runtime.session import Outcome, Session
+from core.views import ConsoleView
+
+
+class SessionHost:
+    """Starts a session in a thread and waits for its end. Is the in-process :class:`ConsoleLink`."""
+
+    def __init__(self, make: Callable[[], Session]) -> None:
+        """``make`` is called on the session's thread, inside its loop."""
+        self._make = make
+        self._session: Session | None = None
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._early_stop: str | None = None
+        self._lock = threading.Lock()
+        self._ended = threading.Event()
+        self._outcome: Outcome | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._run, name="session", daemon=True)
+
+    def start(self) -> None:
+        """Start the thread."""
+        self._thread.start()
+
+    @property
+    def view(self) -> ConsoleView | None:
+        """The newest view."""
+        session = self._session
+        return None if session is None else session.view
+
+    @property
+    def ended(self) -> bool:
+        """The session is over."""
+        return self._ended.is_set()
+
+    def send(self, command: OperatorCommand) -> Future[CommandResult]:
+        """Hand a command to the session's loop."""
+        future: Future[CommandResult] = Future()
+        loop, session = self._loop, self._session
+        if loop is None or session is None or self.ended:
+            future.set_result(CommandResult(done=False, text="the session is not running"))
+            return future
+
+        def act() -> None:
+            future.set_result(session.command(command))
+
+        try:
+            loop.call_soon_threadsafe(act)
+        except RuntimeError:
+            future.set_result(CommandResult(done=False, text="the session has ended"))
+        return future
+
+    def stop(self, reason: str) -> None:
+        """Ask the session to end in order; may be called from any thread, and before it has begun."""
+        with self._lock:
+            if self._early_stop is None:
+                self._early_stop = reason
+            session, loop = self._session, self._loop
+        if session is not None and loop is not None and not self.ended:
+            try:
+                loop.call_soon_threadsafe(session.request_stop, reason)
+            except RuntimeError:
+                return
+
+    def wait(self, timeout_s: float | None = None) -> bool:
+        """Wait for the end; False when it did not come in time."""
+        return self._ended.wait(timeout_s)
+
+    def outcome(self) -> Outcome:
+        """How it ended.
+
+        Raises:
+            Exception: whatever the session could not turn into an outcome.
+        """
+        self._thread.join(timeout=1)
+        if self._outcome is None:
+            raise self._error or RuntimeError("the session has not ended")
+        return self._outcome
+
+    def _run(self) -> None:
+        try:
+            with asyncio.Runner() as runner:
+                self._outcome = runner.run(self._main())
+        except BaseException as error:  # noqa: BLE001 - the thread's last stop; outcome() raises it where it is seen
+            self._error = error
+        finally:
+            self._ended.set()
+
+    async def _main(self) -> Outcome:
+        session = self._make()
+        with self._lock:
+            self._session, self._loop = session, asyncio.get_running_loop()
+            early = self._early_stop
+        if early is not None:
+            session.request_stop(early)
+        return await session.run()

@@ -1,0 +1,484 @@
+"""One run of the market maker: feeds, engine, gateway, store and metrics on one asyncio loop.
+
+Owns every task and the order of start and end: state directory, exchange (demo), markets, gateway, account, feeds; then
+events until something ends it; then no new orders, cancel all, verify zero open, close. Knows nothing of terminals.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Awaitable, Callable, Coroutine
+from dataclasses import asdict
+from typing import Any, Final, Literal
+
+import msgspec
+
+from core.actions import Action, Cancel, CancelAll, Latch, Note, Place, ReadOrder, Resync
+from core.clock import Clock
+from core.config import Settings
+from core.engine import Engine
+from core.errors import InvariantBroken, MalformedMessage, PolymmError, StoreError, VenueError
+from core.events import (
+    Event,
+    FeedAlive,
+    FeedChanged,
+    InstrumentAdded,
+    MarketMessage,
+    OperatorCommand,
+    StopRequested,
+    Woken,
+)
+from core.runtime.courier import Courier
+from core.runtime.link import CommandResult
+from core.runtime.logs import Redactor
+from core.runtime.metrics import EngineCollector, MetricsServer
+from core.runtime.places import Places
+from core.runtime.report import run_report
+from core.store.database import MarkRow, Store
+from core.venue.channel import (
+    Channel,
+    ChannelOwner,
+    FeedName,
+    market_operation_frame,
+    subscribe_market_frame,
+)
+from core.venue.gateway import Gateway
+from core.venue.user_channel import decode_user_frame
+from core.venue.wire import decode_frame, salvage_frame
+from core.viewing import Stage, console_view, desk_pnl
+from core.views import ConsoleView, EventView
+
+log = logging.getLogger(__name__)
+
+FLUSH_SEC: Final = 0.25
+VIEW_SEC: Final = 0.1
+EVENTS_KEPT: Final = 200
+VERIFY_SEC: Final = 10.0
+"""Deadline of the whole ending (reliability.md 4.10)."""
+VERIFY_PAUSE_SEC: Final = 0.2
+SETTLE_SEC: Final = 2.0
+"""Longest wait for the venue's last words on orders it no longer has."""
+
+Emit = Callable[[Event], None]
+
+
+class Outcome(msgspec.Struct, frozen=True):
+    """How a session ended."""
+
+    exit_code: int
+    reason: str
+    verified: bool
+    """The venue was seen twice to have no open order of ours."""
+    sentence: str
+    """The one line for the terminal."""
+    report: dict[str, Any]
+
+
+class Parts(msgspec.Struct, frozen=True):
+    """What differs between the modes, made by :mod:`core.runtime.compose`."""
+
+    settings: Settings
+    """With the addresses in use."""
+    gateway: Gateway
+    instruments: tuple[InstrumentAdded, ...]
+    user_frame: Callable[[], bytes] | None
+    """First frame of the user channel; None when there is no such channel (paper)."""
+    owner: str
+    """API key id whose fills are ours."""
+    close: Callable[[], Awaitable[None]]
+    """Ends what was started for the mode; called last."""
+
+
+Compose = Callable[["Session"], Coroutine[Any, Any, Parts]]
+
+
+class Session:
+    """Runs on one loop; the console talks to it through :class:`core.runtime.host.SessionHost`."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        places: Places,
+        clock: Clock,
+        redactor: Redactor,
+        compose: Compose,
+        version: str,
+        gc_pause_s: Callable[[], float],
+    ) -> None:
+        """``gc_pause_s`` tells the longest pause of the garbage collector so far, for the metrics."""
+        self.settings = settings
+        self.places = places
+        self.clock = clock
+        self.redactor = redactor
+        self.engine = Engine(settings, own_in_book=settings.mode != "paper")
+        self.view: ConsoleView | None = None
+        self._compose = compose
+        self._gc_pause_s = gc_pause_s
+        self._metrics: MetricsServer | None = None
+        self._version = version
+        self._store = Store(places.database, clock)
+        self._courier: Courier | None = None
+        self._parts: Parts | None = None
+        self._market_channel: Channel | None = None
+        self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
+        self._event_seq = 0
+        self._view_seq = 0
+        self._frames = 0
+        self._lag_s = 0.0
+        self._wake: asyncio.TimerHandle | None = None
+        self._wake_at = float("inf")
+        self._ending = asyncio.Event()
+        self._quiet = asyncio.Event()
+        """Ending, and no order is at risk any more."""
+        self._end_reason = ""
+        self._failure: BaseException | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+        self._started_s = clock.monotonic()
+        self._write_lock = asyncio.Lock()
+
+    # From outside, on the loop
+
+    def request_stop(self, reason: str) -> None:
+        """End the session in order; the first reason counts."""
+        if not self._ending.is_set():
+            self._end_reason = reason
+            self._ending.set()
+
+    def command(self, command: OperatorCommand) -> CommandResult:
+        """Let an operator act; the answer is what the engine says of it."""
+        if self._courier is None:
+            return CommandResult(done=False, text="not trading yet")
+        self._store.journal("command", command)
+        actions = self.emit(command)
+        notes = [action for action in actions if isinstance(action, Note)]
+        if not notes:
+            return CommandResult(done=False, text="nothing was done")
+        return CommandResult(done=notes[-1].severity != "warning", text=self.redactor.clean(notes[-1].text))
+
+    def note(self, severity: Literal["info", "fill", "warning", "alarm"], text: str, market: str = "") -> None:
+        """A line for the console's event log and the log."""
+        self._event_seq += 1
+        text = self.redactor.clean(text)
+        self._events.append(EventView(self._event_seq, self.clock.unix(), severity, market, text))
+        level = logging.WARNING if severity in ("warning", "alarm") else logging.INFO
+        log.log(level, severity, extra={"market": market[:12], "text": text})
+
+    # The run
+
+    async def run(self) -> Outcome:
+        """Start, trade until asked to stop, end in order. Never raises what it can turn into an exit code."""
+        verified, open_orders, started = True, 0, False
+        try:
+            self._own(self._publish_views(), "views")
+            await self._store.open(self.settings.mode, self._version, self.settings.seed, asdict(self.settings))
+            self._serve_metrics()
+            self._parts = await self._compose(self)
+            started = True
+            await self._trade(self._parts)
+        except PolymmError as error:
+            self._fail(error)
+        except Exception as error:
+            log.exception("session_failed")
+            self._fail(error)
+        if started:
+            verified, open_orders = await self._wind_down()
+        return await self._close(verified, open_orders, started)
+
+    def _serve_metrics(self) -> None:
+        port = self.settings.metrics_port
+        if port:
+            try:
+                collector = EngineCollector(self.engine, self.clock.monotonic, self._gc_pause_s)
+                self._metrics = MetricsServer(port, collector)
+            except OSError as error:
+                self.note("warning", f"no metrics: port {port} cannot be used ({error.strerror}); set METRICS_PORT")
+
+    async def _trade(self, parts: Parts) -> None:
+        gateway = parts.gateway
+        self._courier = Courier(gateway, self.emit_quietly, self.flush, self._is_neg_risk)
+        for instrument in parts.instruments:
+            self.emit(instrument)
+        tokens = [t for i in parts.instruments for t in (i.instrument.yes_token, i.instrument.no_token)]
+        self.emit(await gateway.account(tokens))
+        self._own(self._courier.run_places(), "places")
+        self._own(self._courier.run_cancels(), "cancels")
+        self._own(self._courier.run_reads(), "reads")
+        self._own(self._flush_often(), "journal")
+        owner = ChannelOwner(self._on_frame, self._on_state, self._on_alive)
+        urls, seed = parts.settings, self.settings.seed
+        self._market_channel = Channel(
+            "market", urls.ws_market_url, lambda: subscribe_market_frame(tokens), owner, self.clock, seed
+        )
+        self._own(self._market_channel.run(), "market-feed")
+        if parts.user_frame is None:
+            self.emit(FeedChanged(feed="user", connected=True))
+        else:
+            self._own(Channel("user", urls.ws_user_url, parts.user_frame, owner, self.clock, seed).run(), "user-feed")
+        await self._ending.wait()
+
+    def emit(self, event: Event) -> list[Action]:
+        """Hand an event to the engine and set its actions going.
+
+        Raises:
+            MalformedMessage: a market message cannot be used.
+        """
+        try:
+            actions = self.engine.handle(event, self.clock.monotonic())
+        except (InvariantBroken, ArithmeticError, LookupError, TypeError, ValueError) as error:
+            log.exception("engine_failed")
+            self._fail(error)
+            return []
+        for action in actions:
+            self._carry_out(action)
+        if self._ending.is_set() and not any(True for _ in self.engine.orders.all_at_risk()):
+            self._quiet.set()
+        if self.engine.next_wake() < self._wake_at:
+            self._schedule_wake()
+        return actions
+
+    def emit_quietly(self, event: Event) -> None:
+        """Journal an event that is no market message, and hand it to the engine."""
+        self._store.journal("event", event)
+        self.emit(event)
+
+    def _carry_out(self, action: Action) -> None:
+        match action:
+            case Note():
+                self._store.journal("action", action)
+                self.note(action.severity, action.text, action.market)
+            case Latch():
+                self._store.journal("action", action)
+                self._latch(action.reason)
+            case Resync():
+                self._own(self._resubscribe(list(action.tokens)), "resubscribe")
+            case Place() | Cancel() | CancelAll() | ReadOrder():
+                self._store.journal("action", action)
+                if self._courier is not None:
+                    self._courier.take(action)
+
+    def _latch(self, reason: str) -> None:
+        if self._courier is not None:
+            self._courier.close_gate()
+        try:
+            self.places.write_latch(reason)
+        except OSError as error:
+            self.note("alarm", f"the kill latch could not be written: {error}")
+
+    async def _resubscribe(self, tokens: list[str]) -> None:
+        """Ask for fresh books: the dump of a new subscription (polymarket-api.md 5.1)."""
+        if self._market_channel is not None:
+            await self._market_channel.send(market_operation_frame("unsubscribe", tokens))
+            await self._market_channel.send(market_operation_frame("subscribe", tokens))
+
+    # Feeds
+
+    def _on_frame(self, feed: FeedName, frame: bytes) -> None:
+        self._frames += 1
+        if feed == "user":
+            self._user_frame(frame)
+            return
+        try:
+            messages = decode_frame(frame)
+        except MalformedMessage as error:
+            messages, bad = salvage_frame(frame)
+            self.engine.tally.malformed += bad
+            log.warning("malformed_frame", extra={"detail": str(error)})
+        for message in messages:
+            self._market_message(message)
+
+    def _market_message(self, message: MarketMessage) -> None:
+        try:
+            self.emit(message)
+            if self._parts is not None:
+                self._parts.gateway.see(message)
+        except MalformedMessage as error:
+            log.warning("malformed_message", extra={"type": message.event_type, "detail": str(error)})
+
+    def _user_frame(self, frame: bytes) -> None:
+        owner = self._parts.owner if self._parts is not None else ""
+        try:
+            for event in decode_user_frame(frame, owner):
+                self.emit_quietly(event)
+        except MalformedMessage as error:
+            self.engine.tally.malformed += 1
+            self.note("alarm", f"a message of the user channel cannot be read: {error}")
+
+    def _on_state(self, feed: FeedName, connected: bool, detail: str) -> None:
+        self.emit_quietly(FeedChanged(feed=feed, connected=connected, detail=detail))
+
+    def _on_alive(self, feed: FeedName) -> None:
+        self.emit(FeedAlive(feed=feed))
+
+    # Time
+
+    def _schedule_wake(self) -> None:
+        if self._wake is not None:
+            self._wake.cancel()
+        self._wake_at = self.engine.next_wake()
+        if self._wake_at < float("inf"):
+            delay = max(0.0, self._wake_at - self.clock.monotonic())
+            self._wake = asyncio.get_running_loop().call_later(delay, self._on_wake)
+
+    def _on_wake(self) -> None:
+        self._lag_s = max(0.0, self.clock.monotonic() - self._wake_at)
+        self._wake, self._wake_at = None, float("inf")
+        self.emit(Woken(unix=self.clock.unix()))
+        self._schedule_wake()
+
+    # Background work
+
+    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Start a task; its unexpected end ends the session."""
+        task = asyncio.create_task(work, name=name)
+        self._tasks.append(task)
+        task.add_done_callback(self._on_task_end)
+
+    def _on_task_end(self, task: asyncio.Task[None]) -> None:
+        self._tasks.remove(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("task_failed", extra={"task": task.get_name()}, exc_info=error)
+            self._fail(error)
+
+    def _fail(self, error: BaseException) -> None:
+        if self._failure is None:
+            self._failure = error
+            self.note("alarm", f"{type(error).__name__}: {error}")
+        self.request_stop("failure")
+
+    def _is_neg_risk(self, market: str) -> bool:
+        return self.engine.desks[market].instrument.neg_risk
+
+    async def _flush_often(self) -> None:
+        while True:
+            await asyncio.sleep(FLUSH_SEC)
+            await self.flush()
+
+    async def flush(self) -> None:
+        """Write what has changed since the last time; returns when it is on the disk.
+
+        Raises:
+            StoreError: it is not.
+        """
+        async with self._write_lock:
+            orders, fills = self.engine.orders.take_touched()
+            grid = {desk.market: desk.instrument.grid for desk in self.engine.desks.values()}
+            await self._store.write(
+                [(order, grid[order.market]) for order in orders],
+                [(fill, settlement, grid[fill.market]) for fill, settlement in fills],
+            )
+
+    async def _publish_views(self) -> None:
+        while True:
+            self._publish()
+            await asyncio.sleep(VIEW_SEC)
+
+    def _publish(self) -> None:
+        self._view_seq += 1
+        now, unix = self.clock.monotonic(), self.clock.unix()
+        stage = Stage(self._view_seq, self.settings.mode, now, unix, self._lag_s * 1000, tuple(self._events))
+        self.view = console_view(self.engine, stage)
+
+    # The end
+
+    async def _wind_down(self) -> tuple[bool, int]:
+        """No new orders, cancel all, verify zero open twice, hear the last words.
+
+        Returns:
+            Whether zero open orders were verified, and how many the venue last showed.
+        """
+        self.emit(StopRequested(reason=self._end_reason))
+        if self._courier is None or self._parts is None:
+            return True, 0
+        self._courier.close_gate()
+        deadline = self.clock.monotonic() + VERIFY_SEC
+        try:
+            async with asyncio.timeout(VERIFY_SEC):
+                await self._courier.wait_idle()
+        except TimeoutError:
+            self.note("alarm", "a placement is unanswered at the end")
+        verified, left = await self._verify_zero(self._parts.gateway, deadline)
+        try:
+            async with asyncio.timeout(SETTLE_SEC):
+                await self._quiet.wait()
+        except TimeoutError:
+            self.note("warning", "the venue has not told the end of every order")
+        return verified, left
+
+    async def _verify_zero(self, gateway: Gateway, deadline: float) -> tuple[bool, int]:
+        zeros, left = 0, sum(1 for _ in self.engine.orders.all_at_risk())
+        while True:
+            try:
+                if zeros == 0:
+                    for answer in await gateway.cancel_all():
+                        self.emit_quietly(answer)
+                left = len(await gateway.open_orders())
+                zeros = zeros + 1 if left == 0 else 0
+            except PolymmError as error:
+                zeros = 0
+                self.note("warning", f"cancelling at the end: {error}")
+            if zeros >= 2:
+                return True, 0
+            if self.clock.monotonic() > deadline:
+                return False, left
+            await asyncio.sleep(VERIFY_PAUSE_SEC)
+
+    async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:
+        """Write the last rows and let go of everything, whatever fails on the way."""
+        if self._wake is not None:
+            self._wake.cancel()
+        now = self.clock.monotonic()
+        report = self._report(open_orders, now)  # and the marks below: of one moment, so that both say the same
+        try:
+            if started:
+                await self.flush()
+                await self._store.write([], [], self._marks(now))
+                await self._store.end(self._end_reason, verified)
+        except StoreError as error:
+            self._fail(error)
+        self._publish()
+        tasks = list(self._tasks)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        if self._metrics is not None:
+            await asyncio.to_thread(self._metrics.close)
+        if self._parts is not None:
+            for close in (self._parts.gateway.close, self._parts.close):
+                try:
+                    await close()
+                except (OSError, RuntimeError, VenueError) as error:
+                    log.warning("close_failed", extra={"detail": str(error)})
+        return self._outcome(verified, open_orders, started, report)
+
+    def _outcome(self, verified: bool, open_orders: int, started: bool, report: dict[str, Any]) -> Outcome:
+        failure, killed = self._failure, self.engine.control.state == "KILLED"
+        if failure is not None:
+            code = failure.exit_code if isinstance(failure, PolymmError) else 15
+            reason = f"{type(failure).__name__}: {self.redactor.clean(str(failure))}"
+        else:
+            code, reason = (10, "killed") if killed else (0, self._end_reason)
+        if not verified and code in (0, 10):
+            code = 11
+        if not started:
+            return Outcome(code, reason, verified, f"not started: {reason}", report)
+        zero = "zero open orders verified" if verified else f"NOT verified, {open_orders} orders may be open"
+        return Outcome(code, reason, verified, f"stopped ({reason}): {zero}", report)
+
+    def _report(self, open_orders: int, now: float) -> dict[str, Any]:
+        report = run_report(
+            self.engine,
+            mode=self.settings.mode,
+            duration_s=now - self._started_s,
+            frames=self._frames,
+            open_orders=open_orders,
+            exit_reason=self._end_reason,
+            now=now,
+        )
+        return {**report, "database": str(self.places.database)}
+
+    def _marks(self, now: float) -> list[MarkRow]:
+        rows: list[MarkRow] = []
+        for desk in self.engine.desks.values():
+            held, pnl = desk.inventory, desk_pnl(desk, now)
+            rows.append((desk.market, desk.mark(now), held.yes, held.no, pnl.realised, pnl.unrealised))
+        return rows

@@ -1,0 +1,107 @@
+"""Authenticated reads of the CLOB: our orders and balances, read leniently (polymarket-api.md 3.3, 4.2, 4.3).
+
+The official client's list parsers refuse a whole page for one empty number (order-clients.md), so state is read here.
+"""
+
+import base64
+import hashlib
+import hmac
+from typing import Any, Final
+
+import httpx
+import msgspec
+
+from core.clock import Clock
+from core.errors import CredentialError, VenueRefused, VenueUnavailable
+from core.venue.credentials import ApiCredentials
+
+END_CURSOR: Final = "LTE="
+MOST_PAGES: Final = 100
+
+
+def l2_signature(secret: str, timestamp: int, method: str, path: str, body: str = "") -> str:
+    """HMAC-SHA256 over timestamp, method, path without query, and body, as padded base64url."""
+    key = base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))
+    text = f"{timestamp}{method}{path}{body}"
+    return base64.urlsafe_b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
+
+
+class PrivateRest:
+    """Reads that need the API credentials of one signer."""
+
+    def __init__(self, base_url: str, address: str, credentials: ApiCredentials, clock: Clock) -> None:
+        """``address`` is the signer's own address, for every kind of wallet (polymarket-api.md 3.1)."""
+        self._client = httpx.AsyncClient(base_url=base_url, timeout=5.0, headers={"User-Agent": "polymm-tui"})
+        self._address = address
+        self._credentials = credentials
+        self._clock = clock
+
+    async def open_orders(self) -> list[dict[str, Any]]:
+        """All open orders, page by page.
+
+        Raises:
+            VenueUnavailable, VenueRefused: a page is missing, so the list is not complete.
+        """
+        orders: list[dict[str, Any]] = []
+        cursor = ""
+        for _ in range(MOST_PAGES):
+            page = await self._get("/data/orders", {"next_cursor": cursor} if cursor else {})
+            if not isinstance(page, dict) or not isinstance(page.get("data"), list):
+                raise VenueRefused("/data/orders: not a page of orders")
+            orders += page["data"]
+            cursor = page.get("next_cursor") or END_CURSOR
+            if cursor == END_CURSOR:
+                return orders
+        raise VenueRefused(f"/data/orders: more than {MOST_PAGES} pages")
+
+    async def order(self, order_id: str) -> dict[str, Any] | None:
+        """One order; None when the venue does not know it.
+
+        Raises:
+            VenueUnavailable, VenueRefused: the question was not answered.
+        """
+        answer = await self._get(f"/data/order/{order_id}", {}, absent_is_none=True)
+        return answer if isinstance(answer, dict) and answer.get("id") else None
+
+    async def balance(self, asset_type: str, signature_type: int, token: str = "") -> int:
+        """Total balance in base units; open orders are not subtracted.
+
+        Raises:
+            VenueUnavailable, VenueRefused: the balance could not be read.
+        """
+        params = {"asset_type": asset_type, "signature_type": str(signature_type)}
+        if token:
+            params["token_id"] = token
+        answer = await self._get("/balance-allowance", params)
+        try:
+            return int(answer["balance"])
+        except (KeyError, TypeError, ValueError) as error:
+            raise VenueRefused("/balance-allowance: no balance in the answer") from error
+
+    async def _get(self, path: str, params: dict[str, str], *, absent_is_none: bool = False) -> Any:
+        timestamp = int(self._clock.unix())
+        headers = {
+            "POLY_ADDRESS": self._address,
+            "POLY_API_KEY": self._credentials.key.reveal(),
+            "POLY_PASSPHRASE": self._credentials.passphrase.reveal(),
+            "POLY_TIMESTAMP": str(timestamp),
+            "POLY_SIGNATURE": l2_signature(self._credentials.secret.reveal(), timestamp, "GET", path),
+        }
+        try:
+            answer = await self._client.get(path, params=params, headers=headers)
+        except httpx.HTTPError as error:
+            raise VenueUnavailable(f"{path}: {type(error).__name__}") from error
+        if answer.status_code == 404 and absent_is_none:
+            return None
+        if answer.status_code == 401:
+            raise CredentialError(f"{path}: the venue refuses the API credentials (check the clock too)")
+        if answer.status_code != 200:
+            raise VenueRefused(f"{path}: status {answer.status_code}")
+        try:
+            return msgspec.json.decode(answer.content)
+        except msgspec.DecodeError as error:
+            raise VenueRefused(f"{path}: the answer is not JSON") from error
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._client.aclose()

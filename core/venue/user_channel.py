@@ -1,0 +1,126 @@
+"""The user channel's messages, turned into what happened to our orders (polymarket-api.md 6).
+
+Numbers are read leniently, because the venue sends empty texts in optional ones; what a fill needs is strict.
+"""
+
+from typing import Final, Literal
+
+import msgspec
+
+from core.errors import MalformedMessage
+from core.events import FillSeen, OrderSeen
+from core.units import Shares, UnitError, parse_micro
+
+Settlement = Literal["matched", "mined", "confirmed", "retrying", "failed"]
+
+_SETTLEMENTS: Final[dict[str, Settlement]] = {
+    "MATCHED": "matched",
+    "MATCHED_NOT_BROADCASTED": "matched",
+    "MINED": "mined",
+    "CONFIRMED": "confirmed",
+    "RETRYING": "retrying",
+    "FAILED": "failed",
+}
+
+
+class _MakerOrder(msgspec.Struct):
+    order_id: str
+    matched_amount: str
+    owner: str = ""
+    maker_address: str = ""
+
+
+class _UserMessage(msgspec.Struct):
+    """Both message types in one flat struct; the fields a type does not have stay empty."""
+
+    event_type: str = ""
+    type: str = ""
+    id: str = ""
+    status: str = ""
+    size_matched: str | None = None
+    size: str = ""
+    taker_order_id: str = ""
+    trader_side: str = ""
+    owner: str = ""
+    match_time: str = ""
+    matchtime: str = ""
+    timestamp: str = ""
+    maker_orders: tuple[_MakerOrder, ...] | None = None
+
+
+_frame: Final = msgspec.json.Decoder(_UserMessage | list[_UserMessage])
+
+UserEvent = OrderSeen | FillSeen
+
+
+def decode_user_frame(frame: bytes | str, owner: str) -> list[UserEvent]:
+    """Decode a frame of the user channel.
+
+    Args:
+        frame: one object or an array of objects.
+        owner: our API key id; only its entries of a trade are ours.
+
+    Raises:
+        MalformedMessage: the frame is not JSON of this shape, or a fill's size is no number.
+    """
+    try:
+        decoded = _frame.decode(frame)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MalformedMessage(str(error)) from error
+    events: list[UserEvent] = []
+    for message in decoded if isinstance(decoded, list) else [decoded]:
+        if message.event_type == "order":
+            events.append(_order(message))
+        elif message.event_type == "trade":
+            events.extend(_fills(message, owner))
+    return events
+
+
+def order_seen(order_id: str, status: str, size_matched: str | None, kind: str = "") -> OrderSeen:
+    """Read the venue's status words for one order, from a message or from a REST read.
+
+    ``CANCELED_<reason>`` is open-ended, and ``INVALID`` with a cancellation means cancelled (polymarket-api.md 6.1).
+
+    Raises:
+        MalformedMessage: the matched size is no number.
+    """
+    word = status.removeprefix("ORDER_STATUS_").upper()
+    matched = None if not size_matched else _shares(size_matched)
+    if kind == "CANCELLATION" or word.startswith("CANCELED") or word == "INVALID":
+        return OrderSeen(order_id=order_id, status="cancelled", matched=matched, detail=word)
+    if word == "MATCHED":
+        return OrderSeen(order_id=order_id, status="matched", matched=matched)
+    return OrderSeen(order_id=order_id, status="live", matched=matched)
+
+
+def _order(message: _UserMessage) -> OrderSeen:
+    return order_seen(message.id, message.status, message.size_matched, message.type)
+
+
+def _fills(message: _UserMessage, owner: str) -> list[FillSeen]:
+    """Our entries of a trade. The top level describes the taker; a maker finds itself in ``maker_orders``."""
+    settlement = _SETTLEMENTS.get(message.status.removeprefix("TRADE_STATUS_").upper())
+    if settlement is None:
+        raise MalformedMessage(f"trade status {message.status[:40]!r}")
+    unix = _seconds(message.match_time or message.matchtime or message.timestamp)
+    ours = [(o.order_id, o.matched_amount) for o in message.maker_orders or () if o.owner == owner]
+    if message.trader_side == "TAKER" and message.owner == owner:
+        ours.append((message.taker_order_id, message.size))
+    return [
+        FillSeen(trade_id=message.id, order_id=order, size=_shares(size), settlement=settlement, unix=unix)
+        for order, size in ours
+    ]
+
+
+def _shares(text: str) -> Shares:
+    try:
+        return Shares(parse_micro(text))
+    except UnitError as error:
+        raise MalformedMessage(str(error)) from error
+
+
+def _seconds(text: str) -> float:
+    """A stamp in seconds or, by its length, in milliseconds."""
+    if not text.isdigit():
+        raise MalformedMessage(f"trade time {text[:40]!r}")
+    return int(text) / 1000 if len(text) > 11 else float(int(text))
