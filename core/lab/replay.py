@@ -1,0 +1,249 @@
+"""A recording through the engine, with orders at a paper venue.
+
+Time is the recording's: the receive times where it has them, else the venue's stamps. A recording does not keep the
+channel's PONGs, so the feed counts as alive as long as the recording lasts, heard every five seconds like a live one.
+"""
+
+from collections.abc import Callable, Iterator
+from hashlib import sha256
+from itertools import islice
+from pathlib import Path
+from typing import Any, Final
+
+import msgspec
+
+from core.actions import Action, Cancel, CancelAll, Note, Place, ReadOrder
+from core.config import Settings
+from core.engine import Engine
+from core.errors import MalformedMessage
+from core.events import (
+    AccountSeen,
+    Event,
+    FeedAlive,
+    FeedChanged,
+    InstrumentAdded,
+    MarketMessage,
+    OperatorCommand,
+    OrderSigned,
+    StopRequested,
+    Woken,
+)
+from core.lab.recording import Line, Problem, infer_instruments, read_lines
+from core.market.continuity import Evidence
+from core.market.instrument import Instrument
+from core.units import usd_from_float
+from core.venue.channel import PING_SEC
+from core.venue.paper import PaperVenue, seen_of
+from core.venue.user_channel import decode_user_frame
+from core.venue.wire import decode_frame, salvage_frame
+
+CHUNK: Final = 2_000
+"""Lines decoded ahead, so that a market's second token is known before its first book is used."""
+LONGEST_SILENCE_SEC: Final = 600.0
+"""A longer gap between two frames is a pause of the recorder: the engine does not live through it."""
+PROBLEMS_KEPT: Final = 1_000
+_encode: Final = msgspec.json.Encoder().encode
+
+Pacer = Callable[[float], None]
+"""Called with the recording's time, seconds since its start, before anything happens at it; may wait."""
+_Frame = tuple[int, float | None, list[MarketMessage], bytes]
+
+
+class Replay:
+    """One run of one recording."""
+
+    def __init__(self, path: Path, settings: Settings, gamma: dict[str, Instrument]) -> None:
+        self.path = path
+        self.engine = Engine(settings, own_in_book=False)
+        self.venue = PaperVenue(lambda market: self.engine.desks[market].tracked)
+        self.problems: list[Problem] = []
+        self.unusable = 0
+        """Lines, frames or messages that could not be used."""
+        self.frames = 0
+        self.now = 0.0
+        """Seconds since the first frame."""
+        self.start_unix = 0.0
+        self.notes: list[tuple[float, Note]] = []
+        """Notes since the last :meth:`take_notes`, with their time."""
+        self._settings = settings
+        self._gamma = gamma
+        self._known: dict[str, Instrument] = {}
+        self._decisions = sha256()
+        self._heard_s = 0.0
+        self._orders = 0
+
+    @property
+    def unix(self) -> float:
+        """The recording's time, seconds since 1970."""
+        return self.start_unix + self.now
+
+    @property
+    def decisions_digest(self) -> str:
+        """SHA-256 over every action taken so far and its time: equal for equal runs."""
+        return self._decisions.hexdigest()
+
+    def evidence(self) -> Evidence:
+        """Comparisons of all books with what the venue stated."""
+        total = Evidence()
+        for desk in self.engine.desks.values():
+            total.add(desk.tracked.evidence)
+        return total
+
+    def take_notes(self) -> list[tuple[float, Note]]:
+        """What happened since the last call."""
+        notes, self.notes = self.notes, []
+        return notes
+
+    def run(self, pace: Pacer | None = None) -> None:
+        """Play the whole recording.
+
+        Raises:
+            UsageError: the file cannot be opened.
+        """
+        lines = read_lines(self.path, self.problems)
+        started = False
+        while chunk := self._decode_chunk(islice(lines, CHUNK)):
+            for instrument in self._new_instruments(chunk):
+                self._do(InstrumentAdded(instrument))
+            for number, t, messages, raw in chunk:
+                at = self._time_of(t, messages)
+                if not started:
+                    started = True
+                    self.start_unix = at or 0.0
+                    self._begin()
+                self._advance_to(self.now if at is None else at - self.start_unix, pace)
+                self._frame(number, messages, raw)
+        self.unusable += len(self.problems)
+
+    def command(self, command: OperatorCommand) -> list[Action]:
+        """Let an operator act at the present time of the recording."""
+        return self._do(command)
+
+    def finish(self, reason: str) -> None:
+        """Stop as a session does: nothing new, everything cancelled, the paper venue's last answers heard."""
+        self._do(StopRequested(reason))
+        while self.venue.next_due() < float("inf"):
+            self.now = max(self.now, self.venue.next_due())
+            self._hear_venue()
+        for desk in self.engine.desks.values():
+            desk.tracked.settle_pending()
+
+    # Reading
+
+    def _decode_chunk(self, lines: Iterator[tuple[int, Line]]) -> list[_Frame]:
+        frames = []
+        for number, line in lines:
+            raw = bytes(line.raw)
+            try:
+                messages = decode_frame(raw)
+            except MalformedMessage as error:
+                messages, bad = salvage_frame(raw)
+                self._problem(number, str(error), bad)
+            frames.append((number, line.t, messages, raw))
+        return frames
+
+    def _new_instruments(self, chunk: list[_Frame]) -> list[Instrument]:
+        everything = [message for _, _, messages, _ in chunk for message in messages]
+        for market in dict.fromkeys(message.market for message in everything):
+            if market in self._gamma and market not in self._known:
+                self._known[market] = self._gamma[market]
+                self._do(InstrumentAdded(self._gamma[market]))
+        found = infer_instruments(everything, self._known)
+        self._known.update({instrument.market: instrument for instrument in found})
+        return found
+
+    def _time_of(self, t: float | None, messages: list[MarketMessage]) -> float | None:
+        """Seconds since 1970; None for a frame that tells no time."""
+        milliseconds = t if t is not None else max((message.timestamp for message in messages), default=0)
+        return milliseconds / 1000 if milliseconds else None
+
+    def _problem(self, number: int, text: str, count: int = 1) -> None:
+        if len(self.problems) < PROBLEMS_KEPT:
+            self.problems.append(Problem(number, text))
+            count -= 1
+        self.unusable += count
+
+    # Playing
+
+    def _begin(self) -> None:
+        for feed in ("market", "user"):
+            self._do(FeedChanged(feed=feed, connected=True))
+        self._do(AccountSeen(cash=usd_from_float(self._settings.paper_cash_usd), holdings=()))
+
+    def _advance_to(self, target: float, pace: Pacer | None) -> None:
+        """Let everything happen that is due before ``target``: answers, wake-ups, keep-alives, in order of time."""
+        if target - self.now > LONGEST_SILENCE_SEC:
+            self.start_unix += target - self.now - LONGEST_SILENCE_SEC
+            target = self.now + LONGEST_SILENCE_SEC
+        while True:
+            wake, due, alive = self.engine.next_wake(), self.venue.next_due(), self._heard_s + PING_SEC
+            at = min(wake, due, alive)
+            if at > target:
+                break
+            if pace is not None:
+                pace(at)
+            self.now = max(self.now, at)
+            if due <= at:
+                self._hear_venue()
+            elif alive <= at:
+                self._heard_s = alive
+                self._do(FeedAlive("market"))
+                self._do(FeedAlive("user"))
+            else:
+                self._do(Woken(self.unix))
+        if pace is not None:
+            pace(target)
+        self.now = max(self.now, target)
+
+    def _frame(self, number: int, messages: list[MarketMessage], raw: bytes) -> None:
+        self.frames += 1
+        self._heard_s = self.now
+        for message in messages:
+            if message.event_type in ("trade", "order"):
+                self._user_frame(number, raw)
+                return
+            try:
+                self._do(message)
+                self.venue.see(message, self.now)
+            except MalformedMessage as error:
+                self._problem(number, f"{message.event_type or 'message'}: {error}")
+
+    def _user_frame(self, number: int, raw: bytes) -> None:
+        try:
+            for event in decode_user_frame(raw, owner=""):
+                self._do(event)
+        except MalformedMessage as error:
+            self._problem(number, str(error))
+
+    def _hear_venue(self) -> None:
+        for event in self.venue.advance(self.now):
+            self._do(event)
+
+    def _do(self, event: Event) -> list[Action]:
+        """Hand an event to the engine and carry its actions out at the paper venue."""
+        actions = self.engine.handle(event, self.now)
+        if actions:
+            self._decisions.update(b"%.6f" % self.now)
+            self._decisions.update(_encode(actions))
+            for action in actions:
+                self._carry_out(action)
+        return actions
+
+    def _carry_out(self, action: Any) -> None:
+        match action:
+            case Place():
+                self._orders += 1
+                order_id = f"paper-order-{self._orders}"
+                self._do(OrderSigned(intent=action.intent, order_id=order_id))
+                self.venue.submit(action, order_id, self.now)
+            case Cancel():
+                self.venue.cancel(action.order_id, self.now)
+            case CancelAll():
+                for order_id in self.venue.open_order_ids():
+                    self.venue.cancel(order_id, self.now)
+            case ReadOrder():
+                self._do(seen_of(self.venue, action.order_id))
+            case Note():
+                self.notes.append((self.unix, action))
+            case _:
+                pass

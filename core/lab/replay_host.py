@@ -1,0 +1,136 @@
+"""A replay on a thread of its own, behind the console's link: watched at a pace, and operable like a session."""
+
+import queue
+import threading
+from collections import deque
+from concurrent.futures import Future
+from typing import Final
+
+from core.actions import Note
+from core.clock import Clock
+from core.errors import PolymmError
+from core.events import OperatorCommand
+from core.lab.replay import Replay
+from core.runtime.link import CommandResult
+from core.viewing import Stage, console_view
+from core.views import ConsoleView, EventView
+
+VIEW_SEC: Final = 0.1
+EVENTS_KEPT: Final = 200
+_Asked = tuple[OperatorCommand, "Future[CommandResult]"]
+
+
+class ReplayHost:
+    """Runs a :class:`Replay` in a thread; is a :class:`core.runtime.link.ConsoleLink`."""
+
+    def __init__(self, replay: Replay, speed: float | None, clock: Clock) -> None:
+        """``speed`` is how many recorded seconds pass in one; None for as fast as possible."""
+        self.replay = replay
+        self._speed = speed
+        self._clock = clock
+        self._view: ConsoleView | None = None
+        self._asked: queue.Queue[_Asked] = queue.Queue()
+        self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
+        self._event_seq = 0
+        self._view_seq = 0
+        self._viewed_s = float("-inf")
+        self._started_s = 0.0
+        self._reason = "end of recording"
+        self._stop = threading.Event()
+        self._ended = threading.Event()
+        self.error: PolymmError | None = None
+        self._thread = threading.Thread(target=self._run, name="replay", daemon=True)
+
+    def start(self) -> None:
+        """Start playing."""
+        self._thread.start()
+
+    @property
+    def view(self) -> ConsoleView | None:
+        """The newest view."""
+        return self._view
+
+    @property
+    def ended(self) -> bool:
+        """The replay failed; one that came to its end stays open for reading."""
+        return self.error is not None
+
+    def send(self, command: OperatorCommand) -> Future[CommandResult]:
+        """Let an operator act at the replay's present time."""
+        future: Future[CommandResult] = Future()
+        if self._ended.is_set():
+            future.set_result(CommandResult(done=False, text="the recording has ended"))
+        else:
+            self._asked.put((command, future))
+        return future
+
+    def stop(self, reason: str) -> None:
+        """End the replay where it is."""
+        if not self._ended.is_set() and not self._stop.is_set():
+            self._reason = reason
+        self._stop.set()
+
+    @property
+    def exit_reason(self) -> str:
+        """Why it ended."""
+        return self._reason
+
+    def wait_ended(self, timeout_s: float) -> bool:
+        """Wait for the end of the recording; False when it did not come in time."""
+        return self._ended.wait(timeout_s)
+
+    def wait(self) -> None:
+        """Wait until the thread has ended."""
+        self._thread.join()
+
+    def _run(self) -> None:
+        try:
+            self._started_s = self._clock.monotonic()
+            self.replay.run(self._pace)
+            self.replay.finish(self._reason)
+        except PolymmError as error:
+            self.error = error
+        except _Stopped:
+            self.replay.finish(self._reason)
+        finally:
+            self._ended.set()
+            self._refuse_the_rest()
+            self._publish()
+
+    def _pace(self, at: float) -> None:
+        """Hold the replay back until ``at`` is due, act for the operator, and renew the view."""
+        while True:
+            self._serve()
+            now = self._clock.monotonic()
+            if now - self._viewed_s >= VIEW_SEC:
+                self._viewed_s = now
+                self._publish()
+            if self._stop.is_set():
+                raise _Stopped
+            wait = 0.0 if self._speed is None else at / self._speed - (now - self._started_s)
+            if wait <= 0:
+                return
+            self._stop.wait(min(wait, VIEW_SEC))
+
+    def _serve(self) -> None:
+        while not self._asked.empty():
+            command, future = self._asked.get()
+            notes = [action for action in self.replay.command(command) if isinstance(action, Note)]
+            text = notes[-1].text if notes else "nothing was done"
+            future.set_result(CommandResult(done=bool(notes) and notes[-1].severity != "warning", text=text))
+
+    def _refuse_the_rest(self) -> None:
+        while not self._asked.empty():
+            self._asked.get()[1].set_result(CommandResult(done=False, text="the recording has ended"))
+
+    def _publish(self) -> None:
+        for unix, note in self.replay.take_notes():
+            self._event_seq += 1
+            self._events.append(EventView(self._event_seq, unix, note.severity, note.market, note.text))
+        self._view_seq += 1
+        stage = Stage(self._view_seq, "replay", self.replay.now, self.replay.unix, 0.0, tuple(self._events))
+        self._view = console_view(self.replay.engine, stage)
+
+
+class _Stopped(Exception):
+    """The operator left before the end."""
