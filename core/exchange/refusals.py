@@ -1,0 +1,72 @@
+"""The venue's reasons for saying no, in its words (polymarket-api.md 2.4, 4.2, 10.4), and their HTTP statuses."""
+
+from core.units import micro_text
+
+PAYLOAD = "Invalid order payload"
+OWNER = "the order owner has to be the owner of the API KEY"
+SIGNER = "the order signer address has to be the address of the API KEY"
+MAKER = "maker address not allowed, please use the deposit wallet flow"
+VERSION = "invalid order version, please use the latest clob-client"
+SIGNATURE = "invalid signature"
+EXPIRATION = "invalid expiration"
+POST_ONLY_CROSSES = "invalid post-only order: order crosses book"
+POST_ONLY_TYPE = "invalid post-only order: post-only is only allowed for GTC and GTD orders"
+FOK_MISSED = "order couldn't be fully filled. FOK orders are fully filled or killed."
+FAK_MISSED = "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
+MARKET_NOT_FOUND = "market not found"
+ORDER_NOT_FOUND = "Order not found"
+NO_BOOK = "No orderbook exists for the requested token id"
+TOKEN = "Invalid token id"
+NOT_CANCELED = "order can't be found - already canceled or matched"
+L1 = "Invalid L1 Request headers"
+L2 = "Unauthorized/Invalid api key"
+LIMIT = "Payload exceeds the limit"
+
+
+def duplicated(order_id: str) -> str:
+    """The same signed order came again."""
+    return f"order {order_id} is invalid. Duplicated."
+
+
+def off_grid(order_id: str, price: str, tick: str) -> str:
+    """The price is no multiple of the tick or out of range."""
+    return f"order {order_id} is invalid. Price ({price}) breaks minimum tick size rule: {tick}"
+
+
+def too_small(order_id: str, size: int, minimum: str) -> str:
+    """A resting order below the market's least size; ``size`` in micro-shares."""
+    return f"order {order_id} is invalid. Size ({micro_text(size)}) lower than the minimum: {minimum}"
+
+
+def marketable_minimum(side: str, notional: int) -> str:
+    """A marketable order of less than one dollar; ``notional`` in micro-dollars."""
+    return f"invalid amount for a marketable {side} order (${micro_text(notional)}), min size: $1"
+
+
+def no_balance(balance: int, active: int, matched: int, need: int) -> str:
+    """Money or tokens do not cover the order; base units, in the short form when nothing else is open."""
+    head = f"not enough balance / allowance: the balance is not enough -> balance: {balance}"
+    if not active and not matched:
+        return f"{head}, order amount: {need}"
+    return f"{head}, sum of active orders: {active}, sum of matched orders: {matched}, order amount (inc. fees): {need}"
+
+
+def too_many(count: int, allowed: int) -> str:
+    """A batch longer than the venue takes."""
+    return f"Too many orders in payload: {count}, max allowed: {allowed}"
+
+
+def status_of(error: str) -> int:
+    """HTTP status of a refusal: the venue derives it from words in the text (polymarket-api.md 4)."""
+    lowered = error.lower()
+    if "not found" in lowered or error == NO_BOOK:
+        return 404
+    return 401 if "unauthorized" in lowered or error == L1 else 400
+
+
+def inaccurate(side: str, decimals: int) -> str:
+    """Amounts with more decimals than the venue keeps."""
+    return (
+        f"invalid amounts, the {side.lower()} orders maker amount supports a max accuracy of 2 decimals, "
+        f"taker amount a max of {decimals} decimals"
+    )
