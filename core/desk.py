@@ -15,7 +15,7 @@ from core.config import Settings
 from core.errors import MalformedMessage
 from core.events import MarketMessage
 from core.market.book import Level
-from core.market.continuity import Applied, TrackedBook
+from core.market.continuity import UPDATED, Applied, TrackedBook
 from core.market.instrument import Instrument
 from core.market.signals import FairValue, Micro, jump_reset_usd, live_microprice, without_own
 from core.market.tape import Tape, Trade
@@ -34,8 +34,9 @@ from core.units import MICRO, Shares, Side, Ticks, UnitError, Usd, parse_micro
 
 TIMER_SEC: Final = 1.0
 """A market is looked at again after this, whatever happens (market-making.md 1.12)."""
-LEVELS_READ: Final = 16
-"""Levels a side read for signals; more only where the size cutoff is not reached within them."""
+LEVELS_READ: Final = 4
+"""Levels a side read beyond those that are looked for, so that our own and small ones among them do not matter."""
+EVERY_LEVEL: Final = 1_000_000
 CANCEL_GRACE_SEC: Final = 2.0
 """A cancel sent less long ago is expected to be answered, and its order is not planned around."""
 SETTLED_TICKS: Final = 0.01
@@ -106,12 +107,25 @@ class Desk:
         settings, instrument = self.settings, self.tracked.instrument
         self._rules = rules_of(settings, instrument)
         self._requote_rules = requote_rules_of(settings, instrument)
+        wanted = settings.micro_levels
+        self._depths = (1 if wanted == 1 else wanted + LEVELS_READ, wanted + 2 * LEVELS_READ, EVERY_LEVEL)
+        """Levels a side read for the microprice, in turn until both sides reach the size cutoff."""
         self._cutoff = instrument.reward_min_size or instrument.min_size
         if settings.size_cutoff is not None:
             self._cutoff = Shares(round(settings.size_cutoff * MICRO))
+        self._micro_rules = (
+            instrument.grid,
+            self._cutoff,
+            settings.micro_levels,
+            settings.micro_decay,
+            settings.max_spread,
+        )
+        self._moved = settings.requote_mid_ticks / 2 / instrument.grid.k
+        """Dollars of fair value that call for a decision (market-making.md 1.12)."""
         self.fair = FairValue(settings.alpha_fair, jump_reset_usd(settings.jump_reset_ticks, instrument.grid))
         self.variance = VarianceRate(settings.ewma_vol_window_sec, settings.vol_space, settings.vol_sample_sec)
         self.micro = None
+        self._looked: tuple[int, int, int, int, int] | None = None
 
     # Identity and position
 
@@ -196,50 +210,53 @@ class Desk:
 
     def _took(self, applied: Applied, now: float) -> Applied:
         self.last_message_s = now
-        if applied.changed and not applied.lost:
+        if applied is UPDATED:
             self._observe(now)
-        if applied.lost:
+        elif applied.lost:
             self._due = True
         return applied
 
     def _observe(self, now: float) -> None:
-        """Feed the signals with the book as it stands, and see whether that calls for a decision."""
-        settings = self.settings
-        bids, asks = self._others(LEVELS_READ)
-        micro = self._micro(bids, asks)
-        if micro.status == "one_sided" and max(len(bids), len(asks)) >= LEVELS_READ:
-            bids, asks = self._others(1_000_000)
-            micro = self._micro(bids, asks)
+        """Feed the signals with the book as it stands, and see whether that calls for a decision.
+
+        A change behind an unchanged touch says nothing new; what time does to the average the timer sees.
+        """
+        look = self._look()
+        if look is None or look != self._looked:
+            self._look_again(now, look)
+        micro = self.micro
+        if micro is not None and micro.price is not None and 0.0 < micro.price < 1.0:
+            self.variance.observe(now, micro.price)
+
+    def _look(self) -> tuple[int, int, int, int, int] | None:
+        """All that the microprice depends on while the touch alone decides it; None when a side is empty."""
+        bids, asks = self.tracked.book.bids, self.tracked.book.asks
+        if not bids.ticks or not asks.ticks:
+            return None
+        bid, ask = bids.ticks[-1], asks.ticks[0]
+        return bid, bids.sizes[bid], ask, asks.sizes[ask], self.orders.version
+
+    def _look_again(self, now: float, look: tuple[int, int, int, int, int] | None) -> None:
+        """Compute the microprice anew; remember the look of the touch when nothing behind it was needed."""
+        for depth in self._depths:
+            bids, asks = self._others(depth)
+            micro = live_microprice(bids, asks, *self._micro_rules)
+            if micro.status != "one_sided":
+                break
+        self._looked = look if depth == 1 else None
         if self.micro is None or micro.status != self.micro.status:
             self._due = True
         self.micro = micro
-        touch = (bids[0][0] if bids else None, asks[0][0] if asks else None)
-        if touch != self._decided_touch:
+        if ((bids[0][0] if bids else None), (asks[0][0] if asks else None)) != self._decided_touch:
             self._due = True
         if micro.price is None or not 0.0 < micro.price < 1.0:
             return
-        if self.fair.observe(now, micro.price):
+        jumped = self.fair.observe(now, micro.price)
+        value = self.fair.value_at(now) or micro.price
+        if jumped or not abs(value - self._decided_fair) < self._moved:
             self._due = True
-        self.variance.observe(now, micro.price)
-        value = self.fair.value_at(now)
-        if self._opening is not None and value is not None:
+        if self._opening is not None:
             self._enter_opening(Usd(round(value * MICRO)))
-        if value is not None and not abs(value - self._decided_fair) * self.instrument.grid.k < (
-            settings.requote_mid_ticks / 2
-        ):
-            self._due = True
-
-    def _micro(self, bids: list[Level], asks: list[Level]) -> Micro:
-        settings = self.settings
-        return live_microprice(
-            bids,
-            asks,
-            self.instrument.grid,
-            self._cutoff,
-            settings.micro_levels,
-            settings.micro_decay,
-            settings.max_spread,
-        )
 
     def _others(self, most: int) -> tuple[list[Level], list[Level]]:
         """Levels of others, best first."""
@@ -349,24 +366,25 @@ class Desk:
         self.worst_exposure = self._worst_exposure(now)
         return self.pull(reason, now)
 
-    def is_settled(self, around: Surroundings) -> bool:
+    def is_settled(self, now: float, unix: float, data_age_s: float) -> bool:
         """Nothing has changed since the last decision that could change its outcome; leases are renewed.
 
         Fair value and deviation drift by themselves while the book is silent; drifts below a hundredth of a tick are
         not worth a new plan.
         """
-        if self._due or not self._settled or around.data_age_s > self.settings.stale_sec:
+        if self._due or not self._settled or data_age_s > self.settings.stale_sec:
             return False
-        fair = self.fair.value_at(around.now)
-        sigma = self._sigma(around, fair) if fair is not None else None
-        if fair is None or sigma is None:
+        fair = self.fair.value_at(now)
+        if fair is None:
             return False
         tolerated = SETTLED_TICKS / self.instrument.grid.k
-        if abs(fair - self._decided_fair) > tolerated or abs((sigma.sigma_h or 0.0) - self._decided_sigma) > tolerated:
+        if abs(fair - self._decided_fair) > tolerated:
+            return False
+        if abs((self._sigma(now, unix, fair).sigma_h or 0.0) - self._decided_sigma) > tolerated:
             return False
         for order in self.orders.at_risk(self.market):
-            order.validated_s = around.now
-        self._last_decision_s = around.now
+            order.validated_s = now
+        self._last_decision_s = now
         return True
 
     def decide(self, around: Surroundings) -> list[Action]:
@@ -375,10 +393,10 @@ class Desk:
         fair = self.fair.value_at(now)
         if fair is None:
             return self.rest("no fair value yet", now)
-        self.sigma = sigma = self._sigma(around, fair)
+        self.sigma = sigma = self._sigma(now, around.unix, fair)
         self._last_decision_s, self._due, self.blocked_by = now, False, ""
         self._decided_fair, self._decided_sigma = fair, sigma.sigma_h or 0.0
-        bids, asks = self._others(LEVELS_READ)
+        bids, asks = self._others(LEVELS_READ + self.settings.order_layers + self.settings.requote_queue_levels)
         self._decided_touch = (bids[0][0] if bids else None, asks[0][0] if asks else None)
         at_risk = self.orders.at_risk(self.market)
         planned = [order for order in at_risk if not _is_pending(order, now)]
@@ -396,14 +414,12 @@ class Desk:
             actions.append(Note("info", self.market, "flat: position worked off, market paused"))
         return actions + places
 
-    def _sigma(self, around: Surroundings, fair: float) -> Sigma:
+    def _sigma(self, now: float, unix: float, fair: float) -> Sigma:
         settings, end = self.settings, self.instrument.end_unix
         floor = None
         if end is not None:
-            floor = resolution_floor(
-                fair, end - around.unix, settings.resolve_var_weight, "gauss", settings.resolve_t_min_sec
-            )
-        return sigma_over_horizon(self.variance, around.now, fair, floor, settings.vol_horizon_sec, settings.sigma_cap)
+            floor = resolution_floor(fair, end - unix, settings.resolve_var_weight, "gauss", settings.resolve_t_min_sec)
+        return sigma_over_horizon(self.variance, now, fair, floor, settings.vol_horizon_sec, settings.sigma_cap)
 
     def _inputs(self, around: Surroundings, fair: float, at_risk: list[Order], planned: list[Order]) -> QuoteInputs:
         """What the plan is made from; orders that are not planned around count as pending."""

@@ -40,7 +40,8 @@ from core.risk.loss import ConfirmedLoss, DailyLoss
 from core.units import MICRO, Shares, Usd, micro_text, usd_from_float
 
 MARK_SEC: Final = 1.0
-"""Time between marks of the whole account."""
+"""Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
+MARK_SLACK_SEC: Final = 0.05
 DAY_SEC: Final = 86_400
 WIDEN_LIMIT: Final = 20
 """Ticks an operator may add to or take from the half-spread."""
@@ -91,6 +92,8 @@ class Engine:
         self.equity = Usd(0)
         self._day = -1
         self._marked_s = -math.inf
+        self._mark_due = True
+        """Something that the account's value depends on has changed since the last mark."""
         self._wake_s = math.inf
         self._handlers: dict[type[Any], Callable[[Any, float], list[Action]]] = {
             MarketMessage: self._on_market,
@@ -146,6 +149,7 @@ class Engine:
             self.tally.malformed += 1
             raise
         self.tally.messages += 1
+        self._mark_due = True
         wake = desk.wake_at()
         if wake < self._wake_s:
             self._wake_s = max(wake, now)
@@ -202,6 +206,7 @@ class Engine:
         if self.cash is not None:
             return []
         self.cash = event.cash
+        self._mark_due = True
         held = dict(event.holdings)
         for desk in self.desks.values():
             instrument = desk.instrument
@@ -274,6 +279,7 @@ class Engine:
             return []
         fill, change = booked
         desk = self.desks[fill.market]
+        self._mark_due = True
         if change == "confirmed":
             desk.confirm_fill(fill)
             return []
@@ -300,7 +306,7 @@ class Engine:
 
     def _on_woken(self, event: Woken, now: float) -> list[Action]:
         actions: list[Action] = []
-        if now - self._marked_s >= MARK_SEC:
+        if now - self._marked_s >= MARK_SEC - MARK_SLACK_SEC:
             self._marked_s = now
             actions += self._mark(event.unix)
             actions += self.orders.chase(now)
@@ -308,8 +314,8 @@ class Engine:
             if desk.wake_at() <= now:
                 actions += self._decide(desk, event.unix, now)
         if self.desks:
-            wanted = min(desk.wake_at() for desk in self.desks.values())
-            self._wake_s = min(max(now, wanted), self._marked_s + MARK_SEC)
+            wanted = min([desk.wake_at() for desk in self.desks.values()])
+            self._wake_s = wanted if wanted > now else now
         else:
             self._wake_s = math.inf
         return actions
@@ -318,11 +324,10 @@ class Engine:
         reason = why_not_quote(self.facts(desk, now))
         if reason:
             return desk.rest(reason, now)
-        around = self._surroundings(desk, unix, now)
-        if desk.is_settled(around):
+        if desk.is_settled(now, unix, now - self.market_feed.heard_s):
             return []
         self.tally.decisions += 1
-        return desk.decide(around)
+        return desk.decide(self._surroundings(desk, unix, now))
 
     def facts(self, desk: Desk, now: float) -> Facts:
         """What the permission to quote a market depends on, as it stands."""
@@ -367,7 +372,8 @@ class Engine:
 
     def _mark(self, unix: float) -> list[Action]:
         """Value the account, renew the bankroll and judge the day's loss (market-making.md 1.6, 3.6)."""
-        if self.cash is None:
+        day = int(unix // DAY_SEC)
+        if self.cash is None or (day == self._day and not self._mark_due):
             return []
         values = [desk.conservative_value() for desk in self.desks.values()]
         if any(value is None for value in values):
@@ -375,13 +381,13 @@ class Engine:
         self.equity = Usd(self.account_cash() + sum(value or 0 for value in values))
         assigned = self.settings.bankroll_usd
         bankroll = self.equity if assigned is None else min(self.equity, usd_from_float(assigned))
-        day = int(unix // DAY_SEC)
         if day != self._day or self.bankroll is None:
             self._day, self.bankroll = day, Usd(max(1, bankroll))
             self._all_due()
         self.bankroll = Usd(max(1, min(self.bankroll, bankroll)))
         was, seen = self.loss_latched, self.loss.mark(unix, self.equity, Usd(0))
         self.loss_latched = seen.is_latched
+        self._mark_due = seen.is_over and not seen.is_latched  # a loss wants a second look, nothing else does
         if seen.is_latched == was:
             return []
         self._all_due()

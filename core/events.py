@@ -37,7 +37,7 @@ class WireChange(msgspec.Struct, frozen=True, gc=False):
     best_ask: str = ""
 
 
-class MarketMessage(_Event, frozen=True):
+class MarketMessage(_Event, frozen=True, gc=False):
     """One message of the market channel, any type, as the venue spells it.
 
     One flat struct with optional fields instead of one struct per type: ``event_type`` comes near the end of the

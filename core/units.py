@@ -26,27 +26,32 @@ MICRO: Final = 1_000_000
 SIZE_QUANTUM: Final = Shares(10_000)
 """Orders are sized in hundredths of a share (polymarket-api.md 2.3)."""
 _MAX_SPELLING: Final = 12
+_LONGEST_NUMBER: Final = 30
+"""Characters; no amount in the world needs more, and arithmetic on thousands of digits would fail or stall."""
 
 
 class UnitError(ValueError):
     """A text that is no number of the kind asked for, or a price off the grid."""
 
 
+@lru_cache(maxsize=1 << 16)
 def parse_micro(text: str) -> int:
     """Read a non-negative decimal text as an integer number of millionths, exactly.
 
     Raises:
-        UnitError: the text is empty, signed, not ASCII decimal, or has more than six significant decimals.
+        UnitError: the text is empty, signed, not ASCII decimal, too long, or has more than six significant decimals.
     """
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
     if not (digits.isdigit() and digits.isascii()):
         raise UnitError(f"not a plain decimal number: {text[:40]!r}")
+    if len(text) > _LONGEST_NUMBER:
+        raise UnitError(f"a number of {len(text)} characters: {text[:40]!r}")
     if len(fraction) > 6:
         if fraction[6:].strip("0"):
             raise UnitError(f"more than six decimals: {text[:40]!r}")
         fraction = fraction[:6]
-    return int(whole or "0") * MICRO + int(fraction.ljust(6, "0")) if fraction else int(whole) * MICRO
+    return int(whole or "0") * MICRO + int(fraction.ljust(6, "0"))
 
 
 def micro_text(micro: int) -> str:

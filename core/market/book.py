@@ -12,22 +12,23 @@ from typing import Final
 from core.units import Grid, Outcome, Shares, Side, Ticks
 
 Level = tuple[Ticks, Shares]
-PricedLevel = tuple[Ticks, Shares, str]
-"""Tick in the YES frame, size, and the size's text as the venue sent it."""
 
 
 class BookSide:
     """One side: tick -> size, with the ticks kept sorted so that touch, walk and hash need no sorting."""
 
-    __slots__ = ("_grid", "no_fragments", "sizes", "ticks", "yes_fragments")
+    __slots__ = ("_grid", "_no_fragments", "_texts", "_unwritten", "_yes_fragments", "is_bid", "sizes", "ticks")
 
-    def __init__(self, grid: Grid) -> None:
+    def __init__(self, grid: Grid, *, is_bid: bool) -> None:
         self._grid = grid
+        self.is_bid = is_bid
         self.ticks: list[Ticks] = []
         """Rising."""
         self.sizes: dict[Ticks, Shares] = {}
-        self.yes_fragments: dict[Ticks, str] = {}
-        self.no_fragments: dict[Ticks, str] = {}
+        self._texts: dict[Ticks, str] = {}
+        self._yes_fragments: dict[Ticks, str] = {}
+        self._no_fragments: dict[Ticks, str] = {}
+        self._unwritten: set[Ticks] = set()
 
     def put(self, tick: Ticks, size: Shares, size_text: str) -> None:
         """Set a level's total size; zero removes it. Doing it twice changes nothing."""
@@ -35,21 +36,30 @@ class BookSide:
         if size == 0:
             if sizes.pop(tick, None) is not None:
                 del self.ticks[bisect_left(self.ticks, tick)]
-                del self.yes_fragments[tick], self.no_fragments[tick]
             return
         if tick not in sizes:
             insort(self.ticks, tick)
         sizes[tick] = size
-        grid = self._grid
-        self.yes_fragments[tick] = f'{{"price":"{grid.text(tick)}","size":"{size_text}"}}'
-        self.no_fragments[tick] = f'{{"price":"{grid.text(grid.k - tick)}","size":"{size_text}"}}'
+        self._texts[tick] = size_text
+        self._unwritten.add(tick)
 
-    def clear(self) -> None:
-        """Remove every level."""
-        self.ticks.clear()
-        self.sizes.clear()
-        self.yes_fragments.clear()
-        self.no_fragments.clear()
+    def replace(self, sizes: dict[Ticks, Shares], texts: dict[Ticks, str]) -> None:
+        """Drop everything and take these levels; every size is above zero."""
+        self.ticks = sorted(sizes)
+        self.sizes = sizes
+        self._texts = texts
+        self._unwritten = set(sizes)
+
+    def fragments(self, outcome: Outcome) -> dict[Ticks, str]:
+        """Hash text of every level in a token's frame; written for changed levels only, when they are asked for."""
+        if self._unwritten:
+            grid = self._grid
+            for tick in self._unwritten:
+                size = self._texts[tick]
+                self._yes_fragments[tick] = f'{{"price":"{grid.text(tick)}","size":"{size}"}}'
+                self._no_fragments[tick] = f'{{"price":"{grid.text(grid.k - tick)}","size":"{size}"}}'
+            self._unwritten.clear()
+        return self._yes_fragments if outcome == "YES" else self._no_fragments
 
 
 class Book:
@@ -59,12 +69,18 @@ class Book:
 
     def __init__(self, grid: Grid) -> None:
         self.grid = grid
-        self.bids = BookSide(grid)
-        self.asks = BookSide(grid)
+        self.bids = BookSide(grid, is_bid=True)
+        self.asks = BookSide(grid, is_bid=False)
 
     def side(self, side: Side) -> BookSide:
         """The side named ``bid`` or ``ask``."""
         return self.bids if side == "bid" else self.asks
+
+    @property
+    def touch(self) -> tuple[int, int]:
+        """Best bid and ask; 0 and K stand for an empty side."""
+        bids, asks = self.bids.ticks, self.asks.ticks
+        return (bids[-1] if bids else 0, asks[0] if asks else self.grid.k)
 
     @property
     def best_bid(self) -> Ticks | None:
@@ -82,24 +98,13 @@ class Book:
 
     def best_first(self, side: Side, most: int) -> list[Level]:
         """Up to ``most`` levels of a side, best price first."""
-        if side == "bid":
-            ticks, sizes = self.bids.ticks[: -most - 1 : -1], self.bids.sizes
-        else:
-            ticks, sizes = self.asks.ticks[:most], self.asks.sizes
+        levels = self.bids if side == "bid" else self.asks
+        ticks, sizes = levels.ticks, levels.sizes
+        if most == 1 and ticks:
+            best = ticks[-1] if side == "bid" else ticks[0]
+            return [(best, sizes[best])]
+        ticks = ticks[: -most - 1 : -1] if side == "bid" else ticks[:most]
         return [(tick, sizes[tick]) for tick in ticks]
-
-    def replace(self, bids: Iterable[PricedLevel], asks: Iterable[PricedLevel]) -> None:
-        """Drop everything and take these levels."""
-        self.bids.clear()
-        self.asks.clear()
-        for tick, size, text in bids:
-            self.bids.put(tick, size, text)
-        for tick, size, text in asks:
-            self.asks.put(tick, size, text)
-
-    def holds(self, bids: Iterable[PricedLevel], asks: Iterable[PricedLevel]) -> bool:
-        """The book consists of exactly these levels."""
-        return self.bids.sizes == {t: s for t, s, _ in bids if s} and self.asks.sizes == {t: s for t, s, _ in asks if s}
 
     def crosses(self, side: Side, tick: Ticks) -> bool:
         """A level of ``side`` at ``tick`` would lock or cross the other side."""
@@ -112,13 +117,10 @@ class Book:
         Bids rise and asks fall in both frames, so the NO book is the YES book with its sides exchanged and every
         price mirrored (polymarket-api.md 4.4).
         """
-        bid_ticks, ask_ticks = self.bids.ticks, reversed(self.asks.ticks)
-        if outcome == "YES":
-            bids = ",".join(map(self.bids.yes_fragments.__getitem__, bid_ticks))
-            asks = ",".join(map(self.asks.yes_fragments.__getitem__, ask_ticks))
-        else:
-            bids = ",".join(map(self.asks.no_fragments.__getitem__, ask_ticks))
-            asks = ",".join(map(self.bids.no_fragments.__getitem__, bid_ticks))
+        bids = ",".join(map(self.bids.fragments(outcome).__getitem__, self.bids.ticks))
+        asks = ",".join(map(self.asks.fragments(outcome).__getitem__, reversed(self.asks.ticks)))
+        if outcome == "NO":
+            bids, asks = asks, bids
         return f'"bids":[{bids}],"asks":[{asks}]'
 
 

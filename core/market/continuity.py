@@ -6,16 +6,15 @@ whole before it is applied: what is refused changes nothing here.
 """
 
 from collections import deque
-from collections.abc import Iterable
 from typing import Final, NamedTuple
 
 import msgspec
 
 from core.errors import MalformedMessage
 from core.events import MarketMessage, WireChange, WireLevel
-from core.market.book import ALL_LAST_TRADES, Book, BookHash, PricedLevel
+from core.market.book import ALL_LAST_TRADES, Book, BookHash, BookSide
 from core.market.instrument import Instrument
-from core.units import Grid, Outcome, Shares, Side, Ticks, UnitError, parse_micro
+from core.units import Outcome, Shares, Side, Ticks, UnitError, parse_micro
 from core.views import BookState
 
 RECENT_TRADES: Final = 8
@@ -51,8 +50,57 @@ class Applied(NamedTuple):
     lost: str = ""
 
 
+class _Lens:
+    """How the messages of one token are read in the YES frame."""
+
+    __slots__ = ("_grid", "_touches", "buys", "outcome", "sells", "ticks")
+
+    def __init__(self, book: Book, outcome: Outcome) -> None:
+        self._grid = book.grid
+        self.outcome = outcome
+        self.buys, self.sells = (book.bids, book.asks) if outcome == "YES" else (book.asks, book.bids)
+        self.ticks: dict[str, Ticks] = {}
+        """Price texts met so far."""
+        self._touches: dict[tuple[str, str], tuple[int, int]] = {}
+        """Stated touches met so far."""
+
+    def tick(self, price_text: str) -> Ticks:
+        """The YES tick of a price text.
+
+        Raises:
+            UnitError: it is off the grid.
+        """
+        tick = self._grid.ticks(price_text)
+        if self.outcome == "NO":
+            tick = self._grid.complement(tick)
+        if len(self.ticks) < _KEPT_TEXTS:
+            self.ticks[price_text] = tick
+        return tick
+
+    def touch(self, best_bid: str, best_ask: str) -> tuple[int, int] | None:
+        """YES bid and ask of a stated touch, 0 and K for the "0" and "1" of an empty side; None when not stated.
+
+        Raises:
+            UnitError: a price is off the grid.
+        """
+        known = self._touches.get((best_bid, best_ask))
+        if known is not None or not (best_bid or best_ask):
+            return known
+        k = self._grid.k
+        bid = 0 if best_bid in ("0", "") else self._grid.ticks(best_bid)
+        ask = k if best_ask in ("1", "") else self._grid.ticks(best_ask)
+        touch = (bid, ask) if self.outcome == "YES" else (k - ask, k - bid)
+        if len(self._touches) < _KEPT_TEXTS:
+            self._touches[best_bid, best_ask] = touch
+        return touch
+
+
+_Entry = tuple[_Lens, WireChange, BookSide, Ticks, Shares, tuple[int, int] | None]
+"""A change and how it reads in the YES frame: side, tick, size, stated touch."""
+_KEPT_TEXTS: Final = 20_000
 _NOTHING: Final = Applied(False)
-_CHANGED: Final = Applied(True)
+UPDATED: Final = Applied(True)
+"""The book changed and is believed."""
 
 
 class TrackedBook:
@@ -62,6 +110,7 @@ class TrackedBook:
         "_hashes",
         "_last_hash",
         "_last_trade",
+        "_lenses",
         "_pending",
         "_provable",
         "_recent_trades",
@@ -102,6 +151,10 @@ class TrackedBook:
         self._provable = True
         tick_text = instrument.tick_text
         parts = (instrument.min_size_text, tick_text, instrument.neg_risk)
+        self._lenses = {
+            instrument.yes_token: _Lens(self.book, "YES"),
+            instrument.no_token: _Lens(self.book, "NO"),
+        }
         self._hashes: dict[Outcome, BookHash] = {
             "YES": BookHash(instrument.market, instrument.yes_token, *parts),
             "NO": BookHash(instrument.market, instrument.no_token, *parts),
@@ -146,19 +199,25 @@ class TrackedBook:
         """
         outcome = self._outcome(message.asset_id)
         timestamp = message.timestamp
-        if timestamp < self.timestamp_ms and self.state == "SYNCED":
-            return _NOTHING
         if message.tick_size and message.tick_size != self.instrument.tick_text:
             raise MalformedMessage(f"book on tick {message.tick_size[:20]!r}, market on {self.instrument.tick_text!r}")
-        bids, asks = self._levels(message.bids, outcome, "bid"), self._levels(message.asks, outcome, "ask")
+        lens = self._lenses[message.asset_id]
+        bid_sizes, bid_texts = self._read_levels(message.bids, lens, "bid")
+        ask_sizes, ask_texts = self._read_levels(message.asks, lens, "ask")
         if outcome == "NO":
-            bids, asks = asks, bids
-        if bids and asks and max(bids)[0] >= min(asks)[0]:
+            bid_sizes, bid_texts, ask_sizes, ask_texts = ask_sizes, ask_texts, bid_sizes, bid_texts
+        if bid_sizes and ask_sizes and max(bid_sizes) >= min(ask_sizes):
             raise MalformedMessage("crossed book")
+        if timestamp < self.timestamp_ms and self.state == "SYNCED":
+            return _NOTHING
+        if self._is_same(outcome, message):
+            return _NOTHING
         last_trade = message.last_trade_price or self._last_trade
-        same = self.state == "SYNCED" and self.book.holds(bids, asks)
+        bids, asks = self.book.bids, self.book.asks
+        same = self.state == "SYNCED" and bids.sizes == bid_sizes and asks.sizes == ask_sizes
         if not same:
-            self.book.replace(bids, asks)
+            bids.replace(bid_sizes, bid_texts)
+            asks.replace(ask_sizes, ask_texts)
             self.reloads += 1
             self.book_seq = 0
             self._last_hash.clear()
@@ -166,43 +225,69 @@ class TrackedBook:
         self.state, self.reason = "SYNCED", ""
         self.timestamp_ms, self._snapshot_ms, self._last_trade = timestamp, timestamp, last_trade
         self._self_test(outcome, message.hash)
-        return _NOTHING if same else _CHANGED
+        return _NOTHING if same else UPDATED
 
     def apply_changes(self, message: MarketMessage) -> Applied:
         """Apply the level changes of one message.
 
-        The entry of the other token is the same change seen in the mirror, so each level is written once; touch and
-        hash are compared for both (real-data.md 6).
+        The entry of the other token is the same change seen in the mirror, so it finds its level already written;
+        touch and hash are compared for both (real-data.md 6).
 
         Raises:
             MalformedMessage: an entry is off the grid, no number, or of a stranger's token.
         """
+        entries = self._read_changes(message)
+        timestamp = message.timestamp
+        if self.state != "SYNCED":
+            return _NOTHING
+        if timestamp < self._snapshot_ms:
+            self._count_stale(entries)
+            return _NOTHING
+        if timestamp < self.timestamp_ms:
+            return self._lost("a change is older than one already applied")
+        if self._pending and (lost := self._judge_pending(timestamp)):
+            return Applied(False, lost)
+        book = self.book
+        for _, change, side, tick, size, _ in entries:
+            if side.sizes.get(tick, 0) != size:
+                if size and book.crosses("bid" if side.is_bid else "ask", tick):
+                    return self._lost("a change crosses the book")
+                side.put(tick, size, change.size)
+        self.timestamp_ms = timestamp
+        self.book_seq += 1
+        touch, evidence = book.touch, self.evidence
+        for lens, change, _, _, _, stated in entries:
+            if change.hash:
+                self._prove(lens.outcome, change.hash)
+            if stated is not None:
+                evidence.top_checked += 1
+                if stated != touch:
+                    return self._lost("best bid or ask differs from the venue's")
+                evidence.top_agreed += 1
+        return UPDATED
+
+    def _read_changes(self, message: MarketMessage) -> list[_Entry]:
+        """The entries of a message in the YES frame, all of them checked."""
         changes = message.price_changes
         if changes is None:
             raise MalformedMessage("price_change without price_changes")
-        timestamp = message.timestamp
-        entries = [(self._outcome(change.asset_id), change) for change in changes]
-        writes = dict.fromkeys(self._write(outcome, change) for outcome, change in entries)
-        if self.state != "SYNCED":
-            return _NOTHING
-        if timestamp < self.timestamp_ms:
-            self._count_stale(entries, timestamp)
-            return _NOTHING
-        if timestamp > self.timestamp_ms and (lost := self._judge_pending(timestamp)):
-            return Applied(False, lost)
-        for side, tick, size, _ in writes:
-            if size and self.book.crosses(side, tick):
-                return self._lost("a change crosses the book")
-        for side, tick, size, text in writes:
-            self.book.side(side).put(tick, size, text)
-        self.timestamp_ms = timestamp
-        self.book_seq += 1
-        for outcome, change in entries:
-            if change.hash:
-                self._prove(outcome, change.hash)
-            if not self._touch_agrees(outcome, change.best_bid, change.best_ask):
-                return self._lost("best bid or ask differs from the venue's")
-        return _CHANGED
+        lenses = self._lenses
+        try:
+            return [
+                (
+                    lens := lenses[change.asset_id],
+                    change,
+                    lens.buys if change.side == "BUY" else lens.sells,
+                    lens.ticks.get(change.price) or lens.tick(change.price),
+                    Shares(parse_micro(change.size)),
+                    lens.touch(change.best_bid, change.best_ask),
+                )
+                for change in changes
+            ]
+        except UnitError as error:
+            raise MalformedMessage(str(error)) from error
+        except KeyError as error:
+            raise MalformedMessage("token does not belong to the market") from error
 
     def compare_touch(self, message: MarketMessage) -> Applied:
         """Compare a ``best_bid_ask`` with the book, if it speaks of the book we have.
@@ -210,10 +295,16 @@ class TrackedBook:
         Raises:
             MalformedMessage: a price is off the grid.
         """
-        outcome = self._outcome(message.asset_id)
-        if self.state != "SYNCED" or message.timestamp < self.timestamp_ms:
+        self._outcome(message.asset_id)
+        try:
+            stated = self._lenses[message.asset_id].touch(message.best_bid, message.best_ask)
+        except UnitError as error:
+            raise MalformedMessage(str(error)) from error
+        if self.state != "SYNCED" or message.timestamp < self.timestamp_ms or stated is None:
             return _NOTHING
-        if self._touch_agrees(outcome, message.best_bid, message.best_ask):
+        self.evidence.top_checked += 1
+        if stated == self.book.touch:
+            self.evidence.top_agreed += 1
             return _NOTHING
         return self._lost("best bid or ask differs from the venue's")
 
@@ -225,9 +316,35 @@ class TrackedBook:
             return
         self._recent_trades.append(text)
 
+    def stated_hash(self, token: str) -> str:
+        """The hash the venue would state for a token's book as it stands."""
+        outcome = self._outcome(token)
+        return self._hashes[outcome].of(self.timestamp_ms, self.book.hash_levels(outcome), self._last_trade)
+
     def settle_pending(self) -> None:
         """No message will follow: what is still unexplained stays so."""
         self._pending.clear()
+
+    def _is_same(self, outcome: Outcome, message: MarketMessage) -> bool:
+        """A full book whose hash is that of our book at its time is our book: nothing has to be replaced.
+
+        The venue repeats both tokens' books after every trade (real-data.md 8).
+        """
+        if self.state != "SYNCED" or not self._provable or not message.hash:
+            return False
+        last_trade = message.last_trade_price or self._last_trade
+        if message.hash != self._last_hash.get(outcome):
+            levels = self.book.hash_levels(outcome)
+            if self._hashes[outcome].of(message.timestamp, levels, last_trade) != message.hash:
+                return False
+        if self._judge_pending(message.timestamp):
+            return False
+        self.evidence.hash_checked += 1
+        self.evidence.hash_agreed += 1
+        self._last_hash[outcome], self._last_trade = message.hash, last_trade
+        self.timestamp_ms = self._snapshot_ms = message.timestamp
+        self._explain_waiting()
+        return True
 
     # What follows reads and checks; only the methods above change the book.
 
@@ -237,32 +354,23 @@ class TrackedBook:
             raise MalformedMessage("token does not belong to the market")
         return outcome
 
-    def _levels(self, levels: Iterable[WireLevel] | None, outcome: Outcome, side: Side) -> list[PricedLevel]:
+    def _read_levels(
+        self, levels: tuple[WireLevel, ...] | None, lens: _Lens, side: Side
+    ) -> tuple[dict[Ticks, Shares], dict[Ticks, str]]:
+        """Sizes and their texts by YES tick, all checked; levels of size zero do not exist."""
         if levels is None:
             raise MalformedMessage(f"book without {side}s")
-        grid = self.instrument.grid
-        read = [_level(grid, outcome, level.price, level.size) for level in levels]
-        if len({tick for tick, _, _ in read}) != len(read):
+        known, read = lens.ticks, lens.tick
+        try:
+            texts = {known.get(level.price) or read(level.price): level.size for level in levels}
+            sizes = {tick: Shares(parse_micro(text)) for tick, text in texts.items()}
+        except UnitError as error:
+            raise MalformedMessage(str(error)) from error
+        if len(texts) != len(levels):
             raise MalformedMessage(f"a price stands twice among the {side}s")
-        return read
-
-    def _write(self, outcome: Outcome, change: WireChange) -> tuple[Side, Ticks, Shares, str]:
-        tick, size, text = _level(self.instrument.grid, outcome, change.price, change.size)
-        buys_yes = (change.side == "BUY") == (outcome == "YES")
-        return ("bid" if buys_yes else "ask", tick, size, text)
-
-    def _touch_agrees(self, outcome: Outcome, best_bid: str, best_ask: str) -> bool:
-        """Compare a stated touch with ours; an absent side is stated as "0" or "1" (polymarket-api.md 5.2)."""
-        if not best_bid and not best_ask:
-            return True
-        book, grid = self.book, self.instrument.grid
-        bid, ask = book.best_bid, book.best_ask
-        if outcome == "NO":
-            bid, ask = (None if ask is None else Ticks(grid.k - ask)), (None if bid is None else Ticks(grid.k - bid))
-        self.evidence.top_checked += 1
-        agrees = bid == _touch(grid, best_bid, "0") and ask == _touch(grid, best_ask, "1")
-        self.evidence.top_agreed += agrees
-        return agrees
+        if 0 in sizes.values():
+            sizes = {tick: size for tick, size in sizes.items() if size}
+        return sizes, texts
 
     def _prove(self, outcome: Outcome, stated: str) -> None:
         """Compare the hash stated by a change; an unexplained difference waits for the next millisecond."""
@@ -302,8 +410,15 @@ class TrackedBook:
     def _self_test(self, outcome: Outcome, stated: str) -> None:
         """Reproduce the hash of a full book; if that fails only the touch is checked from here on, and it shows."""
         self._provable = bool(stated) and self._hash_fits(outcome, stated)
-        if not self._provable:
+        if self._provable:
+            self._explain_waiting()
+        else:
             self.reason = "hash not reproducible: only the touch is checked"
+
+    def _explain_waiting(self) -> None:
+        """A proven full book holds whatever the messages of its millisecond did, so their hashes need no other proof."""
+        self.evidence.hash_explained += len(self._pending)
+        self._pending.clear()
 
     def _judge_pending(self, timestamp: int) -> str:
         """Time has moved on: hashes still waiting are wrong. Returns the reason when continuity is lost."""
@@ -313,29 +428,12 @@ class TrackedBook:
         self.lose("book hash differs from the venue's")
         return self.reason
 
-    def _count_stale(self, entries: list[tuple[Outcome, WireChange]], timestamp: int) -> None:
+    def _count_stale(self, entries: list[_Entry]) -> None:
         """A change older than the book is dropped; its hash is of a book we no longer have (real-data.md 5)."""
-        stated = sum(1 for _, change in entries if change.hash)
+        stated = sum(1 for entry in entries if entry[1].hash)
         self.evidence.hash_checked += stated
         self.evidence.hash_explained += stated
 
     def _lost(self, reason: str) -> Applied:
         self.lose(reason)
         return Applied(True, reason)
-
-
-def _level(grid: Grid, outcome: Outcome, price: str, size: str) -> PricedLevel:
-    try:
-        tick = grid.ticks(price)
-        return (tick if outcome == "YES" else Ticks(grid.k - tick), Shares(parse_micro(size)), size)
-    except UnitError as error:
-        raise MalformedMessage(str(error)) from error
-
-
-def _touch(grid: Grid, text: str, absent: str) -> Ticks | None:
-    if text == absent or not text:
-        return None
-    try:
-        return grid.ticks(text)
-    except UnitError as error:
-        raise MalformedMessage(str(error)) from error

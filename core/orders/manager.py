@@ -14,7 +14,7 @@ from core.actions import Cancel, Place, ReadOrder
 from core.errors import InvariantBroken
 from core.events import CancelAnswered, FillSeen, OrderAnswered, OrderSeen, OrderSigned
 from core.market.instrument import Instrument
-from core.orders.order import AT_RISK, IN_BOOK, TERMINAL, Order, State
+from core.orders.order import AT_RISK, IN_BOOK, TERMINAL, Order, OrderEvent, State
 from core.units import Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 UNKNOWN_READ_SEC: Final = 2.0
@@ -29,6 +29,9 @@ KEPT_FILLS: Final = 20_000
 KEPT_TERMINAL: Final = 2_000
 """Ended orders kept in memory for late fills; older ones live in the journal."""
 
+
+_RESTLESS: Final = frozenset({State.SENDING, State.CANCEL_SENT, State.UNKNOWN})
+"""States that may want a repetition or a question as time passes."""
 
 FillChange = Literal["booked", "confirmed", "void"]
 
@@ -72,8 +75,11 @@ class OrderManager:
         self._per_market: dict[str, dict[int, Order]] = {}
         self._settlements: dict[tuple[str, str], tuple[Fill, str]] = {}
         self._touched: dict[int, Order] = {}
+        self._restless: dict[int, Order] = {}
         self._touched_fills: dict[tuple[str, str], tuple[Fill, str]] = {}
         self._next_intent = 1
+        self.version = 0
+        """Grows with every change of what rests in a book."""
         self.counts = Counts()
         self.last_reject_s: float | None = None
 
@@ -183,9 +189,8 @@ class OrderManager:
             return []
         if order.state is State.CANCEL_SENT and now - order.since_s < CANCEL_RETRY_SEC:
             return []
-        if not order.advance("cancel_sent", now):
+        if not self._advance(order, "cancel_sent", now):
             order.since_s = now
-        self._touched[order.intent] = order
         order.cancel_attempts += 1
         order.reason = reason
         return [Cancel(order_id=order.order_id, market=order.market, reason=reason)]
@@ -193,10 +198,9 @@ class OrderManager:
     def chase(self, now: float) -> list[Cancel | ReadOrder]:
         """Repeat cancels that were not answered and read orders whose outcome is unknown."""
         actions: list[Cancel | ReadOrder] = []
-        for order in list(self.all_at_risk()):
+        for order in list(self._restless.values()):
             if order.state is State.SENDING and now - order.since_s > SENDING_DEADLINE_SEC:
-                order.advance("unknown", now)
-                self._touched[order.intent] = order
+                self._advance(order, "unknown", now)
             elif order.state is State.CANCEL_SENT and now - order.since_s >= CANCEL_RETRY_SEC:
                 actions.append(ReadOrder(order_id=order.order_id))
                 actions += self.cancel(order, order.reason, now)
@@ -213,16 +217,16 @@ class OrderManager:
         order = self._touched[event.intent] = self._by_intent[event.intent]
         order.order_id = event.order_id
         self._by_id[event.order_id] = order
-        order.advance("signed", now)
+        self._advance(order, "signed", now)
 
     def answered(self, event: OrderAnswered, now: float) -> list[Cancel]:
         """Take the answer to a placement. Returns the cancel that was waiting for it."""
         order = self._touched[event.intent] = self._by_intent[event.intent]
         order.detail = event.detail
         if event.outcome == "live" and order.filled:
-            order.advance("partial", now)
+            self._advance(order, "partial", now)
         else:
-            order.advance(event.outcome, now)
+            self._advance(order, event.outcome, now)
         if event.outcome in ("live", "matched", "delayed"):
             self.counts.placed += 1
         elif event.outcome == "refused":
@@ -259,9 +263,9 @@ class OrderManager:
         elif event.status == "cancelled":
             self._end_cancelled(order, now)
         elif event.status == "matched":
-            order.advance("matched", now)
+            self._advance(order, "matched", now)
         else:
-            order.advance("partial" if event.matched or order.filled else "live", now)
+            self._advance(order, "partial" if event.matched or order.filled else "live", now)
         self._retire(order)
         return order
 
@@ -300,13 +304,14 @@ class OrderManager:
         if event.size <= 0:
             raise InvariantBroken(f"fill of {event.size} micro-shares in trade {event.trade_id}")
         self._touched[order.intent] = order
+        self.version += 1
         if event.settlement != "failed":
             order.filled = Shares(order.filled + event.size)
             self.counts.fills += 1
             if order.state not in TERMINAL and order.remaining == 0:
-                order.advance("matched", now)
+                self._advance(order, "matched", now)
             elif order.state not in TERMINAL and order.state is not State.SENDING:
-                order.advance("partial", now)
+                self._advance(order, "partial", now)
             self._retire(order)
         return Fill(
             trade_id=event.trade_id,
@@ -323,6 +328,17 @@ class OrderManager:
             unix=event.unix,
         )
 
+    def _advance(self, order: Order, event: OrderEvent, now: float) -> bool:
+        """Move an order along its table and note it for the journal; True when its state changed."""
+        self._touched[order.intent] = order
+        self.version += 1
+        changed = order.advance(event, now)
+        if order.state in _RESTLESS:
+            self._restless[order.intent] = order
+        else:
+            self._restless.pop(order.intent, None)
+        return changed
+
     def _absent(self, order: Order, now: float) -> None:
         """Two absences, both late enough, prove that an unknown order never landed; fewer prove nothing."""
         if order.state is State.CANCEL_SENT:
@@ -332,10 +348,10 @@ class OrderManager:
         elif order.state is State.UNKNOWN and now - order.created_s > RECENT_GUARD_SEC:
             order.absences += 1
             if order.absences >= 2:
-                order.advance("absent", now)
+                self._advance(order, "absent", now)
 
     def _end_cancelled(self, order: Order, now: float) -> None:
-        if order.advance("cancelled", now):
+        if self._advance(order, "cancelled", now):
             self.counts.cancelled += 1
         self._retire(order)
 

@@ -152,13 +152,19 @@ class PaperVenue:
 
     def _depth(self, message: MarketMessage, orders: dict[str, _Resting], now: float) -> None:
         book = self._tracked(message.market).book
-        for order in list(orders.values()):
-            shown = book.size_at(order.side, order.tick)
+        best_bid, best_ask = book.best_bid or 0, book.best_ask or book.grid.k
+        bids, asks = book.bids.sizes, book.asks.sizes
+        swept = []
+        for order in orders.values():
+            tick, is_bid = order.tick, order.side == "bid"
+            shown = (bids if is_bid else asks).get(tick, Shares(0))
             if shown != order.shown:
                 order.queue.depth(order.shown, shown)
                 order.shown = shown
-            if book.crosses(order.side, order.tick):
-                self._fill(order, order.queue.sweep(), message.timestamp / 1000, now)
+            if tick >= best_ask if is_bid else tick <= best_bid:
+                swept.append(order)
+        for order in swept:
+            self._fill(order, order.queue.sweep(), message.timestamp / 1000, now)
 
     def _fill(self, order: _Resting, size: Shares, unix: float, now: float) -> None:
         if size <= 0:
