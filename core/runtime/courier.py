@@ -66,18 +66,26 @@ class Courier:
         """From here on no order is sent; what is being sent is answered still."""
         self.is_open = False
 
+    @property
+    def is_idle(self) -> bool:
+        """No placement is waiting or under way."""
+        return self._idle.is_set()
+
     async def wait_idle(self) -> None:
         """Return when no placement is waiting or under way."""
         await self._idle.wait()
 
     async def run_places(self) -> None:
         """The lane of placements, until cancelled."""
-        while True:
-            await self._place_ready.wait()
-            while self._places:
-                batch = [self._places.popleft() for _ in range(min(BATCH, len(self._places)))]
-                await self._send(batch)
-            self._place_ready.clear()
+        try:
+            while True:
+                await self._place_ready.wait()
+                while self._places:
+                    batch = [self._places.popleft() for _ in range(min(BATCH, len(self._places)))]
+                    await self._send(batch)
+                self._place_ready.clear()
+                self._idle.set()
+        finally:
             self._idle.set()
 
     async def run_cancels(self) -> None:

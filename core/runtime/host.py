@@ -20,7 +20,8 @@ class SessionHost:
         self._session: Session | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._early_stop: str | None = None
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()
+        """Reentrant: a signal handler may call :meth:`stop` in the middle of :meth:`stop`."""
         self._ended = threading.Event()
         self._outcome: Outcome | None = None
         self._error: BaseException | None = None
@@ -29,6 +30,11 @@ class SessionHost:
     def start(self) -> None:
         """Start the thread."""
         self._thread.start()
+
+    @property
+    def started(self) -> bool:
+        """The thread was started."""
+        return self._thread.ident is not None
 
     @property
     def view(self) -> ConsoleView | None:
@@ -71,8 +77,8 @@ class SessionHost:
                 return
 
     def wait(self, timeout_s: float | None = None) -> bool:
-        """Wait for the end; False when it did not come in time."""
-        return self._ended.wait(timeout_s)
+        """Wait for the end; False when it did not come in time. What was never started has ended."""
+        return not self.started or self._ended.wait(timeout_s)
 
     def outcome(self) -> Outcome:
         """How it ended.

@@ -1,12 +1,18 @@
 """Narration for people: one line per record, key=value fields, secrets blotted out at the last moment."""
 
+import base64
 import logging
+import os
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 _STANDARD: Final = frozenset(vars(logging.makeLogRecord({}))) | {"message", "asctime", "taskName"}
 STARS: Final = "***"
+_KEY_BYTES: Final = 16
+"""Hexadecimal text of at least so many bytes is taken for a key."""
 
 
 class Redactor:
@@ -16,8 +22,8 @@ class Redactor:
         self._secrets: tuple[str, ...] = ()
 
     def add(self, secret: str) -> None:
-        """Blot this text out from now on, with and without a leading 0x, in any case."""
-        forms = {secret, secret.removeprefix("0x")}
+        """Blot this text out from now on: without a leading 0x too, in any case, and a key in any other spelling."""
+        forms = {secret, secret.removeprefix("0x"), *_spellings(secret.removeprefix("0x"))}
         forms |= {form.lower() for form in forms} | {form.upper() for form in forms}
         kept = forms | set(self._secrets)
         self._secrets = tuple(sorted((form for form in kept if len(form) >= 8), key=len, reverse=True))
@@ -48,18 +54,36 @@ class LineFormatter(logging.Formatter):
         return "".join(char if char >= " " or char == "\n" else f"\\x{ord(char):02x}" for char in text)
 
 
-def configure(redactor: Redactor, log_file: Path | None) -> logging.Handler:
-    """Send the log to a file (with a console) or to stderr (without), and return the handler."""
+def _spellings(hexadecimal: str) -> list[str]:
+    """A key as libraries print it besides hexadecimal: base64, a number, bytes."""
+    try:
+        raw = bytes.fromhex(hexadecimal)
+    except ValueError:
+        return []
+    if len(raw) < _KEY_BYTES:
+        return []
+    texts = (base64.b64encode(raw), base64.urlsafe_b64encode(raw))
+    return [*(text.decode() for text in texts), str(int.from_bytes(raw)), repr(raw)[2:-1]]
+
+
+@contextmanager
+def logging_to(log_file: Path | None, redactor: Redactor) -> Iterator[None]:
+    """Send the log to a file (with a console) or to stderr (without) while the context lasts."""
     handler: logging.Handler
     if log_file is None:
         handler = logging.StreamHandler(sys.stderr)
     else:
-        handler = logging.FileHandler(log_file, encoding="utf-8")
+        os.close(os.open(log_file, os.O_CREAT | os.O_WRONLY, 0o600))
         log_file.chmod(0o600)
+        handler = logging.FileHandler(log_file, encoding="utf-8")
     handler.setFormatter(LineFormatter(redactor))
     root = logging.getLogger()
     root.addHandler(handler)
     root.setLevel(logging.INFO)
     for noisy in ("httpx", "httpcore", "websockets", "asyncio"):
         logging.getLogger(noisy).setLevel(logging.WARNING)
-    return handler
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()

@@ -56,8 +56,10 @@ class Places:
     def start_afresh(self) -> None:
         """Set the last run's database and latch aside: a demo account does not outlive its exchange."""
         for path in (self.database, *(self.database.with_name(self.database.name + end) for end in ("-wal", "-shm"))):
+            previous = path.with_name("previous-" + path.name)
+            previous.unlink(missing_ok=True)  # an old log beside another database would be played into it
             if path.exists():
-                path.replace(path.with_name("previous-" + path.name))
+                path.replace(previous)
         self.latch.unlink(missing_ok=True)
 
     def check_latch(self) -> None:
@@ -67,7 +69,7 @@ class Places:
             PreflightError: it is.
         """
         if self.latch.exists():
-            reason = self.latch.read_text(encoding="utf-8").strip()
+            reason = self.latch.read_text(encoding="utf-8", errors="replace").strip() or "no reason is noted"
             raise PreflightError(f"killed earlier: {reason}; look into it, then remove {self.latch}")
 
     def write_latch(self, reason: str) -> None:

@@ -9,7 +9,7 @@ import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine
 from dataclasses import asdict
-from typing import Any, Final, Literal
+from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -17,7 +17,7 @@ from core.actions import Action, Cancel, CancelAll, Latch, Note, Place, ReadOrde
 from core.clock import Clock
 from core.config import Settings
 from core.engine import Engine
-from core.errors import InvariantBroken, MalformedMessage, PolymmError, StoreError, VenueError
+from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
 from core.events import (
     Event,
     FeedAlive,
@@ -53,13 +53,16 @@ log = logging.getLogger(__name__)
 FLUSH_SEC: Final = 0.25
 VIEW_SEC: Final = 0.1
 EVENTS_KEPT: Final = 200
+IDLE_SEC: Final = 4.0
+"""Longest wait for the answer to a placement before everything is cancelled."""
 VERIFY_SEC: Final = 10.0
-"""Deadline of the whole ending (reliability.md 4.10)."""
+"""Deadline of cancelling and verifying (reliability.md 4.10)."""
 VERIFY_PAUSE_SEC: Final = 0.2
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
 Emit = Callable[[Event], None]
+Made = TypeVar("Made")
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -117,7 +120,10 @@ class Session:
         self._metrics: MetricsServer | None = None
         self._version = version
         self._store = Store(places.database, clock)
+        self._store_open = False
         self._courier: Courier | None = None
+        self._early: list[Place | Cancel | CancelAll | ReadOrder] = []
+        """Wishes from before there was a courier."""
         self._parts: Parts | None = None
         self._market_channel: Channel | None = None
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
@@ -145,9 +151,7 @@ class Session:
             self._ending.set()
 
     def command(self, command: OperatorCommand) -> CommandResult:
-        """Let an operator act; the answer is what the engine says of it."""
-        if self._courier is None:
-            return CommandResult(done=False, text="not trading yet")
+        """Let an operator act, also before trading has begun; the answer is what the engine says of it."""
         self._store.journal("command", command)
         actions = self.emit(command)
         notes = [action for action in actions if isinstance(action, Note)]
@@ -167,22 +171,34 @@ class Session:
 
     async def run(self) -> Outcome:
         """Start, trade until asked to stop, end in order. Never raises what it can turn into an exit code."""
-        verified, open_orders, started = True, 0, False
+        verified, open_orders = True, 0
         try:
             self._own(self._publish_views(), "views")
             await self._store.open(self.settings.mode, self._version, self.settings.seed, asdict(self.settings))
+            self._store_open = True
             self._serve_metrics()
-            self._parts = await self._compose(self)
-            started = True
-            await self._trade(self._parts)
+            self._parts = await self._unless_ending(self._compose(self))
+            if self._parts is not None:
+                await self._trade(self._parts)
         except PolymmError as error:
             self._fail(error)
         except Exception as error:
             log.exception("session_failed")
             self._fail(error)
+        started = self._parts is not None
         if started:
-            verified, open_orders = await self._wind_down()
+            verified, open_orders = await self._wind_down_for_sure()
         return await self._close(verified, open_orders, started)
+
+    async def _unless_ending(self, work: Coroutine[Any, Any, Made]) -> Made | None:
+        """The result of ``work``; None when the session is asked to end first: then it is cancelled."""
+        task = asyncio.create_task(work, name="starting")
+        asked = asyncio.create_task(self._ending.wait(), name="asked to end")
+        await asyncio.wait({task, asked}, return_when=asyncio.FIRST_COMPLETED)
+        asked.cancel()
+        task.cancel()
+        await asyncio.wait({task})
+        return None if task.cancelled() else task.result()
 
     def _serve_metrics(self) -> None:
         port = self.settings.metrics_port
@@ -196,10 +212,17 @@ class Session:
     async def _trade(self, parts: Parts) -> None:
         gateway = parts.gateway
         self._courier = Courier(gateway, self.emit_quietly, self.flush, self._is_neg_risk)
+        if self.engine.control.state == "KILLED":
+            self._courier.close_gate()
+        for early in self._early:
+            self._courier.take(early)
         for instrument in parts.instruments:
             self.emit(instrument)
         tokens = [t for i in parts.instruments for t in (i.instrument.yes_token, i.instrument.no_token)]
-        self.emit(await gateway.account(tokens))
+        account = await self._unless_ending(gateway.account(tokens))
+        if account is None:
+            return
+        self.emit(account)
         self._own(self._courier.run_places(), "places")
         self._own(self._courier.run_cancels(), "cancels")
         self._own(self._courier.run_reads(), "reads")
@@ -224,7 +247,9 @@ class Session:
         """
         try:
             actions = self.engine.handle(event, self.clock.monotonic())
-        except (InvariantBroken, ArithmeticError, LookupError, TypeError, ValueError) as error:
+        except MalformedMessage:
+            raise
+        except Exception as error:
             log.exception("engine_failed")
             self._fail(error)
             return []
@@ -255,6 +280,8 @@ class Session:
                 self._store.journal("action", action)
                 if self._courier is not None:
                     self._courier.take(action)
+                else:
+                    self._early.append(action)
 
     def _latch(self, reason: str) -> None:
         if self._courier is not None:
@@ -380,6 +407,15 @@ class Session:
 
     # The end
 
+    async def _wind_down_for_sure(self) -> tuple[bool, int]:
+        """:meth:`_wind_down`; whatever it dies of, nothing is verified then."""
+        try:
+            return await self._wind_down()
+        except Exception as error:
+            log.exception("ending_failed")
+            self._fail(error)
+            return False, sum(1 for _ in self.engine.orders.all_at_risk())
+
     async def _wind_down(self) -> tuple[bool, int]:
         """No new orders, cancel all, verify zero open twice, hear the last words.
 
@@ -390,13 +426,13 @@ class Session:
         if self._courier is None or self._parts is None:
             return True, 0
         self._courier.close_gate()
-        deadline = self.clock.monotonic() + VERIFY_SEC
         try:
-            async with asyncio.timeout(VERIFY_SEC):
+            async with asyncio.timeout(IDLE_SEC):
                 await self._courier.wait_idle()
         except TimeoutError:
             self.note("alarm", "a placement is unanswered at the end")
-        verified, left = await self._verify_zero(self._parts.gateway, deadline)
+        verified, left = await self._verify_zero(self._parts.gateway)
+        verified = verified and self._courier.is_idle
         try:
             async with asyncio.timeout(SETTLE_SEC):
                 await self._quiet.wait()
@@ -404,42 +440,42 @@ class Session:
             self.note("warning", "the venue has not told the end of every order")
         return verified, left
 
-    async def _verify_zero(self, gateway: Gateway, deadline: float) -> tuple[bool, int]:
+    async def _verify_zero(self, gateway: Gateway) -> tuple[bool, int]:
+        """Cancel all until no order is seen open, twice in a row, or time is up."""
         zeros, left = 0, sum(1 for _ in self.engine.orders.all_at_risk())
-        while True:
-            try:
-                if zeros == 0:
-                    for answer in await gateway.cancel_all():
-                        self.emit_quietly(answer)
-                left = len(await gateway.open_orders())
-                zeros = zeros + 1 if left == 0 else 0
-            except PolymmError as error:
-                zeros = 0
-                self.note("warning", f"cancelling at the end: {error}")
-            if zeros >= 2:
-                return True, 0
-            if self.clock.monotonic() > deadline:
-                return False, left
-            await asyncio.sleep(VERIFY_PAUSE_SEC)
+        try:
+            async with asyncio.timeout(VERIFY_SEC):
+                while zeros < 2:
+                    try:
+                        if zeros == 0:
+                            for answer in await gateway.cancel_all():
+                                self.emit_quietly(answer)
+                        left = len(await gateway.open_orders())
+                        zeros = zeros + 1 if left == 0 else 0
+                    except PolymmError as error:
+                        zeros = 0
+                        self.note("warning", f"cancelling at the end: {error}")
+                    await asyncio.sleep(VERIFY_PAUSE_SEC)
+        except TimeoutError:
+            return False, left
+        return True, 0
 
     async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:
         """Write the last rows and let go of everything, whatever fails on the way."""
-        if self._wake is not None:
-            self._wake.cancel()
+        await self._end_tasks()
         now = self.clock.monotonic()
         report = self._report(open_orders, now)  # and the marks below: of one moment, so that both say the same
-        try:
-            if started:
+        if self._store_open:
+            try:
                 await self.flush()
                 await self._store.write([], [], self._marks(now))
-                await self._store.end(self._end_reason, verified)
-        except StoreError as error:
-            self._fail(error)
+            except StoreError as error:
+                self._fail(error)
+            try:
+                await self._store.end(self._end_reason, verified and started)
+            except StoreError as error:
+                self._fail(error)
         self._publish()
-        tasks = list(self._tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
         if self._metrics is not None:
             await asyncio.to_thread(self._metrics.close)
         if self._parts is not None:
@@ -449,6 +485,16 @@ class Session:
                 except (OSError, RuntimeError, VenueError) as error:
                     log.warning("close_failed", extra={"detail": str(error)})
         return self._outcome(verified, open_orders, started, report)
+
+    async def _end_tasks(self) -> None:
+        """End everything that runs by itself; a write to the database is let finish first."""
+        if self._wake is not None:
+            self._wake.cancel()
+        async with self._write_lock:
+            tasks = list(self._tasks)
+            for task in tasks:
+                task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
     def _outcome(self, verified: bool, open_orders: int, started: bool, report: dict[str, Any]) -> Outcome:
         failure, killed = self._failure, self.engine.control.state == "KILLED"

@@ -1,0 +1,5 @@
+"""``python -m polymm_tui``."""
+
+from polymm_tui.cli import main
+
+raise SystemExit(main())

@@ -1,0 +1,338 @@
+"""The console: keys in, commands out, the newest view on the screen.
+
+It knows no trading rule and keeps no number. The session runs elsewhere; the console reads ``link.view`` on a clock
+of its own and sends :class:`~core.events.OperatorCommand`. Nothing here waits for the session.
+"""
+
+import time
+from collections.abc import Callable
+from concurrent.futures import Future
+from typing import ClassVar, Final
+
+from textual.app import App
+from textual.binding import BindingType
+from textual.message import Message
+from textual.screen import Screen
+
+from core.events import OperatorCommand
+from core.runtime.link import CommandResult, ConsoleLink
+from core.views import ConsoleView, MarketView
+from polymm_tui.collector import PERIOD_S, QuietCollector
+from polymm_tui.keymap import KeymapResult, key_text
+from polymm_tui.operator import ACT_BY_ID, OperatorAct
+from polymm_tui.screens.bindings import bindings_of
+from polymm_tui.screens.dialogs import DIALOG_CSS, ConfirmScreen, HelpScreen, KillScreen, LeaderScreen
+from polymm_tui.screens.main import PAGE_CSS, MainScreen
+from polymm_tui.screens.pacing import EngineWatch, FrameClock, Pace
+from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEME_NAMES, THEMES
+from widgets.format import cents, clean, fit, model_cents, shares, usd, whole_usd
+from widgets.status_strip import SILENT_AFTER_S
+
+_TOAST_CSS: Final = """
+ToastRack { dock: top; align: right top; margin: 2 0 0 0; height: auto; }
+Toast { width: 58; max-width: 100%; padding: 0 1; margin: 0; background: $panel; }
+"""
+_LADDER_PERIOD_S: Final = 0.09
+"""A little less than a frame at ten a second, so that a tick of the timer that comes early is not lost."""
+_TABLE_PERIOD_S: Final = 0.5
+_MONEY_PERIOD_S: Final = 1.0
+_TOAST_S: Final = 4.0
+_KEYMAP_TOAST_S: Final = 15.0
+_TOAST_CELLS: Final = 240
+
+
+class CommandAnswered(Message):
+    """The session said what became of a command."""
+
+    def __init__(self, title: str, result: CommandResult) -> None:
+        super().__init__()
+        self.title = title
+        self.result = result
+
+
+class ConsoleApp(App[str], inherit_bindings=False):
+    """The console over a link.
+
+    Returns from ``run_async`` with ``"quit"`` when the operator left and ``"ended"`` when the session ended by
+    itself. After a crash ``return_value`` is None and ``return_code`` is 1.
+    """
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("app")
+    ENABLE_COMMAND_PALETTE = False
+    ALLOW_SELECT = False
+    AUTO_FOCUS = None
+    CSS = PAGE_CSS + DIALOG_CSS + _TOAST_CSS
+
+    def __init__(
+        self,
+        link: ConsoleLink,
+        keymap: KeymapResult,
+        *,
+        fps: float = 10.0,
+        theme: str = DEFAULT_THEME,
+        collector: QuietCollector | None = None,
+        on_painted: Callable[[], None] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Build the console; nothing happens before it runs.
+
+        Args:
+            link: the session.
+            keymap: checked keys; its messages are shown at start.
+            fps: frames a second; 0 for no clock at all, then :meth:`show` draws.
+            theme: one of :data:`polymm_tui.themes.THEME_NAMES`.
+            collector: takes the garbage collector over when the first markets are drawn, because everything heavy has
+                been imported by then; None leaves Python's alone.
+            on_painted: called once when the first screen stands.
+            clock: monotonic seconds.
+        """
+        super().__init__()
+        self.animation_level = "none"
+        self.title = "polymm-tui"
+        self._link = link
+        self._operator_keys = keymap
+        self._fps = fps
+        self._collector = collector
+        self._on_painted = on_painted
+        self._clock = clock
+        self._frames = FrameClock(fps) if fps else None
+        self._watch = EngineWatch()
+        self._ladder_pace = Pace(_LADDER_PERIOD_S)
+        self._table_pace = Pace(_TABLE_PERIOD_S)
+        self._money_pace = Pace(_MONEY_PERIOD_S)
+        self._collecting = False
+        self._view: ConsoleView | None = None
+        self._main = MainScreen()
+        for each in THEMES:
+            self.register_theme(each)
+        self.theme = theme
+        self.set_keymap(keymap.textual())
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        """Roles that every widget's CSS may name."""
+        return dict(ROLE_DEFAULTS)
+
+    def get_default_screen(self) -> Screen[None]:
+        """The page."""
+        return self._main
+
+    @property
+    def page(self) -> MainScreen:
+        """The page below any dialog."""
+        return self._main
+
+    def keys_of(self, identity: str) -> list[str]:
+        """Labels of the keys of an act."""
+        return [key_text(key) for key in self._operator_keys.keys[identity]]
+
+    def on_mount(self) -> None:
+        """Start the clocks and say what was wrong with the key map."""
+        for message in self._operator_keys.messages:
+            self.say(message, title="Key map not used, default keys are", severity="warning", timeout=_KEYMAP_TOAST_S)
+        if self._on_painted is not None:
+            self.call_after_refresh(self._on_painted)
+        if self._fps:
+            self.set_interval(1.0 / self._fps, self._frame)
+
+    def on_unmount(self) -> None:
+        """Give the garbage collector back."""
+        if self._collector is not None:
+            self._collector.restore()
+
+    # The frame clock
+
+    def _frame(self) -> None:
+        if self._link.ended:
+            self.exit("ended")
+            return
+        now = self._clock()
+        clock = self._frames
+        if clock is not None and not clock.tick(now, time.thread_time()):
+            return
+        view = self._link.view
+        if view is None:
+            return
+        ladder, table, money = [
+            pace.due(now, view.seq) for pace in (self._ladder_pace, self._table_pace, self._money_pace)
+        ]
+        if ladder or table or money:
+            self._draw(view, table, money)
+        silent_s = self._watch.silent_s(now, view.unix)
+        self._main.show_health(silent_s if silent_s > SILENT_AFTER_S else 0.0, clock.words if clock else "")
+        if self._collector is not None and not self._collecting and view.markets:
+            self._start_collecting(self._collector)
+
+    def show(self, view: ConsoleView) -> None:
+        """Draw a view at once, all of it."""
+        self._draw(view, True, True)
+
+    def _draw(self, view: ConsoleView, table: bool, money: bool) -> None:
+        self._view = view
+        self._main.show(view, table=table, money=money)
+        if isinstance(self.screen, ConfirmScreen) and self.screen.follow(view):
+            self.say("What the question was about has changed; ask again.", title="Nothing done", severity="warning")
+
+    def _start_collecting(self, collector: QuietCollector) -> None:
+        self._collecting = True
+        self.call_after_refresh(collector.take_over)
+        self.set_interval(PERIOD_S, lambda: self.call_after_refresh(collector.collect))
+
+    # Words to the operator
+
+    def say(self, text: str, *, title: str = "", severity: str = "information", timeout: float = _TOAST_S) -> None:
+        """Show a toast; both texts may be foreign."""
+        self.notify(
+            fit(clean(text), _TOAST_CELLS).rstrip(),
+            title=fit(clean(title), 50).rstrip(),
+            severity="warning" if severity == "warning" else "information",
+            timeout=timeout,
+            markup=False,
+        )
+
+    # Commands
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """Dim acts on a market while there is none, or none to be seen."""
+        if action != "trade" or ACT_BY_ID[str(parameters[0])].scope != "main":
+            return True
+        return True if self._main.market is not None and self._main.readable else None
+
+    def action_trade(self, identity: str) -> None:
+        """Carry out an act of the operator table that changes orders; asks first where the table says so."""
+        act = ACT_BY_ID[identity]
+        market = self._main.market
+        if act.scope != "main":
+            self._send(act, None)
+        elif market is None:
+            self.say("No market is selected.", title=act.word)
+        elif act.friction == "confirm":
+            self._ask_flatten(act, market)
+        else:
+            self._send(act, market)
+
+    def _send(self, act: OperatorAct, market: MarketView | None) -> None:
+        if act.command is None:
+            return
+        seq = self._view.seq if self._view else 0
+        title = f"{act.word.rstrip('…')}: {market.title}" if market else act.word.rstrip("…")
+        command = OperatorCommand(act=act.command, market=market.market if market else "", view_seq=seq)
+
+        def answered(future: Future[CommandResult]) -> None:
+            self.post_message(CommandAnswered(title, future.result()))
+
+        self._link.send(command).add_done_callback(answered)
+
+    def on_command_answered(self, message: CommandAnswered) -> None:
+        """Say what became of a command."""
+        severity = "information" if message.result.done else "warning"
+        self.say(message.result.text, title=message.title, severity=severity)
+
+    def _ask_flatten(self, act: OperatorAct, market: MarketView) -> None:
+        held = market.inventory
+        if not held.net:
+            self.say("There is no net position to close.", title=f"{act.word}: {market.title}")
+            return
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self._send(act, market)
+
+        def about(view: ConsoleView) -> tuple[bool, bool] | None:
+            now = next((other for other in view.markets if other.market == market.market), None)
+            return (now.inventory.net > 0, now.inventory.net < 0) if now else None
+
+        self._ask(
+            ConfirmScreen(
+                f"Flatten: {market.title}",
+                _flatten_sentences(market),
+                "flatten",
+                "keep the position",
+                about=about,
+                clock=self._clock,
+            ),
+            answer,
+        )
+
+    def _ask(self, question: ConfirmScreen, answer: Callable[[bool | None], None]) -> None:
+        if not isinstance(self.screen, ConfirmScreen):
+            if self._view is not None:
+                question.follow(self._view)
+            self.push_screen(question, answer)
+
+    def action_leader(self) -> None:
+        """Offer the acts on everything."""
+
+        def chosen(identity: str | None) -> None:
+            if identity:
+                self.action_trade(identity)
+
+        self.push_screen(LeaderScreen(), chosen)
+
+    def action_kill(self) -> None:
+        """First half of KILL, or the second when the first has just been pressed."""
+        if isinstance(self.screen, KillScreen):
+            self.screen.action_again()
+            return
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self._send(ACT_BY_ID["app.kill"], None)
+
+        if isinstance(self.screen, LeaderScreen):
+            self.screen.dismiss(None)
+        self.push_screen(KillScreen([*self.keys_of("kill.again"), *self.keys_of("app.kill")]), answer)
+
+    def action_ask_quit(self) -> None:
+        """Ask whether to stop everything and leave."""
+        view = self._view
+        orders = f"{view.open_orders} open orders ({whole_usd(view.open_notional)})" if view else "all orders"
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self.exit("quit")
+
+        self._ask(
+            ConfirmScreen(
+                "Quit",
+                [f"The session stops and cancels {orders}. Positions stay as they are."],
+                "stop and quit",
+                "go on trading",
+                quitting=True,
+                clock=self._clock,
+            ),
+            answer,
+        )
+
+    def action_help(self) -> None:
+        """Explain the keys."""
+        self.push_screen(HelpScreen(self.screen, self.keys_of))
+
+    def action_palette(self) -> None:
+        """Search the acts by name; imported on use, because its widgets cost start-up time."""
+        from polymm_tui.screens.palette import open_palette
+
+        open_palette(self)
+
+    def action_next_theme(self) -> None:
+        """Go on to the next theme."""
+        place = THEME_NAMES.index(self.theme) if self.theme in THEME_NAMES else -1
+        self.theme = THEME_NAMES[(place + 1) % len(THEME_NAMES)]
+        self.say(self.theme.removeprefix("polymm-"), title="theme")
+
+
+def _flatten_sentences(market: MarketView) -> list[str]:
+    """Object, amount and what cannot be undone."""
+    held = market.inventory
+    token = "YES" if held.net > 0 else "NO"
+    size = abs(held.net)
+    average = f", average {model_cents(held.average, market.decimals)}c" if held.average is not None else ""
+    lines = [f"Close {shares(size)} {token} shares{average}, {usd(held.exposure)} at risk."]
+    side = market.bids if held.net > 0 else market.asks
+    if market.book_state != "SYNCED":
+        lines.append(f"The book is not proven ({market.book_state.lower()}): what it would fetch is unknown.")
+    elif not side:
+        lines.append("There is nobody on the other side of the book.")
+    else:
+        price = side[0].price if held.net > 0 else market.grid_k - side[0].price
+        lines.append(f"Best price now {cents(price, market.grid_k, market.decimals)}c for {token}. No way back.")
+    return lines

@@ -1,0 +1,263 @@
+"""ONE table of everything an operator can do: keys, footer, help, palette and key map are all made from it."""
+
+from dataclasses import dataclass
+from typing import Final, Literal
+
+from core.events import Act
+
+Scope = Literal["app", "main", "leader", "kill", "confirm"]
+"""Where an act's keys work. ``app`` works on every page but not behind a dialog, unless the act has priority."""
+Friction = Literal["none", "confirm", "chord"]
+"""What stands between the key and the act: nothing, a question, or a second key within two seconds."""
+
+ACTIVE_TOGETHER: Final[tuple[frozenset[Scope], ...]] = (
+    frozenset({"app", "main"}),
+    frozenset({"leader"}),
+    frozenset({"kill"}),
+    frozenset({"confirm"}),
+)
+"""Sets of scopes whose keys work at the same time; acts with priority join every set."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperatorAct:
+    """One thing an operator can do."""
+
+    id: str
+    """``group.name``, the table and key of the key map file."""
+    scope: Scope
+    keys: tuple[str, ...]
+    """Default keys: one printable character or a name such as ``pageup``."""
+    action: str
+    """What Textual calls on the screen, or on the app when it begins with ``app.``."""
+    word: str
+    sentence: str
+    command: Act | None = None
+    """What leaves for the session."""
+    friction: Friction = "none"
+    rank: int = 0
+    """Place in the order in which the key bar drops words, 1 last; 0 is never in the bar."""
+    priority: bool = False
+    """Works through dialogs too."""
+    protected: bool = False
+    """Must keep a key."""
+
+    @property
+    def trades(self) -> bool:
+        """The act changes orders or what may be ordered."""
+        return self.command is not None
+
+    @property
+    def group(self) -> str:
+        """First half of the id."""
+        return self.id.partition(".")[0]
+
+
+def _market(name: Act, key: str, word: str, sentence: str, rank: int, friction: Friction = "none") -> OperatorAct:
+    identity = "market.cancel" if name == "cancel_market" else f"market.{name}"
+    return OperatorAct(
+        id=identity,
+        scope="main",
+        keys=(key,),
+        action=f"app.trade('{identity}')",
+        word=word,
+        sentence=sentence,
+        command=name,
+        rank=rank,
+        friction=friction,
+    )
+
+
+def _all(name: Act, key: str, word: str, sentence: str, rank: int, protected: bool = False) -> OperatorAct:
+    identity = f"all.{name.removesuffix('_all')}"
+    return OperatorAct(
+        id=identity,
+        scope="leader",
+        keys=(key,),
+        action=f"trade('{identity}')",
+        word=word,
+        sentence=sentence,
+        command=name,
+        rank=rank,
+        protected=protected,
+    )
+
+
+def _look(identity: str, keys: tuple[str, ...], action: str, word: str, sentence: str, rank: int = 0) -> OperatorAct:
+    return OperatorAct(id=identity, scope="main", keys=keys, action=action, word=word, sentence=sentence, rank=rank)
+
+
+ACTS: Final[tuple[OperatorAct, ...]] = (
+    OperatorAct(
+        id="app.help",
+        scope="app",
+        keys=("?",),
+        action="app.help",
+        word="help",
+        sentence="What every key does now.",
+        rank=1,
+        protected=True,
+    ),
+    OperatorAct(
+        id="app.leader",
+        scope="app",
+        keys=("!",),
+        action="app.leader",
+        word="all…",
+        sentence="Acts on all markets at once; a second key says which.",
+        rank=2,
+        protected=True,
+    ),
+    OperatorAct(
+        id="app.kill",
+        scope="app",
+        keys=("f12",),
+        action="app.kill",
+        word="KILL",
+        sentence="First half of KILL, through dialogs too; again within two seconds does it.",
+        command="kill",
+        friction="chord",
+        priority=True,
+        protected=True,
+    ),
+    _market("pause", "p", "pause", "Stop quoting this market and cancel its orders.", 4),
+    _market("resume", "r", "resume", "Let this market be quoted again.", 5),
+    _market("widen", "w", "widen", "Quote this market one tick further from fair on both sides.", 9),
+    _market("tighten", "W", "tighten", "Take one tick of widening back.", 10),
+    _market("cancel_market", "X", "cancel", "Cancel every order of this market; quoting goes on afterwards.", 6),
+    _market("flatten", "F", "flatten", "Close the position of this market; asks first.", 7, "confirm"),
+    _look("view.switch", ("v",), "switch_pane", "ladder", "Table or ladder where only one has room.", 8),
+    _look("view.zoom", ("z",), "zoom", "zoom", "Give the whole page to the pane in focus, and back.", 11),
+    _look("view.recentre", ("c",), "recentre", "centre", "Put the market's middle into the middle of the ladder.", 12),
+    _look("view.theme", ("t",), "app.next_theme", "theme", "Next theme: dark, light, contrast, mono."),
+    _look("market.next", ("down", "j"), "select(1)", "next", "Select the next market."),
+    _look("market.previous", ("up", "k"), "select(-1)", "previous", "Select the previous market."),
+    _look("view.page_down", ("pagedown",), "page(1)", "page down", "Scroll the pane in focus down."),
+    _look("view.page_up", ("pageup",), "page(-1)", "page up", "Scroll the pane in focus up."),
+    _look("view.next_pane", ("tab",), "focus_pane(1)", "next pane", "Focus the next pane on show."),
+    _look("view.previous_pane", ("shift+tab",), "focus_pane(-1)", "previous pane", "Focus the pane before."),
+    _look("pane.markets", ("1",), "pane('markets')", "markets", "Go to the market table."),
+    _look("pane.ladder", ("2",), "pane('ladder')", "ladder", "Go to the ladder."),
+    _look("pane.orders", ("3",), "pane('orders')", "orders", "Go to the orders."),
+    _look("pane.events", ("4",), "pane('events')", "events", "Go to the event log."),
+    _look("pane.money", ("5",), "pane('money')", "money", "Go to quote, inventory and profit."),
+    OperatorAct(
+        id="app.palette",
+        scope="app",
+        keys=("ctrl+p",),
+        action="app.palette",
+        word="palette",
+        sentence="Find an act by its name.",
+        rank=13,
+    ),
+    OperatorAct(
+        id="app.quit",
+        scope="app",
+        keys=("q",),
+        action="app.ask_quit",
+        word="quit",
+        sentence="Stop the session: cancel all orders, then leave; asks first.",
+        friction="confirm",
+        rank=3,
+        protected=True,
+    ),
+    _all("pause_all", "p", "pause all", "Stop quoting everywhere and cancel all orders.", 1, protected=True),
+    _all("resume_all", "r", "resume all", "Let every market be quoted again.", 2),
+    _all("cancel_all", "x", "cancel all", "Cancel every order; quoting goes on afterwards.", 3, protected=True),
+    OperatorAct(
+        id="all.kill",
+        scope="leader",
+        keys=("k",),
+        action="app.kill",
+        word="KILL…",
+        sentence="First half of KILL; a second key within two seconds does it.",
+        command="kill",
+        friction="chord",
+        rank=4,
+        protected=True,
+    ),
+    OperatorAct(
+        id="all.back",
+        scope="leader",
+        keys=("escape",),
+        action="back",
+        word="back",
+        sentence="Leave without doing anything.",
+        rank=5,
+    ),
+    OperatorAct(
+        id="kill.again",
+        scope="kill",
+        keys=("k",),
+        action="again",
+        word="KILL NOW",
+        sentence="Second half of KILL: cancel everything, and place nothing until re-armed.",
+        command="kill",
+        friction="chord",
+        rank=1,
+        protected=True,
+    ),
+    OperatorAct(
+        id="kill.back",
+        scope="kill",
+        keys=("escape",),
+        action="back",
+        word="back",
+        sentence="Leave without killing.",
+        rank=2,
+    ),
+    OperatorAct(
+        id="confirm.yes",
+        scope="confirm",
+        keys=("y",),
+        action="answer(True)",
+        word="yes",
+        sentence="Do what the question says.",
+        rank=1,
+        protected=True,
+    ),
+    OperatorAct(
+        id="confirm.no",
+        scope="confirm",
+        keys=("n", "escape"),
+        action="answer(False)",
+        word="no",
+        sentence="Leave everything as it is.",
+        rank=2,
+    ),
+    OperatorAct(
+        id="confirm.quit",
+        scope="confirm",
+        keys=("q",),
+        action="answer_quit",
+        word="quit",
+        sentence="Say yes to quitting with the key that asked.",
+    ),
+    OperatorAct(
+        id="confirm.choose",
+        scope="confirm",
+        keys=("tab", "left", "right"),
+        action="choose",
+        word="other",
+        sentence="Mark the other answer.",
+        rank=3,
+    ),
+    OperatorAct(
+        id="confirm.enter",
+        scope="confirm",
+        keys=("enter",),
+        action="enter",
+        word="take marked",
+        sentence="Give the marked answer; at first that is the safe one.",
+        rank=4,
+    ),
+)
+"""Every act, in the order of help and key bar."""
+
+ACT_BY_ID: Final = {act.id: act for act in ACTS}
+"""The same acts by id."""
+
+
+def acts_in(scope: Scope) -> tuple[OperatorAct, ...]:
+    """The acts of one scope, in order."""
+    return tuple(act for act in ACTS if act.scope == scope)

@@ -1,0 +1,51 @@
+"""Textual bindings made from the operator table, and the labels of the keys that are live."""
+
+from typing import Any
+
+from textual.binding import Binding, BindingType
+from textual.keys import key_to_character
+from textual.screen import Screen
+
+from polymm_tui.keymap import key_text
+from polymm_tui.operator import ACT_BY_ID, ACTS, OperatorAct, Scope, acts_in
+from widgets.key_bar import KeyHint
+
+
+def bindings_of(scope: Scope) -> list[BindingType]:
+    """The bindings of a scope with their default keys; the key map replaces them by id."""
+    return [_binding(act) for act in acts_in(scope)]
+
+
+def live_keys(screen: Screen[Any]) -> dict[str, tuple[list[str], bool]]:
+    """Acts whose keys work on a screen now: id to the keys' labels and whether the act is allowed."""
+    found: dict[str, tuple[list[str], bool]] = {}
+    for key, active in screen.active_bindings.items():
+        identity = active.binding.id
+        if identity in ACT_BY_ID:
+            found.setdefault(identity, ([], active.enabled))[0].append(_label(key))
+    return found
+
+
+def hints_of(screen: Screen[Any]) -> list[KeyHint]:
+    """What the bottom line says on a screen, in the order of the table."""
+    live = live_keys(screen)
+    return [
+        KeyHint(live[act.id][0][0], act.word, act.rank, live[act.id][1]) for act in ACTS if act.rank and act.id in live
+    ]
+
+
+def _binding(act: OperatorAct) -> Binding:
+    return Binding(
+        ",".join(act.keys),
+        act.action,
+        act.word,
+        id=act.id,
+        show=bool(act.rank),
+        priority=act.priority,
+        tooltip=act.sentence,
+    )
+
+
+def _label(key: str) -> str:
+    character = key_to_character(key)
+    return key_text(character if character and character.isprintable() and character != " " else key)

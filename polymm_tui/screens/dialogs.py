@@ -1,0 +1,312 @@
+"""Dialogs at the bottom of the page: the leader menu, the second half of KILL, the question, the help.
+
+None of them covers the status strip. Each knows its texts only; what an answer does is the app's business.
+"""
+
+import time
+from collections.abc import Callable, Hashable, Sequence
+from typing import Any, ClassVar, Final, TypeVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.events import Key
+from textual.screen import ModalScreen, Screen
+
+from core.views import ConsoleView
+from polymm_tui.operator import ACTS, acts_in
+from polymm_tui.screens.bindings import bindings_of, live_keys
+from widgets.format import clean, fit, wrap_words
+from widgets.line_widget import Row, ScrollingLineWidget, row
+
+KILL_WINDOW_S: Final = 2.0
+LEADER_WINDOW_S: Final = 5.0
+CONFIRM_WINDOW_S: Final = 10.0
+ARMING_S: Final = 0.15
+"""A question ignores answers this long, so that keys typed before it appeared do not answer it."""
+
+_RETRY_S: Final = 0.5
+
+_Result = TypeVar("_Result")
+
+DIALOG_CSS: Final = """
+Dialog, HelpScreen { background: transparent; overflow: hidden; align: center bottom; }
+HelpScreen { align: center middle; }
+Sheet {
+    width: 1fr;
+    height: auto;
+    border: round $focus-line;
+    border-title-color: $key;
+    border-title-style: bold;
+    border-subtitle-color: $muted;
+    background: $panel;
+}
+HelpScreen Sheet { width: 100; max-width: 100%; margin: 2 0 0 0; }
+KillScreen Sheet { border: heavy $alarm-text; background: $alarm; color: $alarm-text; border-title-color: $alarm-text; }
+"""
+"""Loaded by the app."""
+
+
+class Sheet(ScrollingLineWidget, can_focus=False):
+    """Fixed rows, as high as there are, scrolled where the terminal is lower."""
+
+    def __init__(self, title: str, hint: str = "") -> None:
+        super().__init__()
+        self._lines: list[Row] = []
+        self._hint = hint
+        self._heading = title
+        self.set_titles(title, hint)
+
+    def show(self, rows: list[Row]) -> None:
+        """Draw rows; more of them make the sheet higher."""
+        self._lines = rows
+        self.styles.height = min(len(rows) + 2, self.app.size.height - 2)
+        self.update_rows()
+
+    def make_rows(self, width: int, height: int) -> list[Row]:
+        """The rows as given, from the first one that is not scrolled away."""
+        skip = self.clamp_skip(len(self._lines), height)
+        return self._lines[skip:]
+
+    def retitle(self) -> None:
+        """Say how much is out of sight."""
+        count, height = len(self._lines), self.size.height
+        if count > height:
+            place = f"{self._skip + 1}–{self._skip + height} of {count}, pgdn for more"
+            self.set_titles(self._heading, f"{place} · {self._hint}")
+
+
+class Dialog(ModalScreen[_Result], inherit_bindings=False):
+    """A sheet at the bottom; a key without meaning in it closes it with nothing done."""
+
+    AUTO_FOCUS = None
+
+    def __init__(self, title: str, window_s: float | None) -> None:
+        super().__init__()
+        self.sheet = Sheet(title)
+        self._window_s = window_s
+
+    def compose(self) -> ComposeResult:
+        """The sheet alone."""
+        yield self.sheet
+
+    def on_mount(self) -> None:
+        """Draw, and close by itself when the window is over."""
+        self.sheet.show(self.lines())
+        if self._window_s is not None:
+            self.set_timer(self._window_s, self.give_up)
+
+    def lines(self) -> list[Row]:
+        """The rows of the sheet."""
+        raise NotImplementedError
+
+    def give_up(self) -> None:
+        """Close without doing anything; returns nothing, because a timer must not await a dismissal.
+
+        Below another dialog it waits: only the uppermost screen can be dismissed.
+        """
+        if self.app.screen is self:
+            self.dismiss(None)
+        elif self.is_attached:
+            self.set_timer(_RETRY_S, self.give_up)
+
+    def action_back(self) -> None:
+        """Close without doing anything."""
+        self.give_up()
+
+    def on_key(self, event: Key) -> None:
+        """An unknown key leaves."""
+        if event.key not in self.active_bindings:
+            event.stop()
+            self.give_up()
+
+
+class LeaderScreen(Dialog[str]):
+    """Acts on everything, one letter each; answers with the id of the act."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("leader")
+
+    def __init__(self) -> None:
+        super().__init__("All markets", LEADER_WINDOW_S)
+
+    def lines(self) -> list[Row]:
+        """Key, word and sentence of every act."""
+        return act_lines(live_keys(self), [act.id for act in acts_in("leader")])
+
+    def action_trade(self, identity: str) -> None:
+        """Answer with an act."""
+        self.dismiss(identity)
+
+
+class KillScreen(Dialog[bool]):
+    """Waits two seconds for the second half of KILL."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("kill")
+
+    def __init__(self, again: list[str]) -> None:
+        """Wait for one of the keys ``again``, as the operator knows them."""
+        super().__init__("KILL", KILL_WINDOW_S)
+        self._again = again
+
+    def lines(self) -> list[Row]:
+        """What the next key does."""
+        back = "/".join(live_keys(self)["kill.back"][0])
+        return [
+            row(f" Press {' or '.join(self._again)} within {KILL_WINDOW_S:.0f} seconds to KILL:"),
+            row(" every order is cancelled, and nothing is placed until somebody re-arms."),
+            row(f" {back} or waiting: nothing happens."),
+        ]
+
+    def action_again(self) -> None:
+        """The second half."""
+        self.dismiss(True)
+
+
+class ConfirmScreen(Dialog[bool]):
+    """Asks a question and answers with a bool; the safe answer is marked at first."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("confirm")
+
+    def __init__(
+        self,
+        title: str,
+        sentences: Sequence[str],
+        yes: str,
+        no: str,
+        *,
+        quitting: bool = False,
+        about: Callable[[ConsoleView], Hashable] | None = None,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Prepare the question.
+
+        Args:
+            title: what it is about.
+            sentences: object, amount, and what cannot be undone; may contain foreign text.
+            yes: word for the dangerous answer.
+            no: word for the safe one.
+            quitting: the key that asks to quit also says yes.
+            about: picks out of a view what the question is about; when that changes, the question closes.
+            clock: monotonic seconds.
+        """
+        super().__init__(fit(clean(title), 60).rstrip(), CONFIRM_WINDOW_S)
+        self._sentences = sentences
+        self._words = (yes, no)
+        self._quitting = quitting
+        self._about = about
+        self._subject: Hashable = None
+        self._clock = clock
+        self._opened = clock()
+        self._yes_marked = False
+
+    def lines(self) -> list[Row]:
+        """The sentences and both answers."""
+        live = live_keys(self)
+        width = max(20, self.app.size.width - 6)
+        text = [line for sentence in self._sentences for line in wrap_words(clean(sentence), width)]
+        yes, no = (
+            f" {live[identity][0][0]}  {word} "
+            for identity, word in zip(("confirm.yes", "confirm.no"), self._words, strict=True)
+        )
+        hint = f"{live['confirm.choose'][0][0]}: other   {live['confirm.enter'][0][0]}: take the marked"
+        marks = ("badge", "muted") if self._yes_marked else ("muted", "badge")
+        return [
+            *[row(f" {line}") for line in text],
+            row(),
+            row(" ", (yes, marks[0]), "   ", (no, marks[1]), (f"   {hint}", "muted")),
+        ]
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        """The quit key answers only the question about quitting."""
+        return self._quitting or action != "answer_quit"
+
+    def follow(self, view: ConsoleView) -> bool:
+        """Close when what the question is about has changed; says whether it closed."""
+        if self._about is None:
+            return False
+        subject = self._about(view)
+        if self._subject is None:
+            self._subject = subject
+        elif subject != self._subject:
+            self.dismiss(False)
+            return True
+        return False
+
+    def action_answer(self, yes: bool) -> None:
+        """Answer; a yes is not heard before the question has stood a moment."""
+        if not yes or self._clock() - self._opened >= ARMING_S:
+            self.dismiss(yes)
+
+    def action_answer_quit(self) -> None:
+        """Yes to quitting."""
+        self.action_answer(True)
+
+    def action_enter(self) -> None:
+        """Give the marked answer."""
+        self.action_answer(self._yes_marked)
+
+    def action_choose(self) -> None:
+        """Mark the other answer."""
+        self._yes_marked = not self._yes_marked
+        self.sheet.show(self.lines())
+
+
+class HelpScreen(ModalScreen[None], inherit_bindings=False):
+    """What every key does on the page below; scrolls where the terminal is low, any other key closes."""
+
+    AUTO_FOCUS = None
+    _SCROLL: ClassVar[dict[str, int]] = {"down": 1, "up": -1, "pagedown": 10, "pageup": -10}
+
+    def __init__(self, page: Screen[Any], keys_of: Callable[[str], list[str]]) -> None:
+        """Prepare the help.
+
+        Args:
+            page: the screen whose live keys are told.
+            keys_of: labels of the keys of an act, for the acts behind the leader key.
+        """
+        super().__init__()
+        self._live = live_keys(page)
+        self._keys_of = keys_of
+        self.sheet = Sheet("Keys", "any other key closes")
+
+    def compose(self) -> ComposeResult:
+        """The sheet alone."""
+        yield self.sheet
+
+    def on_mount(self) -> None:
+        """Keys of the page, then the acts behind the leader key, then the signs of the ladder."""
+        page = [act.id for act in ACTS if act.id in self._live]
+        first = self._keys_of("app.leader")[0]
+        after = {
+            act.id: ([f"{first} {key}" for key in self._keys_of(act.id)], True)
+            for act in acts_in("leader")
+            if act.command is not None
+        }
+        self.sheet.show([*act_lines(self._live, page), row(), *act_lines(after, list(after)), row(), *_SIGNS])
+
+    def on_key(self, event: Key) -> None:
+        """Scroll or close."""
+        event.stop()
+        if event.key in self._SCROLL:
+            self.sheet.scroll_lines(self._SCROLL[event.key])
+        else:
+            self.dismiss(None)
+
+
+_SIGNS: Final = [
+    row((" 300¹ ours: shares left, layer  N on the NO token  … on its way  × cancel sent  ? unknown", "muted")),
+    row((" ~1.9k shares ahead of ours, estimate  ▴▾ last trade bought, sold  · deeper than seen here", "muted")),
+]
+"""What the ladder's signs mean."""
+
+
+def act_lines(live: dict[str, tuple[list[str], bool]], identities: Sequence[str]) -> list[Row]:
+    """One line per act: its keys, its word, its sentence."""
+    acts = {act.id: act for act in ACTS}
+    return [
+        row(
+            (f" {' '.join(live[identity][0]):<12}", "key" if live[identity][1] else "muted"),
+            f"{acts[identity].word:<14}",
+            (acts[identity].sentence, "muted"),
+        )
+        for identity in identities
+    ]

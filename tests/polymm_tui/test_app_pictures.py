@@ -1,0 +1,86 @@
+"""The page at three sizes, in pictures and as plain text that can be read in a diff."""
+
+from pathlib import Path
+
+import pytest
+
+from polymm_tui.app import ConsoleApp
+from polymm_tui.keymap import builtin_keymap
+from polymm_tui.themes import DEFAULT_THEME
+from tests.widgets.harness import FakeLink, pictures, screen_text
+from tests.widgets.view_builders import NOON, a_view, usd
+
+SIZES = [(80, 24), (120, 36), (200, 60)]
+TWINS = Path(__file__).parent / "__snapshots__" / "text"
+
+
+def app_of(theme=DEFAULT_THEME):
+    return ConsoleApp(FakeLink(), builtin_keymap(), fps=0, theme=theme)
+
+
+def draw(keys=()):
+    """Draws the fixed view, with four minutes of equity before it, and presses keys."""
+
+    async def run(pilot):
+        await pilot.pause()
+        for second in range(240):
+            pilot.app.page.chart.note(NOON + second, usd(50_000 + (second * 37 % 50) / 5 + second / 20))
+        pilot.app.show(a_view())
+        await pilot.pause()
+        for key in keys:
+            await pilot.press(key)
+            await pilot.pause()
+
+    return run
+
+
+@pictures
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36", "200x60"])
+def test_page(snap_compare, size):
+    assert snap_compare(app_of(), terminal_size=size, run_before=draw())
+
+
+@pictures
+def test_page_in_mono(snap_compare):
+    assert snap_compare(app_of("polymm-mono"), terminal_size=(120, 36), run_before=draw())
+
+
+@pictures
+def test_page_in_light(snap_compare):
+    assert snap_compare(app_of("polymm-light"), terminal_size=(120, 36), run_before=draw())
+
+
+@pictures
+@pytest.mark.parametrize(
+    "keys",
+    [("v",), ("3",), ("5",), ("?",), ("!",), ("f12",), ("F",), ("q",)],
+    ids=["ladder", "orders", "money", "help", "leader", "kill", "flatten", "quit"],
+)
+def test_small_page(snap_compare, keys):
+    assert snap_compare(app_of(), terminal_size=(80, 24), run_before=draw(keys))
+
+
+@pictures
+def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
+    assert snap_compare(app_of(), terminal_size=(80, 24), run_before=draw(("p",)))
+
+
+@pytest.mark.parametrize(
+    ("size", "keys", "name"),
+    [
+        ((80, 24), (), "80x24"),
+        ((80, 24), ("v",), "80x24-ladder"),
+        ((120, 36), (), "120x36"),
+        ((200, 60), (), "200x60"),
+    ],
+)
+async def test_plain_text_twin(size, keys, name, request):
+    app = app_of()
+    async with app.run_test(size=size) as pilot:
+        await draw(keys)(pilot)
+        shown = screen_text(app) + "\n"
+    twin = TWINS / f"{name}.txt"
+    if request.config.getoption("--snapshot-update"):
+        twin.parent.mkdir(parents=True, exist_ok=True)
+        twin.write_text(shown, encoding="utf-8")
+    assert twin.read_text(encoding="utf-8") == shown

@@ -1,0 +1,100 @@
+"""The operator table and what is made from it agree."""
+
+from typing import get_args
+
+from core.events import Act
+from polymm_tui.keymap import builtin_keymap, default_keymap_path, load_keymap
+from polymm_tui.operator import ACTIVE_TOGETHER, ACTS, acts_in
+from polymm_tui.screens.dialogs import ConfirmScreen, KillScreen, LeaderScreen
+from polymm_tui.screens.main import MainScreen
+from tests.widgets.harness import FakeLink
+
+
+def test_ids_are_unique():
+    assert len({act.id for act in ACTS}) == len(ACTS)
+
+
+def test_every_command_of_the_session_can_be_given():
+    assert {act.command for act in ACTS if act.command} == set(get_args(Act))
+
+
+def test_every_scope_is_in_a_set_of_keys_that_work_together():
+    together = frozenset().union(*ACTIVE_TOGETHER)
+    assert {act.scope for act in ACTS} == together
+
+
+def test_every_act_says_what_it_does():
+    assert all(act.word and act.sentence.endswith(".") for act in ACTS)
+
+
+def test_stopping_is_protected_and_kill_works_everywhere():
+    protected = {act.id for act in ACTS if act.protected}
+    assert {"app.kill", "all.kill", "kill.again", "all.cancel", "all.pause", "app.quit", "app.help"} <= protected
+    kill = next(act for act in ACTS if act.id == "app.kill")
+    assert kill.priority and all(len(key) > 1 for key in kill.keys)
+
+
+def test_nothing_that_trades_has_a_key_of_movement():
+    dangerous = {"escape", "enter", "tab", "space", "up", "down", "left", "right", "pageup", "pagedown"}
+    assert not [act.id for act in ACTS if act.command and dangerous & set(act.keys)]
+
+
+def test_what_cannot_be_undone_asks_first():
+    friction = {act.id: act.friction for act in ACTS if act.command}
+    assert friction["market.flatten"] == "confirm"
+    assert friction["app.kill"] == friction["all.kill"] == "chord"
+
+
+def test_every_binding_of_every_screen_is_an_act_of_the_table():
+    for kind, scope in (
+        (MainScreen, "main"),
+        (LeaderScreen, "leader"),
+        (KillScreen, "kill"),
+        (ConfirmScreen, "confirm"),
+    ):
+        assert {binding.id for binding in kind.BINDINGS} == {act.id for act in acts_in(scope)}
+
+
+async def test_textual_adds_no_key_of_its_own():
+    from polymm_tui.app import ConsoleApp
+
+    app = ConsoleApp(FakeLink(), builtin_keymap(), fps=0)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await pilot.pause()
+        assert {active.binding.id for active in app.screen.active_bindings.values()} <= {act.id for act in ACTS}
+
+
+def shipped_text() -> str:
+    """The operator table as the text of ``keymap.toml``."""
+    lines = [
+        "# Keys of the polymm-tui console. Copy to $XDG_CONFIG_HOME/polymm-tui/keymap.toml and change what you like;",
+        "# what is left out keeps its default. One key as a text, several as a list. A map with an error is not used.",
+    ]
+    for group in dict.fromkeys(act.group for act in ACTS):
+        lines += ["", f"[{group}]"]
+        for act in ACTS:
+            if act.group == group:
+                keys = ", ".join(f'"{key}"' for key in act.keys)
+                value = keys if len(act.keys) == 1 else f"[{keys}]"
+                lines.append(f"{act.id.partition('.')[2]} = {value}  # {act.sentence}")
+    return "\n".join(lines) + "\n"
+
+
+def test_the_shipped_map_is_the_table(request):
+    path = default_keymap_path()
+    assert path is not None
+    if request.config.getoption("--snapshot-update"):
+        path.write_text(shipped_text(), encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == shipped_text()
+    shipped = load_keymap(None, path)
+    assert shipped.messages == ()
+    assert shipped.keys == builtin_keymap().keys
+
+
+def test_at_80_cells_help_all_quit_and_stopping_keys_are_in_the_bar():
+    from widgets.key_bar import KeyHint, key_bar_row
+
+    hints = [KeyHint(act.keys[0], act.word, act.rank) for act in ACTS if act.rank and act.scope in ("app", "main")]
+    words = key_bar_row(hints, 80).text
+    for word in ("help", "all…", "quit", "pause", "resume", "cancel", "flatten"):
+        assert word in words

@@ -1,0 +1,122 @@
+"""Whatever a session may send can be drawn: no exception, no line too wide, no line too many."""
+
+from typing import get_args
+
+import msgspec
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from rich.cells import cell_len
+
+from core.units import Shares, Ticks, Usd
+from core.views import (
+    BookState,
+    ControlState,
+    EventView,
+    FeedView,
+    InventoryView,
+    LevelView,
+    MarketView,
+    OrderView,
+    PnlView,
+    Severity,
+)
+from tests.widgets.view_builders import NOON, a_view
+from widgets.events import event_rows
+from widgets.inventory import account_row, inventory_rows
+from widgets.ladder_rows import centre_of, clamp_top, ladder_rows, price_lines
+from widgets.market_table import table_rows
+from widgets.orders import order_rows
+from widgets.pnl import pnl_rows
+from widgets.quote import quote_rows
+from widgets.status_strip import status_rows
+
+GRIDS = st.sampled_from([("0.1", 10, 1), ("0.01", 100, 2), ("0.005", 200, 3), ("0.0025", 400, 4), ("0.001", 1000, 3)])
+MONEY = st.integers(-(10**14), 10**14).map(Usd)
+SIZES = st.integers(0, 10**13).map(Shares)
+SIGNED = st.integers(-(10**13), 10**13).map(Shares)
+AGES = st.none() | st.floats(0, 1e9)
+PRICES = st.none() | st.floats(0.0, 1.0)
+WORDS = st.text(max_size=60)
+STATES = st.sampled_from(["INTENT", "SENDING", "LIVE", "PARTIAL", "DELAYED", "UNKNOWN", "CANCEL_SENT", "SOMETHING NEW"])
+PNL = st.builds(PnlView, MONEY, MONEY, MONEY, st.integers(0, 10**7), SIZES, SIZES)
+INVENTORY = st.builds(
+    InventoryView, SIZES, SIZES, SIZES, SIGNED, PRICES, st.integers(0, 10**12), st.integers(0, 10**12),
+    st.integers(0, 10**12), SIZES,
+)  # fmt: skip
+
+
+@st.composite
+def market_views(draw):
+    tick_text, grid_k, decimals = draw(GRIDS)
+    ticks = st.integers(1, grid_k - 1).map(Ticks)
+
+    def side(best_first):
+        prices = sorted(draw(st.sets(ticks, max_size=8)), reverse=best_first)
+        return tuple(LevelView(price, draw(SIZES)) for price in prices)
+
+    orders = st.builds(
+        OrderView, st.just("0x1"), st.sampled_from(["bid", "ask"]), ticks, SIZES, SIZES, st.integers(0, 12),
+        st.booleans(), STATES, st.floats(0, 1e6), st.none() | SIZES, WORDS,
+    )  # fmt: skip
+    return MarketView(
+        market=draw(st.sampled_from(["0x1", "0x2", "0x3"])),
+        title=draw(WORDS),
+        tick_text=tick_text,
+        grid_k=grid_k,
+        decimals=decimals,
+        control=draw(st.sampled_from(get_args(ControlState))),
+        book_state=draw(st.sampled_from(get_args(BookState))),
+        book_reason=draw(WORDS),
+        quoting=draw(st.booleans()),
+        blocked_by=draw(WORDS),
+        widen_ticks=draw(st.integers(-99, 99)),
+        flattening=draw(st.booleans()),
+        bids=side(True),
+        asks=side(False),
+        orders=tuple(draw(st.lists(orders, max_size=5))),
+        fair=draw(PRICES),
+        reservation=draw(st.none() | st.floats(-0.5, 1.5)),
+        half_spread=draw(PRICES),
+        sigma_h=draw(PRICES),
+        last_price=draw(st.none() | ticks),
+        last_size=draw(st.none() | SIZES),
+        last_buy=draw(st.none() | st.booleans()),
+        book_age_s=draw(AGES),
+        inventory=draw(INVENTORY),
+        pnl=draw(PNL),
+    )
+
+
+EVENTS = st.lists(
+    st.builds(
+        EventView, st.integers(0, 10**9), st.just(NOON), st.sampled_from(get_args(Severity)), st.just("0x1"), WORDS
+    ),
+    max_size=6,
+)
+FEEDS = st.tuples(
+    st.builds(FeedView, st.just("market"), st.booleans(), AGES, st.integers(0, 999), WORDS),
+    st.builds(FeedView, st.just("user"), st.booleans(), AGES, st.integers(0, 999), WORDS),
+)
+
+
+@given(market_views(), market_views(), EVENTS, FEEDS, PNL, st.integers(66, 200), st.integers(4, 60))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_any_view_can_be_drawn(one, two, events, feeds, pnl, width, height):
+    view = msgspec.structs.replace(a_view(), markets=(one, two), events=tuple(events), feeds=feeds, pnl=pnl)
+    top = clamp_top(centre_of(one) or 1, one.grid_k, price_lines(height))
+    drawn = {
+        "strip": status_rows(view, width)[:height],
+        "table": table_rows(view.markets, one.market, 0, width, height),
+        "ladder": ladder_rows(one, top, width, height),
+        "inventory": inventory_rows(one, width, height),
+        "pnl": pnl_rows(view, one, width, height),
+        "quote": quote_rows(one, width, height),
+        "orders": order_rows(view.markets, two.market, 0, width, height),
+        "events": event_rows(view.events, {"0x1": one.title}, 0, width, height),
+        "line": [account_row(view, one, width)],
+    }
+    for name, rows in drawn.items():
+        assert len(rows) <= height, name
+        for row in rows:
+            assert cell_len(row.text) <= width, (name, row.text)
+            assert row.text.isprintable(), (name, row.text)

@@ -1,0 +1,151 @@
+import pytest
+from rich.cells import cell_len
+
+from tests.widgets.harness import WidgetApp, pictures, texts
+from tests.widgets.view_builders import a_cent_market, a_market, a_pnl, a_view, an_inventory, levels, shares, usd
+from widgets.market_table import MarketTable, lines_per_market, markets_visible, table_rows
+
+
+def rows(markets=None, selected="0xfed", top=0, width=78, height=20):
+    return table_rows(a_view().markets if markets is None else markets, selected, top, width, height)
+
+
+def test_no_markets_are_said_in_words():
+    assert "no markets yet" in "\n".join(texts(rows(markets=())))
+
+
+def test_a_market_shows_touch_position_profit_and_age():
+    first, second = texts(rows())[1:3]
+    assert first.split()[-3:] == ["41.3", "41.6", "0s"]
+    assert second.split()[-2:] == ["+1,240", "+3.10"]
+
+
+def test_prices_of_different_grids_stand_point_under_point():
+    lines = texts(rows())
+    assert lines[1].index("41.3") == lines[3].index("63")
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"control": "KILLED"}, "killed: cancels repeat until nothing is open"),
+        ({"control": "CANCEL_ONLY"}, "cancel only: nothing is placed"),
+        ({"control": "PAUSED"}, "paused: nothing is placed"),
+        ({"control": "PAUSED", "blocked_by": "paused: by the operator"}, "paused: by the operator"),
+        ({"control": "PAUSED", "book_state": "EMPTY"}, "paused: nothing is placed"),
+        ({"book_state": "EMPTY"}, "no book yet"),
+        ({"book_state": "SUSPECT", "book_reason": "hash differs"}, "book not proven: hash differs"),
+        ({"book_state": "RESYNCING"}, "book is being fetched again"),
+        ({"control": "REDUCE_ONLY"}, "reduce only"),
+        ({"flattening": True, "quoting": False, "blocked_by": ""}, "flattening: position is being closed"),
+        ({"quoting": False, "blocked_by": "soft cap reached"}, "soft cap reached"),
+        ({}, "quoting 3 bid 3 ask"),
+        ({"widen_ticks": 2}, "quoting 3 bid 3 ask, wider by 2"),
+        ({"widen_ticks": -1}, "quoting 3 bid 3 ask, tighter by 1"),
+    ],
+)
+def test_the_state_is_said_in_words(changes, words):
+    assert words in texts(rows(markets=(a_market(**changes),)))[2]
+
+
+def test_an_unproven_market_without_prices_shows_dashes():
+    market = a_market(book_state="EMPTY", bids=(), asks=(), book_age_s=None)
+    assert texts(rows(markets=(market,)))[1].split()[-3:] == ["–", "–", "–"]
+
+
+def test_the_selected_market_stands_on_the_cursor():
+    assert [line.ground for line in rows(selected="0xrain")[:5]] == ["", "", "", "cursor", "cursor"]
+    assert rows(selected="0xrain")[3].text.startswith("›")
+
+
+@pytest.mark.parametrize("width", [50, 62, 78, 99, 100, 120, 198])
+def test_every_line_fits_the_width(width):
+    huge = a_market(
+        title="日本 " * 80,
+        inventory=an_inventory(net=shares(-123_456_789)),
+        pnl=a_pnl(total=usd(-98_765_432.1), fills=123_456),
+        bids=a_market().bids,
+    )
+    for line in rows(markets=(huge, a_cent_market()), width=width):
+        assert cell_len(line.text) <= width
+
+
+def test_one_line_each_where_there_is_room():
+    assert (lines_per_market(99), lines_per_market(100)) == (2, 1)
+    lines = texts(rows(width=150))
+    assert lines[0].split() == ["MARKET", "STATE", "BID", "ASK", "FAIR", "ORDERS", "NET", "AT", "RISK", "DAY", "$",
+                                "FILLS", "AGE"]  # fmt: skip
+    assert lines[1].split()[-9:] == ["41.3", "41.6", "41.52", "6", "+1,240", "$512", "+3.10", "12", "0s"]
+    assert len(lines) == 6
+
+
+def test_markets_visible_counts_whole_markets():
+    assert markets_visible(78, 18) == 8
+    assert markets_visible(150, 18) == 17
+    assert markets_visible(78, 1) == 1
+
+
+def many(count):
+    return tuple(a_market(market=f"0x{number}", title=f"Market {number}") for number in range(count))
+
+
+async def test_the_selected_market_is_kept_in_sight():
+    table = MarketTable()
+    markets = many(30)
+    async with WidgetApp(table, lambda: table.show(markets, "0x0")).run_test(size=(80, 10)) as pilot:
+        await pilot.pause()
+        table.show(markets, "0x17")
+        assert any("Market 17" in line.text for line in table.rows)
+        table.show(markets, "0x2")
+        assert "Market 2" in table.rows[1].text
+        await pilot.resize_terminal(80, 5)
+        await pilot.pause()
+        assert "Market 2" in table.rows[1].text
+
+
+async def test_scrolling_moves_the_window_and_stops_at_the_ends():
+    table = MarketTable()
+    markets = many(9)
+    async with WidgetApp(table, lambda: table.show(markets, "0x0")).run_test(size=(80, 9)) as pilot:
+        await pilot.pause()
+        table.scroll_lines(3)
+        assert "Market 3" in table.rows[1].text
+        table.scroll_lines(99)
+        assert "Market 8" in table.rows[-2].text
+        table.scroll_lines(-99)
+        assert "Market 0" in table.rows[1].text
+        assert table.border_subtitle == "1–4 of 9, 9 quoting"
+
+
+async def test_a_click_picks_the_market_under_the_pointer():
+    table = MarketTable()
+    picked = []
+    app = WidgetApp(table, lambda: table.show(many(3), "0x0"))
+    async with app.run_test(
+        size=(80, 10), message_hook=lambda message: picked.append(getattr(message, "market", None))
+    ) as pilot:
+        await pilot.pause()
+        await pilot.click(table, offset=(5, 4))
+        await pilot.pause()
+        await pilot.click(table, offset=(5, 0))
+        await pilot.pause()
+    assert {market for market in picked if market} == {"0x1"}
+
+
+def test_a_tick_of_a_quarter_cent_is_shown_in_full():
+    market = a_market(tick_text="0.0025", grid_k=400, decimals=4, bids=levels((165, 10)), asks=())
+    assert "41.25" in texts(rows(markets=(market,)))[1]
+
+
+@pictures
+def test_picture_of_two_lines_each(snap_compare):
+    table = MarketTable()
+    view = a_view()
+    assert snap_compare(WidgetApp(table, lambda: table.show(view.markets, "0xfed")), terminal_size=(60, 16))
+
+
+@pictures
+def test_picture_of_one_line_each(snap_compare):
+    table = MarketTable()
+    view = a_view()
+    assert snap_compare(WidgetApp(table, lambda: table.show(view.markets, "0xrain")), terminal_size=(140, 10))

@@ -1,0 +1,157 @@
+"""Inventory, profit, quote and the one-line form of all three."""
+
+import msgspec
+import pytest
+from rich.cells import cell_len
+
+from tests.widgets.harness import WidgetApp, pictures, texts
+from tests.widgets.view_builders import (
+    a_cent_market,
+    a_market,
+    a_pnl,
+    a_view,
+    an_inventory,
+    flat_inventory,
+    shares,
+    usd,
+)
+from widgets.inventory import AccountLine, Inventory, account_row, inventory_rows
+from widgets.pnl import Pnl, pnl_rows
+from widgets.quote import Quote, quote_rows
+
+
+def stated(rows):
+    """Label to the rest of its line."""
+    lines = [line.text.strip() for line in rows]
+    return {line.split("  ")[0]: " ".join(line.split()[1:]) for line in lines if line}
+
+
+def test_inventory_says_what_is_held_and_at_risk():
+    lines = texts(inventory_rows(a_market(), 40, 8))
+    assert lines[0] == " net        +1,240 YES at 40.96c"
+    assert lines[1] == " YES / NO   1,640 / 400"
+    assert lines[2] == " pairs      400  worth $1 each"
+    assert lines[3] == " at risk    $512.12 of $1,500"
+    assert lines[4].endswith("34%")
+    assert lines[5] == " pending    60 not confirmed"
+
+
+def test_a_flat_position_has_no_average():
+    lines = texts(inventory_rows(a_market(inventory=flat_inventory()), 40, 8))
+    assert lines[0] == " net        0 flat"
+    assert lines[5] == " pending    0  all fills confirmed"
+
+
+def test_a_short_position_names_the_no_token():
+    assert texts(inventory_rows(a_cent_market(), 40, 8))[0] == " net        −80 NO at 37.00c"
+
+
+@pytest.mark.parametrize(("exposure", "role"), [(100, "own"), (750, "warn"), (2000, "warn")])
+def test_the_bar_warns_from_the_soft_cap_on(exposure, role):
+    market = a_market(inventory=an_inventory(exposure=usd(exposure)))
+    bar = inventory_rows(market, 40, 8)[4]
+    assert next(span.role for span in bar.spans if "█" in span.text) == role
+
+
+def test_the_bar_never_grows_beyond_its_end():
+    market = a_market(inventory=an_inventory(exposure=usd(9e9)))
+    assert len(inventory_rows(market, 40, 8)[4].text) < 60
+    assert "no cap known" in inventory_rows(a_market(inventory=an_inventory(hard_cap=usd(0))), 40, 8)[4].text
+
+
+def test_profit_of_the_market_stands_beside_all():
+    lines = texts(pnl_rows(a_view(), a_market(), 38, 9))
+    assert lines[0].split() == ["this", "market", "all"]
+    assert lines[1].split() == ["realised", "+2.20", "+12.10"]
+    assert lines[3].split() == ["total", "+3.10", "+18.42"]
+    assert lines[4].split() == ["fills", "12", "42"]
+    assert lines[7].split() == ["equity", "$50,018.42"]
+
+
+def test_profit_without_a_market_shows_dashes():
+    assert texts(pnl_rows(a_view(), None, 38, 9))[1].split() == ["realised", "–", "+12.10"]
+    assert "no figures yet" in "\n".join(texts(pnl_rows(None, None, 38, 9)))
+
+
+def test_a_large_equity_loses_its_cents_not_its_digits():
+    assert texts(pnl_rows(a_view(equity=usd(1_234_567.89)), None, 38, 9))[7].split() == ["equity", "$1,234,568"]
+
+
+def test_a_turnover_too_long_is_shortened():
+    pnl = a_pnl(bought=shares(123_456_789.25))
+    assert "123M" in texts(pnl_rows(a_view(pnl=pnl), None, 30, 9))[5]
+
+
+def test_the_quote_is_explained_by_its_terms():
+    lines = stated(quote_rows(a_market(widen_ticks=2), 38, 9))
+    assert lines["fair"] == "41.52"
+    assert lines["inventory"] == "−0.07 shift"
+    assert lines["reservation"] == "41.45"
+    assert lines["half-spread"] == "±0.13 1.3 ticks"
+    assert lines["by operator"] == "operator +2 ticks a side"
+    assert lines["touch"] == "0.3 3 ticks wide"
+
+
+def test_missing_terms_say_what_is_missing():
+    market = a_market(fair=None, reservation=None, half_spread=None, sigma_h=None, asks=())
+    lines = stated(quote_rows(market, 38, 9))
+    assert lines["fair"] == "– no fair value"
+    assert lines["volatility"] == "– warming up"
+    assert lines["touch"] == "– one side is empty"
+
+
+def test_a_blocked_market_says_why_first():
+    market = a_market(quoting=False, blocked_by="the fair value is outside 1 to 99 cents", orders=())
+    lines = texts(quote_rows(market, 38, 10))
+    assert lines[0] == " ▲ the fair value is outside 1 to 99"
+    assert lines[1] == " cents"
+    assert len(lines) == 9
+
+
+@pytest.mark.parametrize("make", [inventory_rows, quote_rows])
+def test_without_a_market_they_say_so(make):
+    assert "no market selected" in "\n".join(texts(make(None, 38, 9)))
+
+
+def test_one_line_holds_position_risk_and_profit():
+    line = account_row(a_view(), a_market(), 80).text
+    assert line.startswith(" Fed cuts")
+    assert "net +1,240 YES  avg 40.96c  risk $512/$1,500  day +3.10" in line
+    assert "fair" in account_row(a_view(), a_market(), 120).text
+
+
+@pytest.mark.parametrize("width", range(40, 130, 9))
+def test_one_line_stays_on_its_line(width):
+    market = a_market(title="日本 " * 50, inventory=an_inventory(net=shares(-1e9), exposure=usd(1e9)))
+    assert cell_len(account_row(a_view(), market, width).text) <= width
+
+
+def test_one_line_without_a_market():
+    assert account_row(None, None, 80).text == " no market selected"
+
+
+def test_losses_are_signed_and_coloured():
+    pnl = msgspec.structs.replace(a_pnl(), total=usd(-5))
+    spans = pnl_rows(a_view(pnl=pnl), None, 38, 9)[3].spans
+    assert spans[-1].text.strip() == "−5.00"
+    assert spans[-1].role == "ask"
+
+
+@pictures
+@pytest.mark.parametrize(
+    ("name", "widget", "show"),
+    [
+        ("inventory", Inventory(), lambda widget: widget.show(a_market())),
+        ("pnl", Pnl(), lambda widget: widget.show(a_view(), a_market())),
+        ("quote", Quote(), lambda widget: widget.show(a_market(widen_ticks=1))),
+    ],
+    ids=["inventory", "pnl", "quote"],
+)
+def test_picture(snap_compare, name, widget, show):
+    assert snap_compare(WidgetApp(widget, lambda: show(widget)), terminal_size=(42, 10))
+
+
+@pictures
+def test_picture_of_one_line(snap_compare):
+    line = AccountLine()
+    assert snap_compare(WidgetApp(line, lambda: line.show(a_view(), a_market())), terminal_size=(80, 1))

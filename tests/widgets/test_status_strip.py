@@ -1,0 +1,101 @@
+import msgspec
+import pytest
+
+from core.views import FeedView
+from tests.widgets.harness import WidgetApp, pictures, texts
+from tests.widgets.view_builders import a_view, usd
+from widgets.status_strip import StatusStrip, status_rows
+
+
+def lines(view, width=120, **health):
+    return texts(status_rows(view, width, **health))
+
+
+def test_before_the_first_view_it_says_starting():
+    assert lines(None) == [" starting …", " waiting for the session"]
+
+
+def test_it_names_mode_control_feeds_and_orders():
+    top, bottom = lines(a_view())
+    for statement in ("DEMO", "ACTIVE", "quoting 2/5", "feed 0s", "user 0s", "orders 8 $1,141", "unknown 0"):
+        assert statement in top
+    assert "rejects 2, last 3m ago" in top
+    for statement in ("day +18.42", "at risk $541.72", "equity $50,018.42", "13:04:22 UTC"):
+        assert statement in bottom
+
+
+@pytest.mark.parametrize("width", range(40, 200, 7))
+def test_it_never_breaks_a_statement_nor_leaves_the_line(width):
+    for line in status_rows(a_view(), width):
+        assert len(line.text) <= width
+    assert "DEMO" in lines(a_view(), width)[0]
+    assert lines(a_view(), width)[1].endswith("UTC")
+
+
+def test_the_money_line_keeps_the_total_when_all_else_is_gone():
+    assert lines(a_view(), 30)[1].split() == ["day", "+18.42", "13:04:22", "UTC"]
+
+
+def test_a_lost_feed_is_said_in_words():
+    view = a_view(feeds=(FeedView("market", False, 3.0, 2, "reset"), FeedView("user", True, None, 0, "")))
+    assert "feed DOWN  reset" in lines(view)[0]
+    assert "user –" in lines(view)[0]
+
+
+def test_reconnects_are_counted_where_there_is_room():
+    assert "user 0s  (1 reconnect)" in lines(a_view(), 160)[0]
+    assert "reconnect" not in lines(a_view(), 80)[0]
+
+
+def test_unknown_orders_and_slow_loop_are_marked():
+    rows = status_rows(a_view(unknown_orders=3, loop_lag_ms=80.0), 160)
+    assert {"3": "warn", "80ms": "warn"}.items() <= {span.text: span.role for row in rows for span in row.spans}.items()
+
+
+def test_no_engine_inverts_the_strip_and_keeps_the_clock():
+    top, bottom = status_rows(a_view(), 120, silent_s=5.2)
+    assert top.ground == bottom.ground == "alarm"
+    assert top.text.startswith(" NO ENGINE for 5s")
+    assert "13:04:22 UTC" in bottom.text
+
+
+def test_a_pause_of_two_seconds_is_no_alarm():
+    assert status_rows(a_view(), 120, silent_s=1.9)[0].ground == "bar"
+
+
+def test_killed_inverts_the_strip():
+    top, _ = status_rows(a_view(control="KILLED"), 120)
+    assert top.ground == "alarm"
+    assert "KILLED" in top.text
+    assert all(span.role == "" for span in top.spans)
+
+
+def test_stopping_takes_the_place_of_the_control_state():
+    assert "STOPPING: cancelling all orders" in lines(a_view(stopping=True))[0]
+
+
+def test_only_live_wears_a_badge():
+    roles = {mode: status_rows(a_view(mode=mode), 120)[0].spans[0].role for mode in ("demo", "paper", "live")}
+    assert roles == {"demo": "strong", "paper": "strong", "live": "badge"}
+
+
+def test_a_late_console_says_so():
+    assert "UI behind 1.5s" in lines(a_view(), console="UI behind 1.5s")[1]
+
+
+def test_losses_have_a_minus_and_the_colour_of_ask():
+    pnl = msgspec.structs.replace(a_view().pnl, total=usd(-3))
+    spans = status_rows(a_view(pnl=pnl), 120)[1].spans
+    assert ("−3.00", "ask") in spans
+
+
+@pictures
+def test_picture_at_80(snap_compare):
+    strip = StatusStrip()
+    assert snap_compare(WidgetApp(strip, lambda: strip.show(a_view(mode="live"))), terminal_size=(80, 2))
+
+
+@pictures
+def test_picture_without_engine(snap_compare):
+    strip = StatusStrip()
+    assert snap_compare(WidgetApp(strip, lambda: strip.show(a_view(), silent_s=12)), terminal_size=(120, 2))

@@ -1,0 +1,261 @@
+"""Views in one line each: every builder makes a plausible struct and takes the fields a test is about."""
+
+from typing import Any
+
+import msgspec
+
+from core.units import Shares, Ticks, Usd
+from core.views import (
+    ConsoleView,
+    EventView,
+    FeedView,
+    InventoryView,
+    LevelView,
+    MarketView,
+    OrderView,
+    PnlView,
+)
+
+NOON = 1_767_268_800.0
+"""2026-01-01 12:00:00 UTC."""
+
+HOSTILE = (
+    "Will X [/x] win?",
+    "Will X [YES] or [red]NO[/red]?",
+    "\x1b[2J\x1b[31mred\x07\x9b",
+    "two cells 🚀🚀 and 日本語の市場",
+    "rtl \u202eevil\u202c \u2066x\u2069 \u200f עברית العربية",
+    "line\nbreak\r\nand\ttab\x00\x7f",
+    "z\u0301\u0302\u0303\u0304\u0305\u0306 marks \u200d\ufe0f 👨‍👩‍👧",
+    "lone \ud800 surrogate",
+    "A" * 10_000,
+    "日" * 10_000,
+    "",
+)
+"""Texts of strangers that have broken terminal programs."""
+HOSTILE_IDS = tuple(f"text{number}" for number in range(len(HOSTILE)))
+
+
+def shares(count: float) -> Shares:
+    """Micro-shares."""
+    return Shares(round(count * 1_000_000))
+
+
+def usd(dollars: float) -> Usd:
+    """Micro-dollars."""
+    return Usd(round(dollars * 1_000_000))
+
+
+def levels(*pairs: tuple[int, float]) -> tuple[LevelView, ...]:
+    """(tick, shares), best first."""
+    return tuple(LevelView(Ticks(tick), shares(size)) for tick, size in pairs)
+
+
+def an_order(**changes: Any) -> OrderView:
+    """A live bid of the innermost layer."""
+    base = OrderView(
+        order_id="0xorder",
+        side="bid",
+        price=Ticks(413),
+        size=shares(300),
+        remaining=shares(300),
+        layer=0,
+        on_no=False,
+        state="LIVE",
+        age_s=74.0,
+        ahead=shares(10),
+        reason="keep: in tolerance",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def an_inventory(**changes: Any) -> InventoryView:
+    """Long 1,240 YES."""
+    base = InventoryView(
+        yes=shares(1640),
+        no=shares(400),
+        pairs=shares(400),
+        net=shares(1240),
+        average=0.4096,
+        exposure=usd(512.12),
+        soft_cap=usd(750),
+        hard_cap=usd(1500),
+        provisional=shares(60),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_pnl(**changes: Any) -> PnlView:
+    """A small gain."""
+    base = PnlView(
+        realised=usd(12.10), unrealised=usd(6.32), total=usd(18.42), fills=42, bought=shares(3120), sold=shares(1880)
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def _bids() -> tuple[LevelView, ...]:
+    sizes = (710, 2400, 3975, 980, 1200, 640, 5200, 310, 150, 90, 2250, 400, 75, 820, 60)
+    return levels(*[(413 - i, size) for i, size in enumerate(sizes)])
+
+
+def _asks() -> tuple[LevelView, ...]:
+    sizes = (912, 1500, 2875, 8410, 120, 300, 2020, 610, 45, 1000, 730, 90, 3300, 15, 200)
+    return levels(*[(416 + i, size) for i, size in enumerate(sizes)])
+
+
+def _orders() -> tuple[OrderView, ...]:
+    return (
+        an_order(),
+        an_order(price=Ticks(412), size=shares(450), remaining=shares(450), layer=1, ahead=shares(800)),
+        an_order(price=Ticks(411), size=shares(675), remaining=shares(675), layer=2, ahead=shares(2100), on_no=True),
+        an_order(side="ask", price=Ticks(416), on_no=True, ahead=shares(40), age_s=91.0),
+        an_order(
+            side="ask", price=Ticks(417), size=shares(450), remaining=shares(185), layer=1, state="PARTIAL",
+            ahead=shares(600), age_s=12.0,
+        ),
+        an_order(
+            side="ask", price=Ticks(418), size=shares(675), remaining=shares(675), layer=2, state="SENDING",
+            ahead=None, age_s=0.2, reason="place: behind", order_id="",
+        ),
+    )  # fmt: skip
+
+
+def a_market(**changes: Any) -> MarketView:
+    """A market on a tenth-of-a-cent grid that is being quoted with three layers a side."""
+    base = MarketView(
+        market="0xfed",
+        title="Fed cuts rates in December?",
+        tick_text="0.001",
+        grid_k=1000,
+        decimals=3,
+        control="ACTIVE",
+        book_state="SYNCED",
+        book_reason="",
+        quoting=True,
+        blocked_by="",
+        widen_ticks=0,
+        flattening=False,
+        bids=_bids(),
+        asks=_asks(),
+        orders=_orders(),
+        fair=0.4152,
+        reservation=0.4145,
+        half_spread=0.0013,
+        sigma_h=0.0004,
+        last_price=Ticks(414),
+        last_size=shares(55),
+        last_buy=True,
+        book_age_s=0.3,
+        inventory=an_inventory(),
+        pnl=a_pnl(realised=usd(2.2), unrealised=usd(0.9), total=usd(3.1), fills=12),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_cent_market(**changes: Any) -> MarketView:
+    """A market on a one-cent grid, short, with one order a side."""
+    base = a_market(
+        market="0xrain",
+        title="Rain in NYC on Tuesday",
+        tick_text="0.01",
+        grid_k=100,
+        decimals=2,
+        bids=levels((63, 1200), (62, 800), (61, 90)),
+        asks=levels((64, 300), (65, 2200), (67, 40)),
+        orders=(an_order(price=Ticks(63)), an_order(side="ask", price=Ticks(64), on_no=True)),
+        fair=0.635,
+        reservation=0.637,
+        half_spread=0.005,
+        last_price=Ticks(64),
+        last_buy=False,
+        book_age_s=1.2,
+        inventory=an_inventory(
+            yes=shares(0), no=shares(80), pairs=shares(0), net=shares(-80), average=0.37, exposure=usd(29.6),
+            provisional=shares(0),
+        ),
+        pnl=a_pnl(realised=usd(0), unrealised=usd(-0.42), total=usd(-0.42), fills=2),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def flat_inventory() -> InventoryView:
+    """Nothing held."""
+    nothing = shares(0)
+    return an_inventory(
+        yes=nothing, no=nothing, pairs=nothing, net=nothing, average=None, exposure=usd(0), provisional=nothing
+    )
+
+
+def an_event(seq: int = 1, **changes: Any) -> EventView:
+    """A line of the log."""
+    base = EventView(seq=seq, unix=NOON + seq, severity="info", market="0xfed", text="ask L2 41.8 -> 41.7")
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_view(**changes: Any) -> ConsoleView:
+    """A demo session with five markets, one of each common state."""
+    blocked = {"quoting": False, "orders": ()}
+    base = ConsoleView(
+        seq=7,
+        unix=NOON + 3862,
+        mode="demo",
+        control="ACTIVE",
+        stopping=False,
+        feeds=(
+            FeedView("market", True, 0.8, 0, ""),
+            FeedView("user", True, 0.4, 1, ""),
+        ),
+        open_orders=8,
+        open_notional=usd(1140.55),
+        unknown_orders=0,
+        in_flight=1,
+        rejects=2,
+        last_reject_age_s=190.0,
+        messages=128_410,
+        decisions=4_312,
+        pnl=a_pnl(),
+        gross_exposure=usd(541.72),
+        equity=usd(50_018.42),
+        cash=usd(48_790.10),
+        loop_lag_ms=3.2,
+        markets=(
+            a_market(),
+            a_cent_market(),
+            a_market(
+                market="0xsenate", title="Senate vote before Friday noon, Eastern Time?", book_state="SUSPECT",
+                book_reason="hash differs, fetched again", inventory=flat_inventory(), book_age_s=4.0, **blocked,
+            ),
+            a_cent_market(market="0xbtc", title="BTC above $120k on Dec 31?", control="PAUSED",
+                blocked_by="paused: by the operator", **blocked),
+            a_cent_market(
+                market="0xnew", title="Team A wins the final", book_state="EMPTY", book_reason="", bids=(), asks=(),
+                fair=None, reservation=None, half_spread=None, sigma_h=None, last_price=None, last_size=None,
+                last_buy=None, book_age_s=None, inventory=flat_inventory(), **blocked,
+            ),
+        ),
+        events=(
+            an_event(1, severity="info", market="", text="session started, preflight passed"),
+            an_event(2, text="quotes placed: 3 bids, 3 asks"),
+            an_event(40, severity="fill", text="bid 41.3 filled 55 of 300, layer 1, ahead 0"),
+            an_event(61, severity="warning", market="0xsenate", text="book hash differs: resubscribing, 2nd try"),
+            an_event(90, severity="alarm", market="0xbtc", text="order unknown for 30 s: 0x12ab…"),
+        ),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def with_title(title: str) -> ConsoleView:
+    """A view in which every foreign text is ``title``."""
+    markets = tuple(
+        msgspec.structs.replace(
+            market,
+            title=title,
+            book_reason=title if market.book_state != "SYNCED" else "",
+            blocked_by="" if market.quoting else title,
+            orders=tuple(msgspec.structs.replace(order, reason=title) for order in market.orders),
+        )
+        for market in a_view().markets
+    )
+    events = tuple(msgspec.structs.replace(event, text=title) for event in a_view().events)
+    feeds = tuple(msgspec.structs.replace(feed, detail=title) for feed in a_view().feeds)
+    return a_view(markets=markets, events=events, feeds=feeds)

@@ -1,0 +1,244 @@
+"""The list of markets: two lines each where it is narrow, one line each where there is room."""
+
+from collections.abc import Sequence
+from typing import Final
+
+from textual.events import Click
+from textual.message import Message
+
+from core.units import Ticks
+from core.views import MarketView
+from widgets.format import (
+    NOTHING,
+    age,
+    cents,
+    clean,
+    fit,
+    model_cents,
+    number,
+    short_shares,
+    signed_shares,
+    signed_usd,
+    whole_usd,
+)
+from widgets.line_widget import Row, ScrollingLineWidget, Span, message_rows, row
+from widgets.state_words import market_state
+
+ONE_LINE_FROM: Final = 100
+"""Width from which a market takes one line."""
+_NUMBER: Final = 9
+_AGE: Final = 5
+_LEFT: Final = 3
+
+
+def lines_per_market(width: int) -> int:
+    """Lines a market takes in a table of this width."""
+    return 1 if width >= ONE_LINE_FROM else 2
+
+
+def markets_visible(width: int, height: int) -> int:
+    """Markets that fit below the header."""
+    return max(1, (height - 1) // lines_per_market(width))
+
+
+def table_rows(markets: Sequence[MarketView], selected: str, top: int, width: int, height: int) -> list[Row]:
+    """Header and markets from index ``top`` on; the selected one stands on the cursor's ground.
+
+    Args:
+        markets: all markets in their order.
+        selected: condition id of the market the other panes show.
+        top: index of the first market on show.
+        width: cells.
+        height: lines.
+    """
+    if not markets:
+        return message_rows(["no markets yet", "the session has not announced any"], height)
+    places = max(_places(market) for market in markets)
+    shown = markets[top : top + markets_visible(width, height)]
+    if lines_per_market(width) == 1:
+        return [_wide_header(width), *[_wide_row(market, market.market == selected, places, width) for market in shown]]
+    rows = [_narrow_header(width)]
+    for market in shown:
+        rows += _narrow_rows(market, market.market == selected, places, width)
+    return rows
+
+
+def _narrow_header(width: int) -> Row:
+    room = width - _LEFT - 2 * _NUMBER - _AGE
+    return row(
+        (f"{'':{_LEFT}}{fit('MARKET', room)}{'BID/net':>{_NUMBER}}{'ASK/day':>{_NUMBER}}{'AGE':>{_AGE}}", "muted")
+    )
+
+
+def _narrow_rows(market: MarketView, selected: bool, places: int, width: int) -> list[Row]:
+    room = width - _LEFT - 2 * _NUMBER - _AGE
+    state = market_state(market)
+    ground = "cursor" if selected else ""
+    bid, ask = _touch(market, places)
+    quiet = state.role in ("good", "muted")
+    return [
+        row(
+            ("›" if selected else " ", "strong"),
+            (state.sign, state.role),
+            " ",
+            (fit(clean(market.title), room), "strong" if selected else ""),
+            (number(bid, _NUMBER), "bid"),
+            (number(ask, _NUMBER), "ask"),
+            (number(age(market.book_age_s), _AGE), "muted"),
+            ground=ground,
+        ),
+        row(
+            " " * _LEFT,
+            (fit(state.sentence, room), "muted" if quiet else state.role),
+            (number(signed_shares_short(market.inventory.net), _NUMBER), ""),
+            _money(market.pnl.total, _NUMBER),
+            " " * _AGE,
+            ground=ground,
+        ),
+    ]
+
+
+def signed_shares_short(net: int) -> str:
+    """A signed position in at most eight cells."""
+    text = signed_shares(net)
+    if len(text) <= 8:
+        return text
+    return f"{'+' if net > 0 else ''}{short_shares(net)}"
+
+
+_WIDE: Final = (
+    ("BID", 7),
+    ("ASK", 7),
+    ("FAIR", 8),
+    ("ORDERS", 7),
+    ("NET", 10),
+    ("AT RISK", 9),
+    ("DAY $", 10),
+    ("FILLS", 6),
+    ("AGE", 5),
+)
+_WIDE_NUMBERS: Final = sum(width for _, width in _WIDE)
+
+
+def _wide_room(width: int) -> tuple[int, int]:
+    room = width - _LEFT - _WIDE_NUMBERS - 1
+    state = min(48, max(12, room // 2))
+    return room - state, state
+
+
+def _wide_header(width: int) -> Row:
+    title, state = _wide_room(width)
+    numbers = "".join(f"{name:>{cells}}" for name, cells in _WIDE)
+    return row((f"{'':{_LEFT}}{fit('MARKET', title)} {fit('STATE', state)}{numbers}", "muted"))
+
+
+def _wide_row(market: MarketView, selected: bool, places: int, width: int) -> Row:
+    title, room = _wide_room(width)
+    state = market_state(market)
+    bid, ask = _touch(market, places)
+    cells = dict(_WIDE)
+    return row(
+        ("›" if selected else " ", "strong"),
+        (state.sign, state.role),
+        " ",
+        (fit(clean(market.title), title), "strong" if selected else ""),
+        " ",
+        (fit(state.sentence, room), "muted" if state.role in ("good", "muted") else state.role),
+        (number(bid, cells["BID"]), "bid"),
+        (number(ask, cells["ASK"]), "ask"),
+        (number(model_cents(market.fair, market.decimals), cells["FAIR"]), "model"),
+        (number(str(len(market.orders)), cells["ORDERS"]), "own" if market.orders else "muted"),
+        number(signed_shares_short(market.inventory.net), cells["NET"]),
+        number(whole_usd(market.inventory.exposure), cells["AT RISK"]),
+        _money(market.pnl.total, cells["DAY $"]),
+        (number(str(market.pnl.fills), cells["FILLS"]), "muted"),
+        (number(age(market.book_age_s), cells["AGE"]), "muted"),
+        ground="cursor" if selected else "",
+    )
+
+
+def _money(amount: int, width: int) -> Span:
+    text = signed_usd(amount)
+    if len(text) >= width:
+        text = whole_usd(amount).replace("$", "")
+    return Span(number(text, width), "bid" if amount > 0 else "ask" if amount < 0 else "muted")
+
+
+def _touch(market: MarketView, places: int) -> tuple[str, str]:
+    pad = places - _places(market)
+
+    def text(price: Ticks | None) -> str:
+        if price is None:
+            return NOTHING
+        return cents(price, market.grid_k, market.decimals) + " " * pad
+
+    return text(market.bids[0].price if market.bids else None), text(market.asks[0].price if market.asks else None)
+
+
+def _places(market: MarketView) -> int:
+    """Cells behind the whole cents, the point included."""
+    return market.decimals - 1 if market.decimals > 2 else 0
+
+
+class MarketTable(ScrollingLineWidget):
+    """Draws :func:`table_rows` and keeps the selected market in sight. Clicking a market selects it."""
+
+    class Picked(Message):
+        """The operator clicked a market."""
+
+        def __init__(self, market: str) -> None:
+            super().__init__()
+            self.market = market
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._markets: Sequence[MarketView] = ()
+        self._selected = ""
+        self.set_titles("Markets")
+
+    def show(self, markets: Sequence[MarketView], selected: str) -> None:
+        """Draw the markets with one of them selected."""
+        moved = selected != self._selected
+        self._markets, self._selected = markets, selected
+        if moved:
+            self._follow()
+        self.update_rows()
+
+    def make_rows(self, width: int, height: int) -> list[Row]:
+        """See :func:`table_rows`."""
+        skip = self.clamp_skip(len(self._markets), markets_visible(width, height))
+        return table_rows(self._markets, self._selected, skip, width, height)
+
+    def retitle(self) -> None:
+        """Say how many markets there are, how many are quoted, and which are in sight."""
+        self.set_titles("Markets", self._range(markets_visible(*self.size)))
+
+    def on_click(self, event: Click) -> None:
+        """Select the market under the pointer."""
+        offset = event.get_content_offset(self)
+        if offset is None:
+            return
+        lines = lines_per_market(self.size.width)
+        index = self._skip + (offset.y - 1) // lines
+        if offset.y and index < len(self._markets):
+            self.post_message(self.Picked(self._markets[index].market))
+
+    def size_changed(self) -> None:
+        """Keep the selected market in sight at the new size."""
+        self._follow()
+        self.update_rows()
+
+    def _follow(self) -> None:
+        width, height = self.size
+        index = next((i for i, market in enumerate(self._markets) if market.market == self._selected), None)
+        if index is None or not height:
+            return
+        visible = markets_visible(width, height)
+        self._skip = max(min(self._skip, index), index - visible + 1)
+
+    def _range(self, visible: int) -> str:
+        count = len(self._markets)
+        quoting = sum(market.quoting for market in self._markets)
+        if count <= visible:
+            return f"{quoting} of {count} quoting"
+        return f"{self._skip + 1}–{self._skip + visible} of {count}, {quoting} quoting"

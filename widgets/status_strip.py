@@ -1,0 +1,154 @@
+"""The two lines that are always visible: mode, control, feeds, orders; money, exposure, engine time."""
+
+from typing import Final, NamedTuple
+
+from rich.cells import cell_len
+
+from core.views import ConsoleView, FeedView
+from widgets.format import age, clean, fit, signed_usd, usd, utc_clock, whole_usd
+from widgets.line_widget import LineWidget, Row, Span, row
+
+SILENT_AFTER_S: Final = 2.0
+"""An engine whose time has not moved for longer is said to be gone."""
+_CONTROL_ROLES: Final = {"ACTIVE": "good", "REDUCE_ONLY": "warn", "PAUSED": "warn", "CANCEL_ONLY": "warn"}
+_FEED_OLD_S: Final = 5.0
+_LAG_SLOW_MS: Final = 50.0
+_DETAIL: Final = 40
+
+
+class Part(NamedTuple):
+    """A statement of the strip; the highest rank is left out first when the line is too short."""
+
+    spans: tuple[Span, ...]
+    rank: int
+
+
+def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, console: str = "") -> list[Row]:
+    """The two lines of the strip.
+
+    Args:
+        view: the newest view; None before the first.
+        width: cells.
+        silent_s: seconds for which the engine's time has stood still.
+        console: what is wrong with the console itself, in words; "" when nothing is.
+    """
+    if view is None:
+        return [row((" starting …", "strong"), ground="bar"), row((" waiting for the session", "muted"), ground="bar")]
+    top, bottom = _orders_line(view), _money_line(view, console)
+    clock = Span(f"{utc_clock(view.unix)} UTC ", "muted")
+    if silent_s > SILENT_AFTER_S:
+        top = [_part(f" NO ENGINE for {age(silent_s)}: what stands below is old", "", 0), *top[:2]]
+        return [_line(top, width, "alarm"), _line(bottom, width, "alarm", clock)]
+    if view.control == "KILLED":
+        return [_line(top, width, "alarm"), _line(bottom, width, "alarm", clock)]
+    return [_line(top, width, "bar"), _line(bottom, width, "bar", clock)]
+
+
+def _orders_line(view: ConsoleView) -> list[Part]:
+    quoting = sum(market.quoting for market in view.markets)
+    control = "STOPPING: cancelling all orders" if view.stopping else view.control.replace("_", " ")
+    live = view.mode == "live"
+    parts = [
+        _part(f" {view.mode.upper()} ", "badge" if live else "strong", 0),
+        _part(control, "warn" if view.stopping else _CONTROL_ROLES.get(view.control, "alarm"), 0),
+        _part(f"quoting {quoting}/{len(view.markets)}", "" if quoting == len(view.markets) else "warn", 2),
+        *[part for feed in view.feeds for part in _feed_parts(feed)],
+        Part((Span("orders ", "muted"), Span(f"{view.open_orders} {whole_usd(view.open_notional)}")), 1),
+        Part((Span("unknown ", "muted"), Span(str(view.unknown_orders), "warn" if view.unknown_orders else "")), 1),
+        Part((Span("in flight ", "muted"), Span(str(view.in_flight))), 4),
+    ]
+    if view.rejects:
+        parts.append(
+            Part((Span("rejects ", "muted"), Span(f"{view.rejects}, last {age(view.last_reject_age_s)} ago")), 3)
+        )
+    return parts
+
+
+def _feed_parts(feed: FeedView) -> list[Part]:
+    name = "feed" if feed.name == "market" else feed.name
+    if not feed.connected:
+        detail = fit(clean(feed.detail), _DETAIL).rstrip()
+        return [_part(f"{name} DOWN", "warn", 1), *([_part(detail, "warn", 5)] if detail else [])]
+    old = feed.age_s is None or feed.age_s > _FEED_OLD_S
+    parts = [Part((Span(f"{name} ", "muted"), Span(age(feed.age_s), "warn" if old else "")), 1)]
+    if feed.reconnects:
+        parts.append(_part(f"({feed.reconnects} reconnect{'s' if feed.reconnects > 1 else ''})", "muted", 6))
+    return parts
+
+
+def _money_line(view: ConsoleView, console: str) -> list[Part]:
+    pnl = view.pnl
+    parts = [
+        Part((Span(" day ", "muted"), Span(signed_usd(pnl.total), _gain(pnl.total))), 0),
+        Part((Span("real ", "muted"), Span(signed_usd(pnl.realised))), 4),
+        Part((Span("unreal ", "muted"), Span(signed_usd(pnl.unrealised))), 4),
+        Part((Span("at risk ", "muted"), Span(usd(view.gross_exposure))), 1),
+        Part((Span("equity ", "muted"), Span(usd(view.equity))), 2),
+        Part((Span("cash ", "muted"), Span(usd(view.cash))), 3),
+        Part((Span("lag ", "muted"), Span(f"{view.loop_lag_ms:.0f}ms", _slow(view.loop_lag_ms))), 2),
+        Part((Span("fills ", "muted"), Span(f"{pnl.fills:,}")), 5),
+        Part((Span("messages ", "muted"), Span(f"{view.messages:,}")), 7),
+        Part((Span("decisions ", "muted"), Span(f"{view.decisions:,}")), 7),
+    ]
+    if console:
+        parts.insert(1, _part(console, "warn", 1))
+    return parts
+
+
+def _line(parts: list[Part], width: int, ground: str, right: Span | None = None) -> Row:
+    room = width - (len(right.text) + 1 if right else 0)
+    kept = list(parts)
+    while len(kept) > 1 and _width(kept) > room:
+        last = max(part.rank for part in kept)
+        kept.pop(max(i for i, part in enumerate(kept) if part.rank == last))
+    plain = ground == "alarm"
+    spans: list[Span] = []
+    for index, part in enumerate(kept):
+        if index:
+            spans.append(Span(" │ " if index == 1 else "  ", "" if plain else "muted"))
+        spans += [Span(span.text) if plain else span for span in part.spans]
+    if right:
+        gap = width - sum(cell_len(span.text) for span in spans) - len(right.text)
+        spans += [Span(" " * max(1, gap)), Span(right.text) if plain else right]
+    return row(*spans, ground=ground)
+
+
+def _width(parts: list[Part]) -> int:
+    """Cells of the parts with what stands between them."""
+    between = 2 * (len(parts) - 1) + 1
+    return sum(cell_len(span.text) for part in parts for span in part.spans) + between
+
+
+def _part(text: str, role: str, rank: int) -> Part:
+    return Part((Span(text, role),), rank)
+
+
+def _gain(amount: int) -> str:
+    return "bid" if amount > 0 else "ask" if amount < 0 else ""
+
+
+def _slow(lag_ms: float) -> str:
+    return "warn" if lag_ms >= _LAG_SLOW_MS else ""
+
+
+class StatusStrip(LineWidget):
+    """Draws :func:`status_rows`; repeats nothing that did not change."""
+
+    DEFAULT_CSS = """
+    StatusStrip { dock: top; height: 2; width: 1fr; background: $panel; }
+    """
+
+    def __init__(self, *, id: str | None = None) -> None:
+        super().__init__(id=id)
+        self._view: ConsoleView | None = None
+        self._silent_s = 0.0
+        self._trouble = ""
+
+    def show(self, view: ConsoleView | None, silent_s: float = 0.0, console: str = "") -> None:
+        """Draw a view; see :func:`status_rows` for the rest."""
+        self._view, self._silent_s, self._trouble = view, silent_s, console
+        self.update_rows()
+
+    def make_rows(self, width: int, height: int) -> list[Row]:
+        """See :func:`status_rows`."""
+        return status_rows(self._view, width, self._silent_s, self._trouble)
