@@ -92,7 +92,7 @@ def account_row(view: ConsoleView | None, market: MarketView | None, width: int)
         (Span("net ", "muted"), Span(f"{signed_shares(held.net)}{token}", "strong")),
         (Span("avg ", "muted"), Span(average)),
         (Span("risk ", "muted"), Span(f"{whole_usd(held.exposure)}/{whole_usd(held.hard_cap)}")),
-        (Span("day ", "muted"), _gain_span(market.pnl.total)),
+        (Span("pnl ", "muted"), _gain_span(market.pnl.total)),
         (Span("fair ", "muted"), Span(model_cents(market.fair, market.decimals), "model")),
         (Span("skew ", "muted"), Span(signed_cents(skew, market.decimals), "model")),
     ]

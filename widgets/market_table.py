@@ -66,7 +66,7 @@ def table_rows(markets: Sequence[MarketView], selected: str, top: int, width: in
 def _narrow_header(width: int) -> Row:
     room = width - _LEFT - 2 * _NUMBER - _AGE
     return row(
-        (f"{'':{_LEFT}}{fit('MARKET', room)}{'BID/net':>{_NUMBER}}{'ASK/day':>{_NUMBER}}{'AGE':>{_AGE}}", "muted")
+        (f"{'':{_LEFT}}{fit('MARKET', room)}{'BID/net':>{_NUMBER}}{'ASK/pnl':>{_NUMBER}}{'AGE':>{_AGE}}", "muted")
     )
 
 
@@ -113,7 +113,7 @@ _WIDE: Final = (
     ("ORDERS", 7),
     ("NET", 10),
     ("AT RISK", 9),
-    ("DAY $", 10),
+    ("PNL $", 10),
     ("FILLS", 6),
     ("AGE", 5),
 )
@@ -150,7 +150,7 @@ def _wide_row(market: MarketView, selected: bool, places: int, width: int) -> Ro
         (number(str(len(market.orders)), cells["ORDERS"]), "own" if market.orders else "muted"),
         number(signed_shares_short(market.inventory.net), cells["NET"]),
         number(whole_usd(market.inventory.exposure), cells["AT RISK"]),
-        _money(market.pnl.total, cells["DAY $"]),
+        _money(market.pnl.total, cells["PNL $"]),
         (number(str(market.pnl.fills), cells["FILLS"]), "muted"),
         (number(age(market.book_age_s), cells["AGE"]), "muted"),
         ground="cursor" if selected else "",

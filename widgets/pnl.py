@@ -61,7 +61,7 @@ class Pnl(LineWidget):
         super().__init__(id=id, classes=classes)
         self._view: ConsoleView | None = None
         self._market: MarketView | None = None
-        self.set_titles("PnL today", "dollars")
+        self.set_titles("PnL this session", "dollars")
 
     def show(self, view: ConsoleView | None, market: MarketView | None) -> None:
         """Draw the profit of one market of a view and of all."""

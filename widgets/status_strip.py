@@ -79,7 +79,7 @@ def _feed_parts(feed: FeedView) -> list[Part]:
 def _money_line(view: ConsoleView, console: str) -> list[Part]:
     pnl = view.pnl
     parts = [
-        Part((Span(" day ", "muted"), Span(signed_usd(pnl.total), _gain(pnl.total))), 0),
+        Part((Span(" pnl ", "muted"), Span(signed_usd(pnl.total), _gain(pnl.total))), 0),
         Part((Span("real ", "muted"), Span(signed_usd(pnl.realised))), 4),
         Part((Span("unreal ", "muted"), Span(signed_usd(pnl.unrealised))), 4),
         Part((Span("at risk ", "muted"), Span(usd(view.gross_exposure))), 1),

@@ -73,7 +73,7 @@ def test_every_line_fits_the_width(width):
 def test_one_line_each_where_there_is_room():
     assert (lines_per_market(99), lines_per_market(100)) == (2, 1)
     lines = texts(rows(width=150))
-    assert lines[0].split() == ["MARKET", "STATE", "BID", "ASK", "FAIR", "ORDERS", "NET", "AT", "RISK", "DAY", "$",
+    assert lines[0].split() == ["MARKET", "STATE", "BID", "ASK", "FAIR", "ORDERS", "NET", "AT", "RISK", "PNL", "$",
                                 "FILLS", "AGE"]  # fmt: skip
     assert lines[1].split()[-9:] == ["41.3", "41.6", "41.52", "6", "+1,240", "$512", "+3.10", "12", "0s"]
     assert len(lines) == 6

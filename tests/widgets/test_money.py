@@ -116,7 +116,7 @@ def test_without_a_market_they_say_so(make):
 def test_one_line_holds_position_risk_and_profit():
     line = account_row(a_view(), a_market(), 80).text
     assert line.startswith(" Fed cuts")
-    assert "net +1,240 YES  avg 40.96c  risk $512/$1,500  day +3.10" in line
+    assert "net +1,240 YES  avg 40.96c  risk $512/$1,500  pnl +3.10" in line
     assert "fair" in account_row(a_view(), a_market(), 120).text
 
 

@@ -20,7 +20,7 @@ def test_it_names_mode_control_feeds_and_orders():
     for statement in ("DEMO", "ACTIVE", "quoting 2/5", "feed 0s", "user 0s", "orders 8 $1,141", "unknown 0"):
         assert statement in top
     assert "rejects 2, last 3m ago" in top
-    for statement in ("day +18.42", "at risk $541.72", "equity $50,018.42", "13:04:22 UTC"):
+    for statement in ("pnl +18.42", "at risk $541.72", "equity $50,018.42", "13:04:22 UTC"):
         assert statement in bottom
 
 
@@ -33,7 +33,7 @@ def test_it_never_breaks_a_statement_nor_leaves_the_line(width):
 
 
 def test_the_money_line_keeps_the_total_when_all_else_is_gone():
-    assert lines(a_view(), 30)[1].split() == ["day", "+18.42", "13:04:22", "UTC"]
+    assert lines(a_view(), 30)[1].split() == ["pnl", "+18.42", "13:04:22", "UTC"]
 
 
 def test_a_lost_feed_is_said_in_words():
