@@ -20,7 +20,7 @@ from core.market.instrument import Instrument
 from core.market.signals import FairValue, Micro, jump_reset_usd, live_microprice, without_own
 from core.market.tape import Tape, Trade
 from core.orders.manager import Fill, OrderManager
-from core.orders.order import Order, State
+from core.orders.order import TERMINAL, Order, State
 from core.portfolio.inventory import Inventory
 from core.portfolio.ledger import Buy, Entry, Ledger, Pico, Sell
 from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
@@ -72,7 +72,8 @@ class Desk:
         self.tracked = TrackedBook(instrument)
         self.tape = Tape()
         self.ledger = Ledger()
-        self._entries: list[Entry] = []
+        self._entries: dict[tuple[str, str], Entry] = {}
+        """By (trade id, order id), in order."""
         self._opening: Inventory | None = None
         self.opening_cost = Pico(0)
         """Cost the opening holdings were entered at; no cash was spent on it."""
@@ -158,12 +159,16 @@ class Desk:
 
         None while there is a position and no book to value it with.
         """
-        inventory, book = self.inventory, self.tracked.book
-        net, grid = inventory.net, self.instrument.grid
+        inventory, grid = self.inventory, self.instrument.grid
+        net = inventory.net
         if net and not self.tracked.synced:
             return None
-        best = book.best_bid if net > 0 else book.best_ask
-        touch = 0 if best is None else best if net > 0 else grid.complement(best)
+        bids, asks = self._others(LEVELS_READ + self.settings.order_layers) if net else ([], [])
+        touch = 0
+        if bids and net > 0:
+            touch = bids[0][0]
+        elif asks and net < 0:
+            touch = grid.complement(asks[0][0])
         return Usd(inventory.pairs + grid.notional(touch, Shares(abs(net))))
 
     # Market messages
@@ -203,8 +208,11 @@ class Desk:
 
     def change_tick(self, tick_text: str) -> None:
         """Start over on a new grid: signals, rules and book."""
+        old = self.instrument.grid
         if tick_text != self.instrument.tick_text:
             self.tracked.change_tick(tick_text)
+            self.orders.change_grid(self.market, old, self.instrument.grid)
+            self.tape.change_grid(old, self.instrument.grid)
             self._reset_signals()
             self._due = True
 
@@ -275,9 +283,9 @@ class Desk:
         price = Usd(fill.price * self.instrument.grid.tick_usd)
         entry = (Buy if fill.order_side == "BUY" else Sell)(fill.outcome, fill.size, price)
         if counts:
-            self._book(entry)
+            self._book((fill.trade_id, fill.order_id), entry)
         else:
-            self._revoke(entry)
+            self._revoke((fill.trade_id, fill.order_id))
         sign = 1 if counts else -1
         self.fills += sign
         self.provisional += sign * fill.size
@@ -305,19 +313,19 @@ class Desk:
         opening, self._opening = self._opening, None
         if opening is None:
             return
-        self._book(Buy("YES", opening.yes, mark))
-        self._book(Buy("NO", opening.no, Usd(MICRO - mark)))
+        self._book(("opening", "YES"), Buy("YES", opening.yes, mark))
+        self._book(("opening", "NO"), Buy("NO", opening.no, Usd(MICRO - mark)))
         self.opening_cost = Pico(self.opening_cost + opening.yes * mark + opening.no * (MICRO - mark))
 
-    def _book(self, entry: Entry) -> None:
+    def _book(self, key: tuple[str, str], entry: Entry) -> None:
         self.ledger.apply(entry)
-        self._entries.append(entry)
+        self._entries[key] = entry
 
-    def _revoke(self, entry: Entry) -> None:
+    def _revoke(self, key: tuple[str, str]) -> None:
         """Take an entry back by folding the others anew: average cost has no inverse once something was sold."""
-        self._entries.remove(entry)
+        del self._entries[key]
         self.ledger = Ledger()
-        for other in self._entries:
+        for other in self._entries.values():
             self.ledger.apply(other)
 
     def _settle(self, fill: Fill, sign: int) -> None:
@@ -466,11 +474,13 @@ class Desk:
         diff = diff_orders(live, plan, situation, self._requote_rules)
         self._unplaced = diff.unplaced
         actions: list[Action] = []
-        for order, verdict in zip(orders, diff.verdicts, strict=True):
+        for order, verdict, target in zip(orders, diff.verdicts, diff.matched, strict=True):
+            if target is not None:
+                order.layer = target.layer  # what it stands for from here on, wherever it was placed for
             if verdict.action in ("cancel", "replace"):
                 actions += self.orders.cancel(order, verdict.reason, now)
             else:
-                order.validated_s = now
+                order.validated_s, order.reason = now, f"{verdict.action}: {_words(verdict.reason)}"
         return actions, list(zip(orders, diff.verdicts, diff.matched, strict=True))
 
     def _place(
@@ -481,7 +491,7 @@ class Desk:
         done: "list[tuple[Order, Verdict, Target | None]]",
     ) -> list[Action]:
         """Place targets without an order, and top-ups, as far as caps and funds allow; everything at risk counts."""
-        wanted: list[tuple[Target, Shares, str]] = [(target, target.size, "no order") for target in self._unplaced]
+        wanted: list[tuple[Target, Shares, str]] = [(target, target.size, "new target") for target in self._unplaced]
         wanted += [(target, verdict.size, "undersize") for _, verdict, target in done if target and verdict.size]
         waiting = {(order.side, order.layer) for order in at_risk if order.state not in (State.LIVE, State.PARTIAL)}
         wanted = [wish for wish in wanted if (wish[0].side, wish[0].layer) not in waiting]
@@ -527,18 +537,17 @@ class Desk:
 
     def _worst_exposure(self, now: float) -> Usd:
         fair = self.fair.value_at(now)
-        if fair is None:
-            return Usd(0)
         net = self.inventory.net
         orders = self.orders.at_risk(self.market)
-        up = (net + _remaining(orders, "bid")) * fair
-        down = (_remaining(orders, "ask") - net) * (1.0 - fair)
+        # Without a fair value a share of either token may be worth a dollar.
+        up = (net + _remaining(orders, "bid")) * (1.0 if fair is None else fair)
+        down = (_remaining(orders, "ask") - net) * (1.0 if fair is None else 1.0 - fair)
         return Usd(max(0, round(max(up, down))))
 
 
 def _is_pending(order: Order, now: float) -> bool:
-    """The order may fill but is not to be planned around: its outcome or its cancel is overdue."""
-    if order.state is State.UNKNOWN:
+    """The order may fill but is not to be planned around: its outcome, its cancel or its fills are overdue."""
+    if order.state is State.UNKNOWN or order.state in TERMINAL:
         return True
     return order.state is State.CANCEL_SENT and now - order.since_s > CANCEL_GRACE_SEC
 

@@ -30,9 +30,9 @@ from core.events import (
     StopRequested,
     Woken,
 )
-from core.market.continuity import Applied
+from core.market.continuity import Applied, TrackedBook
 from core.orders.manager import OrderManager
-from core.orders.order import State
+from core.orders.order import IN_BOOK, State
 from core.portfolio.ledger import Pico, usd_of
 from core.risk.control import Control, strictest
 from core.risk.gate import Facts, why_not_quote
@@ -112,7 +112,7 @@ class Engine:
         }
         self._messages: dict[str, Callable[[Desk, MarketMessage, float], list[Action]]] = {
             "price_change": lambda desk, message, now: self._applied(desk, desk.take_changes(message, now)),
-            "book": lambda desk, message, now: self._applied(desk, desk.take_book(message, now)),
+            "book": self._on_book,
             "best_bid_ask": lambda desk, message, now: self._applied(desk, desk.take_touch(message, now)),
             "last_trade_price": self._on_trade,
             "tick_size_change": self._on_tick,
@@ -167,6 +167,18 @@ class Engine:
             Note("warning", desk.market, f"book suspect: {applied.lost}; asking for a fresh one"),
         ]
 
+    def _on_book(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        """Take a full book; one on another tick tells a tick change that was missed, if all of it can be read."""
+        instrument = desk.instrument
+        tick_text = message.tick_size or instrument.tick_text
+        actions: list[Action] = []
+        if tick_text != instrument.tick_text:
+            trial = TrackedBook(instrument)
+            trial.change_tick(tick_text)
+            trial.apply_book(message)
+            actions = self._change_tick(desk, tick_text, now)
+        return actions + self._applied(desk, desk.take_book(message, now))
+
     def _on_trade(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
         desk.take_trade(message, now)
         return []
@@ -174,13 +186,15 @@ class Engine:
     def _on_tick(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
         if message.new_tick_size == desk.instrument.tick_text:
             return []
-        desk.change_tick(message.new_tick_size)
+        actions = self._change_tick(desk, message.new_tick_size, now)
         instrument = desk.instrument
-        return [
-            *desk.pull("tick changed", now),
-            Resync(market=desk.market, tokens=(instrument.yes_token, instrument.no_token), reason="tick changed"),
-            Note("warning", desk.market, f"tick is {instrument.tick_text} now; waiting for a book on the new grid"),
-        ]
+        tokens = (instrument.yes_token, instrument.no_token)
+        return [*actions, Resync(market=desk.market, tokens=tokens, reason="tick changed")]
+
+    def _change_tick(self, desk: Desk, tick_text: str, now: float) -> list[Action]:
+        desk.change_tick(tick_text)
+        text = f"tick is {desk.instrument.tick_text} now; quotes wait for a book on the new grid"
+        return [*desk.pull("tick changed", now), Note("warning", desk.market, text)]
 
     def _on_resolved(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
         desk.resolved = True
@@ -213,7 +227,7 @@ class Engine:
             desk.open_with(held.get(instrument.yes_token, Shares(0)), held.get(instrument.no_token, Shares(0)))
             desk.touch_due()
         self._wake_s = now
-        return [Note("info", "", f"account: {micro_text(event.cash // 10_000 * 10_000)} dollars of cash")]
+        return [Note("info", "", f"account: {_whole_cents(event.cash)} dollars of cash")]
 
     def _on_feed(self, event: FeedChanged, now: float) -> list[Action]:
         feed = self.market_feed if event.feed == "market" else self.user_feed
@@ -252,7 +266,7 @@ class Engine:
             order.level_size = desk.others_at(order.side, order.yes_price)
         if event.outcome in ("refused", "unknown"):
             severity = "warning" if event.outcome == "refused" else "alarm"
-            text = f"{order.side} {desk.instrument.grid.text(order.yes_price)} {event.outcome}: {event.detail}"
+            text = f"{order.side} {desk.instrument.grid.cents(order.yes_price)}c {event.outcome}: {event.detail}"
             actions.append(Note(severity, order.market, text))  # type: ignore[arg-type]
         self._wake_soon(desk, now)
         return actions
@@ -268,9 +282,12 @@ class Engine:
         if order is None:
             return []
         self._order_touched(event.order_id, now)
+        actions: list[Action] = []
+        if order.cancel_wanted and order.state in IN_BOOK:
+            actions += self.orders.cancel(order, order.cancel_wanted, now)
         if event.status == "cancelled" and event.detail.startswith("CANCELED_"):
-            return [Note("warning", order.market, f"the venue cancelled an order: {event.detail}")]
-        return []
+            actions.append(Note("warning", order.market, f"the venue cancelled an order: {event.detail}"))
+        return actions
 
     def _on_fill(self, event: FillSeen, now: float) -> list[Action]:
         self.user_feed.heard_s = now
@@ -287,10 +304,10 @@ class Engine:
         if event.settlement == "confirmed":
             desk.confirm_fill(fill)
         self._wake_soon(desk, now)
-        price, size = desk.instrument.grid.text(fill.yes_price), micro_text(fill.size)
+        what = f"{fill.side} {desk.instrument.grid.cents(fill.yes_price)}c {_whole_cents(fill.size)} sh"
         if change == "void":
-            return [Note("alarm", fill.market, f"a trade failed: {fill.side} {price} {size} sh is taken back")]
-        return [Note("fill", fill.market, f"fill {fill.side} {price} {size} sh, layer {fill.layer + 1}")]
+            return [Note("alarm", fill.market, f"a trade failed: {what} is taken back")]
+        return [Note("fill", fill.market, f"{what}, layer {fill.layer + 1}")]
 
     def _order_touched(self, order_id: str, now: float) -> None:
         order = self.orders.find(order_id)
@@ -331,7 +348,7 @@ class Engine:
 
     def facts(self, desk: Desk, now: float) -> Facts:
         """What the permission to quote a market depends on, as it stands."""
-        unknown = [o.since_s for o in self.orders.at_risk(desk.market) if o.state is State.UNKNOWN]
+        unknown = [since for o in self.orders.at_risk(desk.market) if (since := o.in_doubt_since) is not None]
         return Facts(
             stopping=self.stopping,
             control=strictest(self.control, desk.control),
@@ -381,7 +398,7 @@ class Engine:
         self.equity = Usd(self.account_cash() + sum(value or 0 for value in values))
         assigned = self.settings.bankroll_usd
         bankroll = self.equity if assigned is None else min(self.equity, usd_from_float(assigned))
-        if day != self._day or self.bankroll is None:
+        if day > self._day or self.bankroll is None:
             self._day, self.bankroll = day, Usd(max(1, bankroll))
             self._all_due()
         self.bankroll = Usd(max(1, min(self.bankroll, bankroll)))
@@ -455,9 +472,7 @@ class Engine:
                 return [*desk.pull("paused", now), Note("info", market, f"paused, cancelling {count} orders")]
             case "resume":
                 desk.control, desk.flattening = Control(), False
-                state = self.control.state
-                left = "" if state == "ACTIVE" else f"; all markets are {state.lower().replace('_', '-')} still"
-                return [Note("info", market, f"resumed{left}")]
+                return [Note("info", market, f"resumed{self._still()}")]
             case "widen" | "tighten":
                 step = 1 if command.act == "widen" else -1
                 desk.widen_ticks = max(-WIDEN_LIMIT, min(WIDEN_LIMIT, desk.widen_ticks + step))
@@ -467,6 +482,11 @@ class Engine:
             case _:
                 return self._flatten(desk, command, now)
 
+    def _still(self) -> str:
+        """What keeps an act on one market from taking effect; "" when nothing does."""
+        state = self.control.state
+        return "" if state == "ACTIVE" else f"; all markets are {state.lower().replace('_', '-')} still"
+
     def _flatten(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
         """Work the position off with post-only orders at the touch; then the market is paused."""
         net = desk.inventory.net
@@ -475,5 +495,10 @@ class Engine:
         desk.flattening = True
         desk.control = Control("REDUCE_ONLY", f"flattening for {command.who}")
         verb = "selling" if net > 0 else "buying"
-        text = f"flattening: {verb} {micro_text(abs(net))} YES at the touch, post-only"
+        text = f"flattening: {verb} {_whole_cents(abs(net))} YES at the touch, post-only{self._still()}"
         return [*desk.pull("flatten", now), Note("info", desk.market, text)]
+
+
+def _whole_cents(micro: int) -> str:
+    """Micro-shares or micro-dollars for people: two decimals, cut."""
+    return micro_text(micro // 10_000 * 10_000)

@@ -137,6 +137,14 @@ class Grid:
         """The same price seen from the other token (market-making.md 0.2)."""
         return Ticks(self.k - ticks)
 
+    def cents(self, ticks: int) -> str:
+        """Write a tick number in cents, for people: ``"44"``, ``"13.8"``."""
+        return micro_text(ticks * self.tick_usd * 100)
+
+    def onto(self, grid: "Grid", ticks: int) -> Ticks:
+        """The same dollars as a tick number of another grid; exact on a finer one, else the nearest tick."""
+        return Ticks((ticks * self.tick_usd + grid.tick_usd // 2) // grid.tick_usd)
+
     def floor_t(self, dollars: float) -> Ticks:
         """Largest tick number not above a model price (market-making.md 0.4)."""
         return Ticks(math.floor(dollars * self.k + 1e-9))

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from core.actions import Place
-from core.events import AccountSeen, CancelAnswered, MarketMessage, OrderAnswered, OrderSeen
+from core.events import AccountSeen, CancelAnswered, FillSeen, MarketMessage, OrderAnswered, OrderSeen
 from core.units import Shares
 
 
@@ -68,6 +68,14 @@ class Gateway(Protocol):
 
         Raises:
             VenueError: the list is not complete.
+        """
+        ...
+
+    async def fills_since(self, unix: int) -> list[FillSeen]:
+        """Our fills since a moment, as far as the venue tells them: what a lost user channel did not.
+
+        Raises:
+            VenueError, MalformedMessage: the list is not complete.
         """
         ...
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 
 from core.actions import Place
 from core.clock import Clock
-from core.events import AccountSeen, CancelAnswered, Event, MarketMessage, OrderAnswered, OrderSeen
+from core.events import AccountSeen, CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered, OrderSeen
 from core.units import Shares, Usd
 from core.venue.gateway import OpenOrder, SignedPlace
 from core.venue.paper import PaperVenue, seen_of
@@ -51,6 +51,10 @@ class PaperGateway:
     async def open_orders(self) -> list[OpenOrder]:
         """What rests or is on its way."""
         return [OpenOrder(order_id=order, market="", matched=Shares(0)) for order in self._venue.open_order_ids()]
+
+    async def fills_since(self, unix: int) -> list[FillSeen]:
+        """Nothing: paper fills are events that cannot be lost on the way."""
+        return []
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
         """Whether an order rests."""

@@ -25,13 +25,13 @@ from core.actions import Place
 from core.clock import Clock
 from core.config import Settings
 from core.errors import CredentialError, MalformedMessage, OutcomeUnknown, VenueError, VenueRefused, VenueUnavailable
-from core.events import AccountSeen, CancelAnswered, MarketMessage, OrderAnswered, OrderSeen
+from core.events import AccountSeen, CancelAnswered, FillSeen, MarketMessage, OrderAnswered, OrderSeen
 from core.units import Shares, Usd, micro_text, parse_micro
 from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.gateway import OpenOrder, SignedPlace
 from core.venue.order_id import order_id
 from core.venue.private_rest import PrivateRest
-from core.venue.user_channel import order_seen
+from core.venue.user_channel import fills_of_trades, order_seen
 
 log = logging.getLogger(__name__)
 
@@ -155,6 +155,10 @@ class PolymarketGateway:
             except (KeyError, TypeError, ValueError) as error:
                 raise VenueRefused(f"/data/orders: unreadable order: {error}") from error
         return orders
+
+    async def fills_since(self, unix: int) -> list[FillSeen]:
+        """Our fills of the account's trades since a moment."""
+        return fills_of_trades(await self._private.trades(unix), self.credentials.key.reveal())
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
         """Ask for one order; a failed question is no answer."""

@@ -42,17 +42,28 @@ class PrivateRest:
         Raises:
             VenueUnavailable, VenueRefused: a page is missing, so the list is not complete.
         """
-        orders: list[dict[str, Any]] = []
+        return await self._pages("/data/orders", {})
+
+    async def trades(self, after_unix: int) -> list[dict[str, Any]]:
+        """All trades of the account since a moment, page by page.
+
+        Raises:
+            VenueUnavailable, VenueRefused: a page is missing, so the list is not complete.
+        """
+        return await self._pages("/data/trades", {"after": str(after_unix)})
+
+    async def _pages(self, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
+        rows: list[dict[str, Any]] = []
         cursor = ""
         for _ in range(MOST_PAGES):
-            page = await self._get("/data/orders", {"next_cursor": cursor} if cursor else {})
+            page = await self._get(path, params | ({"next_cursor": cursor} if cursor else {}))
             if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-                raise VenueRefused("/data/orders: not a page of orders")
-            orders += page["data"]
+                raise VenueRefused(f"{path}: not a page of rows")
+            rows += page["data"]
             cursor = page.get("next_cursor") or END_CURSOR
             if cursor == END_CURSOR:
-                return orders
-        raise VenueRefused(f"/data/orders: more than {MOST_PAGES} pages")
+                return rows
+        raise VenueRefused(f"{path}: more than {MOST_PAGES} pages")
 
     async def order(self, order_id: str) -> dict[str, Any] | None:
         """One order; None when the venue does not know it.

@@ -3,7 +3,7 @@
 Numbers are read leniently, because the venue sends empty texts in optional ones; what a fill needs is strict.
 """
 
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
@@ -74,6 +74,19 @@ def decode_user_frame(frame: bytes | str, owner: str) -> list[UserEvent]:
         elif message.event_type == "trade":
             events.extend(_fills(message, owner))
     return events
+
+
+def fills_of_trades(trades: list[dict[str, Any]], owner: str) -> list[FillSeen]:
+    """Our fills in trades read over REST, which have the shape of the channel's (polymarket-api.md 4.2).
+
+    Raises:
+        MalformedMessage: a trade has another shape.
+    """
+    try:
+        messages = [msgspec.convert(trade, _UserMessage, strict=False) for trade in trades]
+    except msgspec.ValidationError as error:
+        raise MalformedMessage(str(error)) from error
+    return [fill for message in messages for fill in _fills(message, owner)]
 
 
 def order_seen(order_id: str, status: str, size_matched: str | None, kind: str = "") -> OrderSeen:
