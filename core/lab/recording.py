@@ -7,9 +7,10 @@ recording where it is damaged, and that is told too.
 import gzip
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import Final
+from typing import IO, Final, cast
 
 import msgspec
 
@@ -66,14 +67,20 @@ def read_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Line]
         problems.append(Problem(number + 1, f"the archive is damaged here, nothing after it can be read: {error}"))
 
 
-def _open(path: Path) -> gzip.GzipFile:
+@contextmanager
+def _open(path: Path) -> Iterator[IO[bytes]]:
     try:
         stream = path.open("rb")
-        packed = stream.read(2) == b"\x1f\x8b"
-        stream.seek(0)
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give the path of a recording") from error
-    return gzip.GzipFile(fileobj=stream) if packed else stream  # type: ignore[return-value]
+    with stream:
+        packed = stream.read(2) == b"\x1f\x8b"
+        stream.seek(0)
+        if not packed:
+            yield stream
+            return
+        with gzip.GzipFile(fileobj=stream) as unpacked:
+            yield cast("IO[bytes]", unpacked)
 
 
 def read_gamma(path: Path) -> dict[str, Instrument]:

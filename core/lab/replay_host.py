@@ -1,5 +1,7 @@
 """A replay on a thread of its own, behind the console's link: watched at a pace, and operable like a session."""
 
+import contextlib
+import logging
 import queue
 import threading
 from collections import deque
@@ -8,12 +10,14 @@ from typing import Final
 
 from core.actions import Note
 from core.clock import Clock
-from core.errors import PolymmError
+from core.errors import InvariantBroken, PolymmError
 from core.events import OperatorCommand
 from core.lab.replay import Replay
 from core.runtime.link import CommandResult
 from core.viewing import Stage, console_view
 from core.views import ConsoleView, EventView
+
+log = logging.getLogger(__name__)
 
 VIEW_SEC: Final = 0.1
 EVENTS_KEPT: Final = 200
@@ -58,10 +62,9 @@ class ReplayHost:
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         """Let an operator act at the replay's present time."""
         future: Future[CommandResult] = Future()
+        self._asked.put((command, future))
         if self._ended.is_set():
-            future.set_result(CommandResult(done=False, text="the recording has ended"))
-        else:
-            self._asked.put((command, future))
+            self._refuse_the_rest()
         return future
 
     def stop(self, reason: str) -> None:
@@ -80,18 +83,22 @@ class ReplayHost:
         return self._ended.wait(timeout_s)
 
     def wait(self) -> None:
-        """Wait until the thread has ended."""
-        self._thread.join()
+        """Wait until the thread has ended; one that was never started has."""
+        if self._thread.ident is not None:
+            self._thread.join()
 
     def _run(self) -> None:
         try:
             self._started_s = self._clock.monotonic()
             self.replay.run(self._pace)
             self.replay.finish(self._reason)
-        except PolymmError as error:
-            self.error = error
         except _Stopped:
             self.replay.finish(self._reason)
+        except PolymmError as error:
+            self.error = error
+        except Exception as error:
+            log.exception("replay_failed")
+            self.error = InvariantBroken(f"the replay failed: {type(error).__name__}: {error}")
         finally:
             self._ended.set()
             self._refuse_the_rest()
@@ -120,8 +127,10 @@ class ReplayHost:
             future.set_result(CommandResult(done=bool(notes) and notes[-1].severity != "warning", text=text))
 
     def _refuse_the_rest(self) -> None:
-        while not self._asked.empty():
-            self._asked.get()[1].set_result(CommandResult(done=False, text="the recording has ended"))
+        """Answer what nobody will carry out; both threads may do so at the same time."""
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._asked.get_nowait()[1].set_result(CommandResult(done=False, text="the recording has ended"))
 
     def _publish(self) -> None:
         for unix, note in self.replay.take_notes():

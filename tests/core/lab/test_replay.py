@@ -1,0 +1,209 @@
+"""Replay: what real recordings prove, that it repeats itself, and that bad input changes nothing else."""
+
+import gzip
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from core.config import Settings
+from core.events import OperatorCommand
+from core.lab.recording import Problem, read_gamma, read_lines
+from core.lab.replay import Replay
+from core.lab.replay_report import problem_lines, replay_report
+
+DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
+RECORDINGS = sorted(DATA.glob("ws-*.jsonl.gz")) or [
+    pytest.param(DATA, marks=pytest.mark.skip(reason="the recordings are not beside the project"))
+]
+LOL = DATA / "ws-market-lol-esports-2026-09-07.jsonl.gz"
+needs_recordings = pytest.mark.skipif(not LOL.exists(), reason="the recordings are not beside the project")
+
+
+def played(path: Path) -> Replay:
+    replay = Replay(path, Settings(), {})
+    replay.run()
+    replay.finish("end of recording")
+    return replay
+
+
+def lines_of(path: Path) -> list[bytes]:
+    return gzip.decompress(path.read_bytes()).splitlines()
+
+
+def written(folder: Path, lines: list[bytes], name: str = "recording.jsonl") -> Path:
+    path = folder / name
+    path.write_bytes(b"\n".join(lines) + b"\n")
+    return path
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name[:-9])
+def test_every_recording_agrees_with_itself(path):
+    """Every stated touch and hash is reproduced, or is one of the known cases."""
+    evidence = played(path).evidence()
+    assert evidence.top_agreed == evidence.top_checked
+    assert evidence.hash_agreed + evidence.hash_explained == evidence.hash_checked
+
+
+@pytest.mark.parametrize("path", RECORDINGS, ids=lambda path: path.name[:-9])
+def test_two_replays_take_the_same_decisions(path):
+    """Replay is deterministic to the byte."""
+    assert played(path).decisions_digest == played(path).decisions_digest
+
+
+@needs_recordings
+def test_the_session_recording_is_checked_in_full():
+    """The figures of the longest recording: nothing is silently left out of the comparison."""
+    evidence = played(LOL).evidence()
+    assert (evidence.top_checked, evidence.hash_checked, evidence.hash_explained) == (114, 120, 3)
+
+
+@needs_recordings
+def test_a_replay_places_and_ends_with_nothing_open():
+    """The paper venue takes orders and everything is cancelled at the end."""
+    replay = played(LOL)
+    assert replay.engine.orders.counts.placed > 0
+    assert replay.venue.open_order_ids() == []
+    assert not list(replay.engine.orders.all_at_risk())
+
+
+def _book(market: str, token: str, stamp: int, bids: list[tuple[str, str]], asks: list[tuple[str, str]]) -> bytes:
+    levels = {side: [{"price": p, "size": s} for p, s in rows] for side, rows in (("bids", bids), ("asks", asks))}
+    raw = {"event_type": "book", "market": market, "asset_id": token, "timestamp": str(stamp), "hash": "", **levels}
+    return msgspec.json.encode({"t": None, "raw": raw})
+
+
+def _bad_lines() -> dict[str, bytes]:
+    first = msgspec.json.decode(msgspec.json.decode(lines_of(LOL)[0], type=dict[str, msgspec.Raw])["raw"])[0]
+    market, token, stamp = first["market"], first["asset_id"], int(first["timestamp"]) + 1
+    change = {"asset_id": token, "side": "BUY", "size": "5", "hash": "", "best_bid": "", "best_ask": ""}
+
+    def changed(**fields: str) -> bytes:
+        raw = {"event_type": "price_change", "market": market, "timestamp": str(stamp)}
+        return msgspec.json.encode({"t": None, "raw": raw | {"price_changes": [change | fields]}})
+
+    return {
+        "not json": b'{"t": 1, "raw": {',
+        "not a recording": b'["a", 1]',
+        "binary": b"\xff\xfe\x00",
+        "crossed book": _book(market, token, stamp, [("0.7", "5")], [("0.6", "5")]),
+        "book off the grid": _book(market, token, stamp, [("0.555", "5")], [("0.6", "5")]),
+        "doubled price": _book(market, token, stamp, [("0.5", "5"), ("0.50", "6")], [("0.6", "5")]),
+        "price off the grid": changed(price="0.615"),
+        "price is NaN": changed(price="NaN"),
+        "size is NaN": changed(price="0.5", size="NaN"),
+        "negative size": changed(price="0.5", size="-3"),
+        "touch is nonsense": changed(price="0.5", best_bid="high", best_ask="0.7"),
+        "stranger's token": changed(price="0.5", asset_id="123"),
+        "wrong type": msgspec.json.encode({"t": None, "raw": {"event_type": "book", "market": market, "bids": "many"}}),
+    }
+
+
+@needs_recordings
+@pytest.mark.parametrize("kind", _bad_lines() if LOL.exists() else [])
+def test_a_bad_line_is_told_by_number_and_changes_nothing_else(tmp_path, kind):
+    """Decisions with a bad line in the middle are byte for byte those without it."""
+    good = lines_of(LOL)
+    clean = played(written(tmp_path, good, "clean.jsonl"))
+    dirty = played(written(tmp_path, [*good[:30], _bad_lines()[kind], *good[30:]]))
+    assert dirty.decisions_digest == clean.decisions_digest
+    assert [problem.line for problem in dirty.problems] == [31]
+    assert dirty.unusable == 1
+    assert dirty.evidence() == clean.evidence()
+
+
+@needs_recordings
+def test_unknown_event_types_are_counted_and_ignored(tmp_path):
+    """A type the venue adds tomorrow stops nothing."""
+    good = lines_of(LOL)
+    clean = played(written(tmp_path, good, "clean.jsonl"))
+    novelty = b'{"t":null,"raw":{"event_type":"weather","market":"0x1","extra":{"deep":[1,null]}}}'
+    replay = played(written(tmp_path, [*good[:9], novelty, *good[9:]]))
+    assert replay.engine.tally.unknown_types == 1
+    assert (replay.decisions_digest, replay.problems) == (clean.decisions_digest, [])
+
+
+@needs_recordings
+def test_good_messages_of_a_bad_frame_are_used(tmp_path):
+    """One bad message in an array costs that message only."""
+    good = lines_of(LOL)
+    first = good[0].replace(b'"raw":[', b'"raw":[{"event_type":7},', 1)
+    replay = played(written(tmp_path, [first, *good[1:]]))
+    assert [problem.line for problem in replay.problems] == [1]
+    assert replay.evidence().hash_checked == played(LOL).evidence().hash_checked
+
+
+@needs_recordings
+def test_a_truncated_archive_ends_where_it_is_damaged(tmp_path):
+    """What comes before the damage is played, and the damage is told."""
+    cut = tmp_path / "cut.jsonl.gz"
+    cut.write_bytes(LOL.read_bytes()[: LOL.stat().st_size // 2])
+    replay = played(cut)
+    assert 0 < replay.frames < 64
+    assert len(replay.problems) == 1
+    assert "damaged" in replay.problems[0].problem
+    assert problem_lines(replay) == [f"line {replay.frames + 1}: {replay.problems[0].problem}"]
+
+
+@needs_recordings
+def test_a_leap_in_time_is_not_lived_through(tmp_path):
+    """A recorder that paused for years, or a false stamp, costs no years of wake-ups."""
+    good = lines_of(LOL)
+    late = _book("0xfeed", "77", 4_000_000_000_000, [("0.4", "10")], [("0.6", "10")])
+    assert played(written(tmp_path, [*good, late])).frames == 65
+
+
+@needs_recordings
+def test_what_a_recording_lacks_is_inferred_or_given(tmp_path):
+    """Minimum size and flag reproduce the first hash; a Gamma file gives names and outcomes instead."""
+    inferred = next(iter(played(LOL).engine.desks.values())).instrument
+    assert (inferred.min_size_text, inferred.neg_risk, inferred.tick_text) == ("5", False, "0.01")
+    market = {
+        "conditionId": inferred.market,
+        "question": "Who wins?",
+        "outcomes": '["IG", "LGD"]',
+        "clobTokenIds": msgspec.json.encode([inferred.no_token, inferred.yes_token]).decode(),
+        "orderPriceMinTickSize": 0.01,
+        "orderMinSize": 5,
+    }
+    gamma = tmp_path / "gamma.json"
+    gamma.write_bytes(msgspec.json.encode([market]))
+    replay = Replay(LOL, Settings(), read_gamma(gamma))
+    replay.run()
+    desk = replay.engine.desks[inferred.market]
+    assert (desk.instrument.title, desk.instrument.yes_token) == ("Who wins?", inferred.no_token)
+    evidence = replay.evidence()
+    assert evidence.hash_agreed + evidence.hash_explained == evidence.hash_checked == 120
+
+
+@needs_recordings
+def test_an_operator_acts_at_the_recording_s_time():
+    """A command in the middle of a replay is answered and pulls the market's orders."""
+    replay = Replay(LOL, Settings(), {})
+    told = []
+
+    def pace(at: float) -> None:
+        if at > 60 and not told:
+            market = next(iter(replay.engine.desks))
+            told.extend(replay.command(OperatorCommand(act="pause", market=market)))
+
+    replay.run(pace)
+    assert told
+    assert not [order for order in replay.engine.orders.all_at_risk()]
+
+
+@needs_recordings
+def test_the_report_says_what_was_proven():
+    """The contract of ``replay --json``."""
+    report = replay_report(played(LOL), 1.0, "end of recording")
+    assert report["top_of_book"] == {"checked": 114, "agreed": 114}
+    assert report["book_hash"] == {"checked": 120, "agreed": 117, "explained": 3}
+    assert (report["frames"], report["messages"], report["open_orders"]) == (64, 65, 0)
+
+
+def test_empty_lines_are_no_problem(tmp_path):
+    """A trailing newline or a gap is not an error."""
+    problems: list[Problem] = []
+    path = written(tmp_path, [b"", b'{"t":1,"raw":{}}', b"  "])
+    assert [number for number, _ in read_lines(path, problems)] == [2]
+    assert problems == []
