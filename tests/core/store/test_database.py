@@ -1,0 +1,130 @@
+"""The database: what is written is there, what cannot be used is refused."""
+
+import sqlite3
+
+import pytest
+
+from core.clock import ManualClock
+from core.errors import StoreError
+from core.events import FillSeen, OrderAnswered, OrderSigned, StopRequested
+from core.orders.manager import OrderManager
+from core.store.database import SCHEMA_VERSION, Store
+from core.units import Shares, Ticks
+from tests.builders import a_market
+
+CLOCK = ManualClock(unix=1_800_000_000.0, monotonic=100.0)
+
+
+async def opened(path):
+    store = Store(path, CLOCK)
+    await store.open("demo", "0.1.0", 7, {"k_vol": 2.0})
+    return store
+
+
+def rows(path, query):
+    with sqlite3.connect(path) as db:
+        found = db.execute(query).fetchall()
+    db.close()
+    return found
+
+
+def an_order(manager, instrument):
+    place = manager.place(
+        instrument,
+        outcome="NO",
+        order_side="BUY",
+        price=Ticks(47),
+        size=Shares(600_000_000),
+        side="ask",
+        layer=1,
+        reason="new target",
+        now=99.0,
+    )
+    manager.signed(OrderSigned(intent=place.intent, order_id="0xabc"), 99.0)
+    return manager.by_intent(place.intent)
+
+
+async def test_orders_and_fills_are_rows_and_change_in_place(tmp_path):
+    """One row an order and a fill, whatever becomes of them; money in integers."""
+    path, manager, instrument = tmp_path / "mm_state.db", OrderManager(), a_market()
+    store = await opened(path)
+    order = an_order(manager, instrument)
+    await store.write([(order, instrument.grid)], [])
+    manager.answered(OrderAnswered(intent=order.intent, outcome="live"), 100.0)
+    for settlement in ("matched", "confirmed"):
+        fill = FillSeen(trade_id="t1", order_id="0xabc", size=Shares(5_000_000), settlement=settlement, unix=1.8e9)
+        manager.filled(fill, 100.0)
+        orders, fills = manager.take_touched()
+        await store.write([(o, instrument.grid) for o in orders], [(f, s, instrument.grid) for f, s in fills])
+    await store.end("quit", verified=True)
+    assert rows(path, "SELECT order_id, state, price_ticks, tick_micro_usd, size_micro, filled_micro FROM orders") == [
+        ("0xabc", "PARTIAL", 47, 10_000, 600_000_000, 5_000_000)
+    ]
+    assert rows(path, "SELECT trade_id, settlement, size_micro FROM fills") == [("t1", "confirmed", 5_000_000)]
+    assert rows(path, "SELECT created_unix FROM orders") == [(1_800_000_000.0 - 1.0,)]
+
+
+async def test_journal_and_marks_are_written_in_order(tmp_path):
+    """The journal is append-only and keeps the order of what happened; marks close the session."""
+    path = tmp_path / "mm_state.db"
+    store = await opened(path)
+    store.journal("event", StopRequested(reason="first"))
+    store.journal("event", StopRequested(reason="second"))
+    await store.write([], [], [("0xm", 500_000, 1, 2, 3, 4)])
+    await store.end("duration", verified=False)
+    bodies = [body for (body,) in rows(path, "SELECT body FROM journal ORDER BY id")]
+    assert ["first" in body for body in bodies] == [True, False]
+    assert rows(path, "SELECT fair_micro_usd, yes_micro, unrealised_micro_usd FROM marks") == [(500_000, 1, 4)]
+    assert rows(path, "SELECT mode, seed, exit_reason, open_orders_verified FROM sessions") == [
+        ("demo", 7, "duration", 0)
+    ]
+
+
+async def test_the_file_is_for_its_owner_only(tmp_path):
+    """Positions and orders are nobody else's business."""
+    store = await opened(tmp_path / "mm_state.db")
+    await store.end("quit", verified=True)
+    assert (tmp_path / "mm_state.db").stat().st_mode & 0o777 == 0o600
+
+
+async def test_sessions_follow_each_other_in_one_file(tmp_path):
+    """A second run adds to the first one's file."""
+    for _ in range(2):
+        await (await opened(tmp_path / "mm_state.db")).end("quit", verified=True)
+    assert rows(tmp_path / "mm_state.db", "SELECT count(*) FROM sessions") == [(2,)]
+
+
+async def test_a_newer_schema_is_refused(tmp_path):
+    """An old program must not write into a newer one's file."""
+    path = tmp_path / "mm_state.db"
+    await (await opened(path)).end("quit", verified=True)
+    with sqlite3.connect(path) as db:
+        db.execute("UPDATE meta SET value = ?", (str(SCHEMA_VERSION + 1),))
+    db.close()
+    with pytest.raises(StoreError, match="newer"):
+        await opened(path)
+
+
+@pytest.mark.parametrize("content", [b"this is no database" * 99, b"SQLite format 3\x00" + b"\xff" * 4096])
+async def test_a_damaged_file_is_refused(tmp_path, content):
+    """A file that is no database is named, not overwritten."""
+    path = tmp_path / "mm_state.db"
+    path.write_bytes(content)
+    with pytest.raises(StoreError, match=r"mm_state\.db"):
+        await opened(path)
+    assert path.read_bytes() == content
+
+
+async def test_a_place_that_cannot_be_written_is_told(tmp_path):
+    """No directory, no database, and the path in the message."""
+    with pytest.raises(StoreError, match="missing"):
+        await opened(tmp_path / "missing" / "mm_state.db")
+
+
+async def test_nothing_is_written_after_the_end(tmp_path):
+    """A closed store says so instead of losing rows silently."""
+    store = await opened(tmp_path / "mm_state.db")
+    await store.end("quit", verified=True)
+    store.journal("event", StopRequested(reason="late"))
+    with pytest.raises(StoreError, match="not open"):
+        await store.write([], [])
