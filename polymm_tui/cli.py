@@ -2,7 +2,7 @@
 
 import argparse
 import os
-import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NoReturn
@@ -10,6 +10,11 @@ from typing import Any, NoReturn
 from core.config import Effective, load
 from core.errors import PolymmError, UsageError
 from polymm_tui import __version__
+from polymm_tui.streams import give, say
+
+INTERNAL = 15
+INTERRUPTED = 130
+"""What shells tell of a program that ctrl+c ended."""
 
 
 class _Parser(argparse.ArgumentParser):
@@ -25,17 +30,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         options = _parser().parse_args(arguments)
         return int(options.run(options))
     except PolymmError as error:
-        print(f"polymm-tui: {error}", file=sys.stderr)  # noqa: T201
+        say(f"polymm-tui: {error}")
         return error.exit_code
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 15
+    except KeyboardInterrupt:
+        say("polymm-tui: interrupted before anything was started")
+        return INTERRUPTED
+    except Exception as error:  # noqa: BLE001 - the last stop: an exit code of its own, and what to report
+        say(traceback.format_exc().rstrip())
+        say(f"polymm-tui: internal error: {type(error).__name__}: {error}; please report it with the lines above")
+        return INTERNAL
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = _Parser(prog="polymm-tui", description="A market maker for Polymarket with a terminal console.")
     parser.add_argument("--version", action="version", version=f"polymm-tui {__version__}")
     parser.add_argument("--mode", choices=("demo", "paper", "live"), help="what stands at both ends (default: demo)")
+    parser.set_defaults(config=None, no_ui=False, json=False)
     _add_common(parser)
     parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="stop in order after this")
     parser.add_argument("--seed", type=int, help="seed of the demo exchange and of layer jitter")
@@ -53,35 +63,57 @@ def _parser() -> argparse.ArgumentParser:
     shows = config.add_subparsers(required=True, metavar="show")
     show = shows.add_parser("show", help="effective values, units and origin")
     _add_config(show)
-    show.add_argument("--json", action="store_true", help="as one JSON list")
+    show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON list")
     show.set_defaults(run=_show_config)
     return parser
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--config", type=Path, metavar="FILE", help="settings, TOML")
+    """Flags that mean the same before and after a command: without a default of the command's own, which would win."""
+    parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="settings, TOML")
 
 
 def _add_common(parser: argparse.ArgumentParser) -> None:
     _add_config(parser)
-    parser.add_argument("--no-ui", action="store_true", help="no console; the log goes to stderr")
-    parser.add_argument("--json", action="store_true", help="the last line on stdout is one JSON object")
+    parser.add_argument(
+        "--no-ui", action="store_true", default=argparse.SUPPRESS, help="no console; the log goes to stderr"
+    )
+    parser.add_argument(
+        "--json", action="store_true", default=argparse.SUPPRESS, help="the last line on stdout is one JSON object"
+    )
+
+
+def _positive(text: str) -> float | None:
+    try:
+        value = float(text)
+    except ValueError:
+        return None
+    return value if 0 < value < float("inf") else None
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is not a positive number of seconds")
+    value = _positive(text)
+    if value is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number of seconds")
     return value
 
 
 def _speed(text: str) -> float | str:
-    if text == "max":
-        return text
-    value = float(text)
-    if not 0 < value < float("inf"):
-        raise argparse.ArgumentTypeError(f"{text} is neither a positive number nor max")
+    value = "max" if text == "max" else _positive(text)
+    if value is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is neither a positive number nor max")
     return value
+
+
+def _refuse_session_flags(options: argparse.Namespace, command: str) -> None:
+    """A flag that would be ignored is a mistake.
+
+    Raises:
+        UsageError: a flag of a session was given with a command that has none.
+    """
+    given = [f"--{name}" for name in ("mode", "duration", "seed") if getattr(options, name) is not None]
+    if given:
+        raise UsageError(f"{', '.join(given)}: not a flag of `{command}`; see `polymm-tui {command} --help`")
 
 
 def _settings(options: argparse.Namespace, **flags: Any) -> Effective:
@@ -104,6 +136,7 @@ def _run_session(options: argparse.Namespace) -> int:
 def _run_replay(options: argparse.Namespace) -> int:
     from polymm_tui.launch import run_replay
 
+    _refuse_session_flags(options, "replay")
     default: float | str = "max" if options.no_ui else 1.0
     speed = options.speed or default
     return run_replay(
@@ -117,14 +150,17 @@ def _run_replay(options: argparse.Namespace) -> int:
 
 
 def _show_config(options: argparse.Namespace) -> int:
+    _refuse_session_flags(options, "config")
     rows = _settings(options).rows()
     if options.json:
         import msgspec
 
-        print(msgspec.json.encode(rows).decode())  # noqa: T201
+        give(msgspec.json.encode(rows).decode())
         return 0
     width = max(len(row["name"]) for row in rows)
+    lines = []
     for row in rows:
         value = "unset" if row["value"] is None else row["value"]
-        print(f"{row['name']:<{width}}  {value!s:<14} {row['unit']:<20} {row['origin']:<24} {row['text']}")  # noqa: T201
+        lines.append(f"{row['name']:<{width}}  {value!s:<14} {row['unit']:<20} {row['origin']:<24} {row['text']}")
+    give("\n".join(lines))
     return 0

@@ -5,7 +5,7 @@ ended first. Textual handles neither SIGTERM nor SIGHUP and returns normally aft
 """
 
 import asyncio
-import contextlib
+import logging
 import os
 import resource
 import signal
@@ -24,14 +24,17 @@ from core.errors import CredentialError, PolymmError, UsageError
 from core.runtime.compose import composer
 from core.runtime.host import SessionHost
 from core.runtime.link import ConsoleLink
-from core.runtime.logs import Redactor, configure
+from core.runtime.logs import Redactor, logging_to
 from core.runtime.places import Places, state_home
-from core.runtime.session import Session
+from core.runtime.session import Outcome, Session
 from polymm_tui import __version__
 from polymm_tui.collector import QuietCollector
+from polymm_tui.streams import give, is_terminal, say
 
 if TYPE_CHECKING:
     from polymm_tui.app import ConsoleApp
+
+log = logging.getLogger(__name__)
 
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 ENDING_SEC: Final = 25.0
@@ -39,6 +42,7 @@ ENDING_SEC: Final = 25.0
 HURRY_SEC: Final = 2.0
 """What is left after a second signal (reliability.md 4.10)."""
 CRASHED: Final = 15
+NOT_VERIFIED: Final = 11
 SWITCH_SEC: Final = 0.0005
 """Thread switch interval with a console: halves the lag of the session's thread (textual-craft.md 1)."""
 
@@ -55,11 +59,48 @@ class Host(ConsoleLink, Protocol):
         ...
 
 
+class Ending:
+    """What the ending signals do while the context lasts, from before a session's start to after its end.
+
+    The first asks for the ordered end; a second one shortens the wait for it. A hang-up stays ignored where it was.
+    """
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._before: dict[signal.Signals, Any] = {}
+        self.asked = False
+        self.deadline = float("inf")
+        """Monotonic time at which the wait for the end is given up."""
+        self.leave_console: Callable[[], None] | None = None
+
+    def __enter__(self) -> "Ending":
+        for number in ENDING_SIGNALS:
+            if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
+                self._before[number] = signal.signal(number, self._take)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for number, before in self._before.items():
+            signal.signal(number, before)
+
+    def give_up_in(self, seconds: float) -> None:
+        """Wait no longer than this from now on."""
+        self.deadline = min(self.deadline, SystemClock().monotonic() + seconds)
+
+    def _take(self, number: int, frame: FrameType | None) -> None:
+        if self.asked:
+            self.give_up_in(HURRY_SEC)
+        self.asked = True
+        self._host.stop(signal.Signals(number).name)
+        if self.leave_console is not None:
+            self.leave_console()
+
+
 def run_session(settings: Settings, *, with_console: bool, duration_s: float | None, as_json: bool) -> int:
     """Run the market maker until something ends it; returns the exit code.
 
     Raises:
-        PolymmError: it could not be started.
+        PolymmError: it could not be started, or failed in a way nobody foresaw.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the key
     with_console = with_console and _terminal_or_say()
@@ -71,7 +112,6 @@ def run_session(settings: Settings, *, with_console: bool, duration_s: float | N
             places.start_afresh()
         places.check_latch()
         redactor, painted, collector = Redactor(), threading.Event(), QuietCollector()
-        handler = configure(redactor, places.log if with_console else None)
 
         def make() -> Session:
             compose = composer(os.environ, painted)
@@ -83,18 +123,58 @@ def run_session(settings: Settings, *, with_console: bool, duration_s: float | N
             return session
 
         host = SessionHost(make)
-        try:
-            crashed = _watch(host, with_console, collector, painted)
-            outcome = host.outcome()
-        finally:
-            collector.restore()
-            handler.close()
+        with Ending(host) as ending:
+            with logging_to(places.log if with_console else None, redactor):
+                try:
+                    outcome, crashed = _watch(host, ending, with_console, collector, painted)
+                except PolymmError:
+                    raise
+                except Exception as error:
+                    log.exception("failed")
+                    raise PolymmError(f"internal error: {redactor.clean(f'{type(error).__name__}: {error}')}") from None
+            return _tell(outcome, crashed, as_json)
     finally:
         places.release()
+
+
+def _watch(
+    host: SessionHost, ending: Ending, with_console: bool, collector: QuietCollector, painted: threading.Event
+) -> tuple[Outcome | None, bool]:
+    """Run a session to its end, with a console or without.
+
+    Returns:
+        How it ended, None when the wait for its end was given up; and whether the console crashed.
+
+    Raises:
+        PolymmError: the console crashed before the session was started.
+    """
+    crashed = False
+    try:
+        if with_console:
+            crashed = _console(host, ending, collector, painted)
+        else:
+            painted.set()
+            collector.take_over_headless()
+            _headless(host, ending, host.wait)
+        if not host.started:
+            raise PolymmError("the console crashed before the session began; nothing was traded")
+        if not host.ended:
+            host.stop("console crashed" if crashed else "quit")
+        return (host.outcome() if _wait_for_end(host, ending) else None), crashed
+    finally:
+        collector.restore()
+
+
+def _tell(outcome: Outcome | None, crashed: bool, as_json: bool) -> int:
+    """Say how it ended, on stderr for people and on stdout for programs; returns the exit code."""
+    if outcome is None:
+        say("polymm-tui: the session did not end in time: open orders are NOT verified")
+        return NOT_VERIFIED
     sentence = f"polymm-tui: {outcome.sentence}"
-    _say(f"{sentence} (the console crashed)" if crashed else sentence)
+    say(f"{sentence} (the console crashed)" if crashed else sentence)
     if as_json:
-        _print_json({**outcome.report, "exit_reason": "console crashed" if crashed else outcome.report["exit_reason"]})
+        reason = "console crashed" if crashed else outcome.report["exit_reason"]
+        give(_json({**outcome.report, "exit_reason": reason}))
     return CRASHED if crashed and outcome.exit_code == 0 else outcome.exit_code
 
 
@@ -104,7 +184,7 @@ def run_replay(
     """Play a recording; returns the exit code.
 
     Raises:
-        PolymmError: the recording or the Gamma file cannot be opened.
+        PolymmError: the recording or the Gamma file cannot be opened, or the replay failed.
     """
     from core.lab.recording import read_gamma
     from core.lab.replay import Replay
@@ -119,48 +199,34 @@ def run_replay(
     started = clock.monotonic()
     crashed = False
     host = ReplayHost(replay, speed, clock)
-    if with_console:
-        collector = QuietCollector()
-        crashed = _console(host, collector, threading.Event())
-        collector.restore()
-    else:
-        _headless(host, lambda: host.wait_ended(0.2))
-    host.stop("stopped")
+    with Ending(host) as ending:
+        if with_console:
+            collector = QuietCollector()
+            crashed = _console(host, ending, collector, threading.Event())
+            collector.restore()
+        else:
+            _headless(host, ending, host.wait_ended)
+    host.stop("console crashed" if crashed else "stopped")
     host.wait()
     if host.error is not None:
         raise host.error
     for line in problem_lines(replay):
-        _say(f"polymm-tui: {path}: {line}")
+        say(f"polymm-tui: {path}: {line}")
     if as_json:
-        _print_json(replay_report(replay, clock.monotonic() - started, host.exit_reason))
+        give(_json(replay_report(replay, clock.monotonic() - started, host.exit_reason)))
     return CRASHED if crashed else 0
 
 
-def _watch(host: SessionHost, with_console: bool, collector: QuietCollector, painted: threading.Event) -> bool:
-    """Run a session to its end, with a console or without; True when the console crashed."""
-    if with_console:
-        crashed = _console(host, collector, painted)
-    else:
-        painted.set()
-        collector.take_over_headless()
-        crashed = False
-        _headless(host, lambda: host.wait(0.2))
-    if not host.ended:
-        host.stop("console crashed" if crashed else "quit")
-    _wait_for_end(host)
-    return crashed
-
-
-def _console(host: Host, collector: QuietCollector, painted: threading.Event) -> bool:
+def _console(host: Host, ending: Ending, collector: QuietCollector, painted: threading.Event) -> bool:
     """Run the console on this thread until it ends; True when it crashed."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     sys.setswitchinterval(SWITCH_SEC)
-    from polymm_tui.app import ConsoleApp
-    from polymm_tui.keymap import load_keymap
-
-    app = ConsoleApp(host, load_keymap(_user_keymap()), collector=collector, on_painted=painted.set)
     try:
-        asyncio.run(_run_app(app, host))
+        from polymm_tui.app import ConsoleApp
+        from polymm_tui.keymap import load_keymap
+
+        app = ConsoleApp(host, load_keymap(_user_keymap()), collector=collector, on_painted=painted.set)
+        asyncio.run(_run_app(app, host, ending))
     except Exception:  # noqa: BLE001 - whatever the console dies of, the session must be ended in order
         sys.excepthook(*sys.exc_info())
         return True
@@ -169,66 +235,43 @@ def _console(host: Host, collector: QuietCollector, painted: threading.Event) ->
     return bool(app.return_code)
 
 
-async def _run_app(app: "ConsoleApp", host: Host) -> None:
+async def _run_app(app: "ConsoleApp", host: Host, ending: Ending) -> None:
     loop = asyncio.get_running_loop()
 
-    def leave(name: str) -> None:
-        host.stop(name)
-        app.exit("signal")
+    def leave() -> None:
+        loop.call_soon_threadsafe(app.exit, "signal")
 
-    for number in ENDING_SIGNALS:
-        loop.add_signal_handler(number, leave, number.name)
-    host.start()
+    ending.leave_console = leave
     try:
-        await app.run_async()
-    finally:
-        for number in ENDING_SIGNALS:
-            loop.remove_signal_handler(number)
-
-
-def _headless(host: Host, wait: Callable[[], bool]) -> None:
-    """Wait for the end without a console; a signal asks for it."""
-
-    def ask(number: int, frame: FrameType | None) -> None:
-        host.stop(signal.Signals(number).name)
-
-    with _handling(ask):
         host.start()
-        while not wait():
-            pass
-
-
-def _wait_for_end(host: SessionHost) -> None:
-    """Wait for the ordered end; a second signal shortens the wait, and what is left then is told as not verified."""
-    clock = SystemClock()
-    deadline = clock.monotonic() + ENDING_SEC
-
-    def hurry(number: int, frame: FrameType | None) -> None:
-        nonlocal deadline
-        deadline = min(deadline, clock.monotonic() + HURRY_SEC)
-
-    with _handling(hurry):
-        while not host.wait(0.1):
-            if clock.monotonic() > deadline:
-                raise PolymmError("the session did not end in time: open orders are NOT verified")
-
-
-@contextlib.contextmanager
-def _handling(handler: Callable[[int, FrameType | None], None]) -> Any:
-    """Handle the ending signals in the main thread."""
-    before = {number: signal.signal(number, handler) for number in ENDING_SIGNALS}
-    try:
-        yield
+        if not ending.asked:
+            await app.run_async()
     finally:
-        for number, old in before.items():
-            signal.signal(number, old)
+        ending.leave_console = None
+
+
+def _headless(host: Host, ending: Ending, wait: Callable[[float], bool]) -> None:
+    """Wait without a console, for the end or for a signal that asks for it."""
+    host.start()
+    while not wait(0.2) and not ending.asked:
+        pass
+
+
+def _wait_for_end(host: SessionHost, ending: Ending) -> bool:
+    """Wait for the ordered end; False when it was given up."""
+    clock = SystemClock()
+    ending.give_up_in(ENDING_SEC)
+    while not host.wait(0.1):
+        if clock.monotonic() > ending.deadline:
+            return False
+    return True
 
 
 def _terminal_or_say() -> bool:
     """Whether a console can be drawn; says so when not."""
-    if sys.stdout.isatty() and sys.stdin.isatty():
+    if is_terminal():
         return True
-    _say("polymm-tui: no terminal on stdin and stdout, so no console: running as with --no-ui")
+    say("polymm-tui: no terminal on stdin and stdout, so no console: running as with --no-ui")
     return False
 
 
@@ -257,12 +300,5 @@ def _user_keymap() -> Path | None:
     return path if path.exists() else None
 
 
-def _say(line: str) -> None:
-    """One line for people; a terminal that is gone cannot hear it."""
-    with contextlib.suppress(OSError, ValueError):
-        print(line, file=sys.stderr, flush=True)  # noqa: T201
-
-
-def _print_json(report: dict[str, Any]) -> None:
-    with contextlib.suppress(BrokenPipeError):
-        print(msgspec.json.encode(report).decode(), flush=True)  # noqa: T201
+def _json(report: dict[str, Any]) -> str:
+    return msgspec.json.encode(report).decode()

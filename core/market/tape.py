@@ -8,7 +8,7 @@ from typing import Final
 
 import msgspec
 
-from core.units import Shares, Ticks
+from core.units import Grid, Shares, Ticks
 
 RATE_WINDOW_SEC: Final = 60.0
 
@@ -41,6 +41,11 @@ class Tape:
         self.total += 1
         self._recent.append(trade.now)
         self._forget(trade.now)
+
+    def change_grid(self, old: Grid, new: Grid) -> None:
+        """Tell the last price in ticks of the market's new grid."""
+        if self.last is not None:
+            self.last = msgspec.structs.replace(self.last, price=old.onto(new, self.last.price))
 
     def per_minute(self, now: float) -> int:
         """Trades of the last 60 seconds."""

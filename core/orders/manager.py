@@ -14,7 +14,7 @@ from core.actions import Cancel, Place, ReadOrder
 from core.errors import InvariantBroken
 from core.events import CancelAnswered, FillSeen, OrderAnswered, OrderSeen, OrderSigned
 from core.market.instrument import Instrument
-from core.orders.order import AT_RISK, IN_BOOK, TERMINAL, Order, OrderEvent, State
+from core.orders.order import IN_BOOK, TERMINAL, Order, OrderEvent, State
 from core.units import Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 UNKNOWN_READ_SEC: Final = 2.0
@@ -187,10 +187,10 @@ class OrderManager:
         if order.state in (State.INTENT, State.SENDING):
             order.cancel_wanted = reason
             return []
-        if order.state is State.CANCEL_SENT and now - order.since_s < CANCEL_RETRY_SEC:
+        if order.state is State.CANCEL_SENT and now - order.cancel_sent_s < CANCEL_RETRY_SEC:
             return []
-        if not self._advance(order, "cancel_sent", now):
-            order.since_s = now
+        self._advance(order, "cancel_sent", now)
+        order.cancel_sent_s = now
         order.cancel_attempts += 1
         order.reason = reason
         return [Cancel(order_id=order.order_id, market=order.market, reason=reason)]
@@ -201,7 +201,7 @@ class OrderManager:
         for order in list(self._restless.values()):
             if order.state is State.SENDING and now - order.since_s > SENDING_DEADLINE_SEC:
                 self._advance(order, "unknown", now)
-            elif order.state is State.CANCEL_SENT and now - order.since_s >= CANCEL_RETRY_SEC:
+            elif order.state is State.CANCEL_SENT and now - order.cancel_sent_s >= CANCEL_RETRY_SEC:
                 actions.append(ReadOrder(order_id=order.order_id))
                 actions += self.cancel(order, order.reason, now)
             elif order.state is State.UNKNOWN and now - order.last_read_s >= UNKNOWN_READ_SEC:
@@ -209,6 +209,18 @@ class OrderManager:
                 actions.append(Cancel(order_id=order.order_id, market=order.market, reason="outcome unknown"))
                 actions.append(ReadOrder(order_id=order.order_id))
         return actions
+
+    def change_grid(self, market: str, old: Grid, new: Grid) -> None:
+        """Tell the prices of a market's orders and fills in ticks of its new grid; their dollars stay what they are."""
+        self.version += 1
+        for order in self._by_intent.values():
+            if order.market == market:
+                order.price, order.yes_price = old.onto(new, order.price), old.onto(new, order.yes_price)
+        for known in (self._settlements, self._touched_fills):
+            for key, (fill, settlement) in known.items():
+                if fill.market == market:
+                    price, yes_price = old.onto(new, fill.price), old.onto(new, fill.yes_price)
+                    known[key] = (msgspec.structs.replace(fill, price=price, yes_price=yes_price), settlement)
 
     # What the venue says
 
@@ -223,6 +235,8 @@ class OrderManager:
         """Take the answer to a placement. Returns the cancel that was waiting for it."""
         order = self._touched[event.intent] = self._by_intent[event.intent]
         order.detail = event.detail
+        if event.outcome == "matched":
+            self._note_matched(order, order.size)
         if event.outcome == "live" and order.filled:
             self._advance(order, "partial", now)
         else:
@@ -255,6 +269,10 @@ class OrderManager:
         if order is None:
             self.counts.foreign += 1
             return None
+        if event.status != "absent":
+            order.unknown_s, order.absences = None, 0
+            is_whole = event.status == "matched" and not event.matched
+            self._note_matched(order, order.size if is_whole else event.matched or Shares(0))
         if order.state in TERMINAL or order.state is State.INTENT:
             return order
         self._touched[order.intent] = order
@@ -305,14 +323,14 @@ class OrderManager:
             raise InvariantBroken(f"fill of {event.size} micro-shares in trade {event.trade_id}")
         self._touched[order.intent] = order
         self.version += 1
+        order.filled = Shares(order.filled + event.size)
         if event.settlement != "failed":
-            order.filled = Shares(order.filled + event.size)
             self.counts.fills += 1
             if order.state not in TERMINAL and order.remaining == 0:
                 self._advance(order, "matched", now)
             elif order.state not in TERMINAL and order.state is not State.SENDING:
                 self._advance(order, "partial", now)
-            self._retire(order)
+        self._retire(order)
         return Fill(
             trade_id=event.trade_id,
             order_id=event.order_id,
@@ -340,15 +358,25 @@ class OrderManager:
         return changed
 
     def _absent(self, order: Order, now: float) -> None:
-        """Two absences, both late enough, prove that an unknown order never landed; fewer prove nothing."""
+        """Two absences, late enough and far enough apart, prove that an order is not there; fewer prove nothing."""
+        if order.state not in (State.CANCEL_SENT, State.UNKNOWN) or now - order.created_s <= RECENT_GUARD_SEC:
+            return
+        if now - order.absent_s < UNKNOWN_READ_SEC:
+            return
+        order.absences, order.absent_s = order.absences + 1, now
+        if order.absences < 2:
+            return
         if order.state is State.CANCEL_SENT:
-            order.absences += 1
-            if order.absences >= 2 and now - order.created_s > RECENT_GUARD_SEC:
-                self._end_cancelled(order, now)
-        elif order.state is State.UNKNOWN and now - order.created_s > RECENT_GUARD_SEC:
-            order.absences += 1
-            if order.absences >= 2:
-                self._advance(order, "absent", now)
+            self._end_cancelled(order, now)
+        else:
+            self._advance(order, "absent", now)
+
+    def _note_matched(self, order: Order, told: Shares) -> None:
+        """Note what the venue says is matched: until its fills are told, the order stays at risk even when ended."""
+        if told > order.matched:
+            order.matched = told
+            if order.at_risk:
+                self._per_market[order.market][order.intent] = order
 
     def _end_cancelled(self, order: Order, now: float) -> None:
         if self._advance(order, "cancelled", now):
@@ -357,9 +385,10 @@ class OrderManager:
 
     def _retire(self, order: Order) -> None:
         """Move an ended order out of the living ones, and forget the oldest ended."""
-        if order.state in AT_RISK or self._per_market[order.market].pop(order.intent, None) is None:
+        if order.at_risk or self._per_market[order.market].pop(order.intent, None) is None:
             return
         self._ended.append(order.intent)
         if len(self._ended) > KEPT_TERMINAL:
-            old = self._by_intent.pop(self._ended.popleft())
-            self._by_id.pop(old.order_id, None)
+            old = self._by_intent.pop(self._ended.popleft(), None)
+            if old is not None:
+                self._by_id.pop(old.order_id, None)

@@ -4,11 +4,12 @@ The transition table is the whole truth: a pair that is not in it does not happe
 refused (reliability.md 4.2). UNKNOWN is a state, not an error: it counts at full size until evidence settles it.
 """
 
+import math
 from enum import Enum
 from typing import Final, Literal
 
 from core.errors import InvariantBroken
-from core.units import OrderSide, Outcome, Shares, Side, Ticks
+from core.units import SIZE_QUANTUM, OrderSide, Outcome, Shares, Side, Ticks
 
 
 class State(Enum):
@@ -53,6 +54,8 @@ OrderEvent = Literal[
     "absent",
 ]
 
+_OVERTAKEN: Final = frozenset({"signed", "delayed", "unknown", "refused", "denied", "absent"})
+"""Words that come too late to matter: what the venue has shown of the order since says more."""
 _OPEN: Final = (State.LIVE, State.PARTIAL, State.DELAYED, State.UNKNOWN, State.CANCEL_SENT)
 
 TRANSITIONS: Final[dict[tuple[State, OrderEvent], State]] = {
@@ -69,6 +72,8 @@ TRANSITIONS: Final[dict[tuple[State, OrderEvent], State]] = {
     (State.UNKNOWN, "live"): State.LIVE,
     (State.UNKNOWN, "partial"): State.PARTIAL,
     (State.UNKNOWN, "absent"): State.NOT_PLACED,
+    (State.UNKNOWN, "refused"): State.REJECTED,
+    (State.UNKNOWN, "denied"): State.DENIED,
     (State.DELAYED, "live"): State.LIVE,
     (State.DELAYED, "partial"): State.PARTIAL,
     (State.LIVE, "live"): State.LIVE,
@@ -89,7 +94,9 @@ class Order:
 
     __slots__ = (
         "absences",
+        "absent_s",
         "cancel_attempts",
+        "cancel_sent_s",
         "cancel_wanted",
         "created_s",
         "detail",
@@ -99,6 +106,7 @@ class Order:
         "layer",
         "level_size",
         "market",
+        "matched",
         "order_id",
         "order_side",
         "outcome",
@@ -109,6 +117,7 @@ class Order:
         "size",
         "state",
         "token",
+        "unknown_s",
         "validated_s",
         "yes_price",
     )
@@ -141,6 +150,8 @@ class Order:
         """In the YES frame."""
         self.size = size
         self.filled = Shares(0)
+        self.matched = Shares(0)
+        """What the venue says is matched; its fills are told apart from that, sooner or later."""
         self.side = side
         self.layer = layer
         self.reason = reason
@@ -156,21 +167,37 @@ class Order:
         self.cancel_wanted = ""
         """Reason of a cancel that has to be sent as soon as it can be; "" when none."""
         self.cancel_attempts = 0
+        self.cancel_sent_s = -math.inf
+        """When the last cancel was sent."""
         self.last_read_s = -1.0
+        self.unknown_s: float | None = None
+        """Since when it is not known whether the venue has the order; a cancel does not end this, evidence does."""
         self.absences = 0
-        """Reads by id that found nothing."""
+        """Reads by id that found nothing and prove something."""
+        self.absent_s = -math.inf
+        """When the last of them was."""
         self.level_size: Shares | None = None
         """Others' displayed size at our price when the order came into the book."""
 
     @property
     def remaining(self) -> Shares:
-        """Shares that may still be filled; never negative."""
+        """Shares that may still be filled, or are and were not told; never negative."""
+        if self.state in TERMINAL:
+            owed = self.matched - self.filled
+            return Shares(owed if owed >= SIZE_QUANTUM else 0)  # fills may end a hundredth short
         return Shares(max(0, self.size - self.filled))
 
     @property
     def at_risk(self) -> bool:
-        """The order may be filled, or may come to be."""
-        return self.state in AT_RISK
+        """The order may be filled, or may come to be, or its fills are still to be told."""
+        return self.state in AT_RISK or self.remaining > 0
+
+    @property
+    def in_doubt_since(self) -> float | None:
+        """Since when the venue's part is not known: the outcome of the placement, or fills of an ended order."""
+        if self.state in TERMINAL:
+            return self.since_s if self.remaining else None
+        return self.unknown_s
 
     def advance(self, event: OrderEvent, now: float) -> bool:
         """Move along the table.
@@ -183,10 +210,12 @@ class Order:
         """
         target = TRANSITIONS.get((self.state, event))
         if target is None:
-            if self.state in TERMINAL or (self.state in _OPEN and event in ("signed", "delayed", "unknown", "absent")):
+            if self.state in TERMINAL or (self.state in _OPEN and event in _OVERTAKEN):
                 return False
             raise InvariantBroken(f"order {self.order_id or self.intent}: {event} in state {self.state.value}")
         if target is self.state:
             return False
+        if target is not State.CANCEL_SENT:
+            self.unknown_s = now if target is State.UNKNOWN else None
         self.state, self.since_s = target, now
         return True

@@ -17,7 +17,7 @@ from core.actions import Action, Cancel, CancelAll, Latch, Note, Place, ReadOrde
 from core.clock import Clock
 from core.config import Settings
 from core.engine import Engine
-from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
+from core.errors import MalformedMessage, PolymmError, PreflightError, StoreError, VenueError
 from core.events import (
     Event,
     FeedAlive,
@@ -139,7 +139,7 @@ class Session:
         self._end_reason = ""
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._started_s = clock.monotonic()
+        self._started_s, self._started_unix = clock.monotonic(), clock.unix()
         self._write_lock = asyncio.Lock()
 
     # From outside, on the loop
@@ -204,7 +204,8 @@ class Session:
         port = self.settings.metrics_port
         if port:
             try:
-                collector = EngineCollector(self.engine, self.clock.monotonic, self._gc_pause_s)
+                loop = asyncio.get_running_loop()
+                collector = EngineCollector(self.engine, self.clock.monotonic, self._gc_pause_s, loop)
                 self._metrics = MetricsServer(port, collector)
             except OSError as error:
                 self.note("warning", f"no metrics: port {port} cannot be used ({error.strerror}); set METRICS_PORT")
@@ -219,6 +220,7 @@ class Session:
         for instrument in parts.instruments:
             self.emit(instrument)
         tokens = [t for i in parts.instruments for t in (i.instrument.yes_token, i.instrument.no_token)]
+        await self._unless_ending(self._clear_leftovers(gateway))
         account = await self._unless_ending(gateway.account(tokens))
         if account is None:
             return
@@ -332,6 +334,33 @@ class Session:
 
     def _on_state(self, feed: FeedName, connected: bool, detail: str) -> None:
         self.emit_quietly(FeedChanged(feed=feed, connected=connected, detail=detail))
+        if feed == "user" and connected:
+            self._own(self._recover_fills(), "recover-fills")
+
+    async def _recover_fills(self) -> None:
+        """The user channel has no history: what it may have missed is read (polymarket-api.md 6)."""
+        if self._parts is None:
+            return
+        try:
+            fills = await self._parts.gateway.fills_since(int(self._started_unix))
+        except PolymmError as error:
+            self.note("alarm", f"fills could not be read, inventory may be wrong: {error}")
+            return
+        for fill in fills:
+            self.emit_quietly(fill)
+
+    async def _clear_leftovers(self, gateway: Gateway) -> None:
+        """Cancel what an earlier run, or somebody else, left open: nothing here knows those orders.
+
+        Raises:
+            VenueError: it is not known whether anything is left.
+        """
+        left = await gateway.open_orders()
+        if left:
+            self.note("warning", f"cancelling {len(left)} orders that were open before this session")
+            await gateway.cancel_all()
+            if await gateway.open_orders():
+                raise PreflightError("orders from before this session stay open; cancel them at the venue first")
 
     def _on_alive(self, feed: FeedName) -> None:
         self.emit(FeedAlive(feed=feed))
@@ -433,6 +462,7 @@ class Session:
             self.note("alarm", "a placement is unanswered at the end")
         verified, left = await self._verify_zero(self._parts.gateway)
         verified = verified and self._courier.is_idle
+        await self._recover_fills()
         try:
             async with asyncio.timeout(SETTLE_SEC):
                 await self._quiet.wait()
