@@ -266,9 +266,10 @@ def _number(kind: Any, value: Any, where: str) -> float | int:
         raise problem
     try:
         number = kind(value)
-    except (TypeError, ValueError) as error:
+        is_finite = math.isfinite(number)
+    except (TypeError, ValueError, OverflowError) as error:
         raise problem from error
-    if not math.isfinite(number) or (kind is int and isinstance(value, float) and value != number):
+    if not is_finite or (kind is int and isinstance(value, float) and value != number):
         raise problem
     return number  # type: ignore[no-any-return]
 

@@ -36,6 +36,7 @@ class Stage(msgspec.Struct, frozen=True):
     """Monotonic seconds."""
     unix: float
     loop_lag_ms: float
+    finished: str
     events: tuple[EventView, ...]
 
 
@@ -52,6 +53,7 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         mode=stage.mode,
         control=engine.control.state,
         stopping=engine.stopping,
+        finished=stage.finished,
         feeds=(_feed("market", engine.market_feed, now), _feed("user", engine.user_feed, now)),
         open_orders=len(orders),
         open_notional=Usd(notional),

@@ -155,6 +155,8 @@ class ConsoleView(msgspec.Struct, frozen=True):
     control: ControlState
     """The global state."""
     stopping: bool
+    finished: str
+    """Why nothing will change any more (a recording that came to its end); "" while something may."""
     feeds: tuple[FeedView, ...]
     open_orders: int
     open_notional: Usd

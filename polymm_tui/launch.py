@@ -271,7 +271,7 @@ def _terminal_or_say() -> bool:
     """Whether a console can be drawn; says so when not."""
     if is_terminal():
         return True
-    say("polymm-tui: no terminal on stdin and stdout, so no console: running as with --no-ui")
+    say("polymm-tui: stdin, stdout and stderr are not all terminals, so no console: running as with --no-ui")
     return False
 
 

@@ -28,5 +28,5 @@ def give(text: str) -> None:
 
 
 def is_terminal() -> bool:
-    """Keys can be read and a screen can be drawn."""
-    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout))
+    """Keys can be read and a screen can be drawn: Textual draws on stderr, results go to stdout."""
+    return all(stream is not None and stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))

@@ -36,7 +36,7 @@ def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, con
         return [row((" starting …", "strong"), ground="bar"), row((" waiting for the session", "muted"), ground="bar")]
     top, bottom = _orders_line(view), _money_line(view, console)
     clock = Span(f"{utc_clock(view.unix)} UTC ", "muted")
-    if silent_s > SILENT_AFTER_S:
+    if silent_s > SILENT_AFTER_S and not view.finished:
         top = [_part(f" NO ENGINE for {age(silent_s)}: what stands below is old", "", 0), *top[:2]]
         return [_line(top, width, "alarm"), _line(bottom, width, "alarm", clock)]
     if view.control == "KILLED":
@@ -47,6 +47,8 @@ def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, con
 def _orders_line(view: ConsoleView) -> list[Part]:
     quoting = sum(market.quoting for market in view.markets)
     control = "STOPPING: cancelling all orders" if view.stopping else view.control.replace("_", " ")
+    if view.finished:
+        control = f"ENDED: {clean(view.finished)}"
     live = view.mode == "live"
     parts = [
         _part(f" {view.mode.upper()} ", "badge" if live else "strong", 0),

@@ -137,7 +137,8 @@ class ReplayHost:
             self._event_seq += 1
             self._events.append(EventView(self._event_seq, unix, note.severity, note.market, note.text))
         self._view_seq += 1
-        stage = Stage(self._view_seq, "replay", self.replay.now, self.replay.unix, 0.0, tuple(self._events))
+        finished = self._reason if self._ended.is_set() else ""
+        stage = Stage(self._view_seq, "replay", self.replay.now, self.replay.unix, 0.0, finished, tuple(self._events))
         self._view = console_view(self.replay.engine, stage)
 
 

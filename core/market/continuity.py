@@ -416,7 +416,7 @@ class TrackedBook:
             self.reason = "hash not reproducible: only the touch is checked"
 
     def _explain_waiting(self) -> None:
-        """A proven full book holds whatever the messages of its millisecond did, so their hashes need no other proof."""
+        """A proven full book holds what the messages of its millisecond did: their hashes need no other proof."""
         self.evidence.hash_explained += len(self._pending)
         self._pending.clear()
 

@@ -17,7 +17,6 @@ from core.engine import Engine
 from core.units import MICRO
 from core.viewing import total_pnl
 
-
 READ_SEC: Final = 2.0
 """Longest wait for the session's loop; a scrape that fails tells of a loop that hangs."""
 

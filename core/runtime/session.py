@@ -431,7 +431,7 @@ class Session:
     def _publish(self) -> None:
         self._view_seq += 1
         now, unix = self.clock.monotonic(), self.clock.unix()
-        stage = Stage(self._view_seq, self.settings.mode, now, unix, self._lag_s * 1000, tuple(self._events))
+        stage = Stage(self._view_seq, self.settings.mode, now, unix, self._lag_s * 1000, "", tuple(self._events))
         self.view = console_view(self.engine, stage)
 
     # The end

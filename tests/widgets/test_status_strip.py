@@ -99,3 +99,9 @@ def test_picture_at_80(snap_compare):
 def test_picture_without_engine(snap_compare):
     strip = StatusStrip()
     assert snap_compare(WidgetApp(strip, lambda: strip.show(a_view(), silent_s=12)), terminal_size=(120, 2))
+
+
+def test_a_recording_at_its_end_is_not_a_dead_engine():
+    strip = lines(a_view(finished="end of recording", stopping=True))
+    assert "ENDED: end of recording" in strip[0]
+    assert "NO ENGINE" not in lines(a_view(finished="end of recording"), silent_s=9.0)[0]

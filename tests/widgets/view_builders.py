@@ -201,6 +201,7 @@ def a_view(**changes: Any) -> ConsoleView:
         mode="demo",
         control="ACTIVE",
         stopping=False,
+        finished="",
         feeds=(
             FeedView("market", True, 0.8, 0, ""),
             FeedView("user", True, 0.4, 1, ""),
