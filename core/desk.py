@@ -94,6 +94,8 @@ class Desk:
         self.micro: Micro | None = None
         self.blocked_by = "waiting for the first book"
         self.last_message_s: float | None = None
+        self.asked_s = 0.0
+        """When a full book was last asked for, monotonic seconds."""
         self.worst_exposure = Usd(0)
         """Risk if the orders of the worse side all fill, as of the last decision."""
         self._reset_signals()

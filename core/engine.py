@@ -42,6 +42,7 @@ from core.units import MICRO, Shares, Usd, micro_text, usd_from_float
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
 MARK_SLACK_SEC: Final = 0.05
+RESYNC_RETRY_SEC: Final = 10.0
 DAY_SEC: Final = 86_400
 WIDEN_LIMIT: Final = 20
 """Ticks an operator may add to or take from the half-spread."""
@@ -159,13 +160,24 @@ class Engine:
         if not applied.lost:
             return []
         now = desk.last_message_s or 0.0
-        desk.tracked.resyncing()
-        instrument = desk.instrument
         return [
             *desk.pull(f"book suspect: {applied.lost}", now),
-            Resync(market=desk.market, tokens=(instrument.yes_token, instrument.no_token), reason=applied.lost),
+            self._resync(desk, applied.lost, now),
             Note("warning", desk.market, f"book suspect: {applied.lost}; asking for a fresh one"),
         ]
+
+    def _resync(self, desk: Desk, reason: str, now: float) -> Resync:
+        desk.asked_s = now
+        desk.tracked.resyncing()
+        instrument = desk.instrument
+        return Resync(market=desk.market, tokens=(instrument.yes_token, instrument.no_token), reason=reason)
+
+    def _ask_again(self, now: float) -> list[Action]:
+        """Ask once more for books that do not come: the venue may take a subscription for a repetition."""
+        if not self.market_feed.connected:
+            return []
+        waiting = [desk for desk in self.desks.values() if not desk.tracked.synced and not desk.resolved]
+        return [self._resync(desk, "no book came", now) for desk in waiting if now - desk.asked_s >= RESYNC_RETRY_SEC]
 
     def _on_book(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
         """Take a full book; one on another tick tells a tick change that was missed, if all of it can be read."""
@@ -186,10 +198,7 @@ class Engine:
     def _on_tick(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
         if message.new_tick_size == desk.instrument.tick_text:
             return []
-        actions = self._change_tick(desk, message.new_tick_size, now)
-        instrument = desk.instrument
-        tokens = (instrument.yes_token, instrument.no_token)
-        return [*actions, Resync(market=desk.market, tokens=tokens, reason="tick changed")]
+        return [*self._change_tick(desk, message.new_tick_size, now), self._resync(desk, "tick changed", now)]
 
     def _change_tick(self, desk: Desk, tick_text: str, now: float) -> list[Action]:
         desk.change_tick(tick_text)
@@ -211,6 +220,7 @@ class Engine:
             return []
         desk = Desk(instrument, self.settings, self.orders, own_in_book=self._own_in_book)
         self.desks[instrument.market] = desk
+        desk.asked_s = now
         self._desk_of_token[instrument.yes_token] = self._desk_of_token[instrument.no_token] = desk
         self._wake_s = min(self._wake_s, now + MARK_SEC)
         return []
@@ -235,6 +245,8 @@ class Engine:
         actions: list[Action] = []
         if event.connected:
             feed.heard_s = now
+            for desk in self.desks.values() if event.feed == "market" else ():
+                desk.asked_s = now  # the first frame of the channel asks for every book
             return [Note("info", "", f"{event.feed} feed is up")] if not was else []
         if was:
             feed.reconnects += 1
@@ -327,6 +339,7 @@ class Engine:
             self._marked_s = now
             actions += self._mark(event.unix)
             actions += self.orders.chase(now)
+            actions += self._ask_again(now)
         for desk in self.desks.values():
             if desk.wake_at() <= now:
                 actions += self._decide(desk, event.unix, now)

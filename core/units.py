@@ -27,7 +27,9 @@ SIZE_QUANTUM: Final = Shares(10_000)
 """Orders are sized in hundredths of a share (polymarket-api.md 2.3)."""
 _MAX_SPELLING: Final = 12
 _LONGEST_NUMBER: Final = 30
-"""Characters; no amount in the world needs more, and arithmetic on thousands of digits would fail or stall."""
+"""Characters: thousands of digits would stall the parser."""
+_MOST: Final = 2**63 - 1
+"""Largest amount: what the database and the journal's integers hold."""
 
 
 class UnitError(ValueError):
@@ -39,7 +41,7 @@ def parse_micro(text: str) -> int:
     """Read a non-negative decimal text as an integer number of millionths, exactly.
 
     Raises:
-        UnitError: the text is empty, signed, not ASCII decimal, too long, or has more than six significant decimals.
+        UnitError: the text is empty, signed, not ASCII decimal, too large, or has more than six significant decimals.
     """
     whole, _, fraction = text.partition(".")
     digits = whole + fraction
@@ -51,7 +53,10 @@ def parse_micro(text: str) -> int:
         if fraction[6:].strip("0"):
             raise UnitError(f"more than six decimals: {text[:40]!r}")
         fraction = fraction[:6]
-    return int(whole or "0") * MICRO + int(fraction.ljust(6, "0"))
+    micro = int(whole or "0") * MICRO + int(fraction.ljust(6, "0"))
+    if micro > _MOST:
+        raise UnitError(f"too large: {text}")
+    return micro
 
 
 def micro_text(micro: int) -> str:

@@ -21,6 +21,7 @@ from core.market.continuity import TrackedBook
 from core.market.instrument import Instrument
 from core.units import Shares, UnitError, grid_of, parse_micro
 from core.venue.gamma import parse_market
+from core.venue.wire import UNREADABLE
 
 MIN_SIZES: Final = ("5", "1", "10", "15", "20", "25", "50", "100", "2", "0")
 """Least order sizes tried against the first book's hash; all but the first are guesses in the order of likelihood."""
@@ -61,7 +62,7 @@ def read_lines(path: Path, problems: list[Problem]) -> Iterator[tuple[int, Line]
                     continue
                 try:
                     yield number, _line.decode(text)
-                except (msgspec.DecodeError, UnicodeDecodeError) as error:
+                except UNREADABLE as error:
                     problems.append(Problem(number, f"not a line of a recording: {error}"))
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
         problems.append(Problem(number + 1, f"the archive is damaged here, nothing after it can be read: {error}"))
@@ -94,7 +95,7 @@ def read_gamma(path: Path) -> dict[str, Instrument]:
         markets = [parse_market(item) for item in (raw if isinstance(raw, list) else [raw])]
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give a Gamma file with --gamma") from error
-    except (msgspec.DecodeError, MalformedMessage) as error:
+    except (*UNREADABLE, MalformedMessage) as error:
         raise UsageError(f"{path}: not Gamma markets: {error}") from error
     return {market.instrument.market: market.instrument for market in markets}
 

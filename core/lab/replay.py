@@ -172,7 +172,10 @@ class Replay:
 
     def _advance_to(self, target: float, pace: Pacer | None) -> None:
         """Let everything happen that is due before ``target``: answers, wake-ups, keep-alives, in order of time."""
-        if target - self.now > LONGEST_SILENCE_SEC:
+        if target < self.now - LONGEST_SILENCE_SEC:
+            self.start_unix += target - self.now  # the recording's clock was set back, or was wrong before
+            target = self.now
+        elif target - self.now > LONGEST_SILENCE_SEC:
             self.start_unix += target - self.now - LONGEST_SILENCE_SEC
             target = self.now + LONGEST_SILENCE_SEC
         while True:

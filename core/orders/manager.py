@@ -133,6 +133,11 @@ class OrderManager:
         self._touched_fills.clear()
         return orders, fills
 
+    def put_back(self, orders: list[Order], fills: list[tuple[Fill, str]]) -> None:
+        """The journal could not take these; the next call of :meth:`take_touched` gives them again."""
+        self._touched = {order.intent: order for order in orders} | self._touched
+        self._touched_fills = {(f.trade_id, f.order_id): (f, s) for f, s in fills} | self._touched_fills
+
     # What we wish
 
     def place(

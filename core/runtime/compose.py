@@ -77,7 +77,11 @@ async def _signed(
 
     session.redactor.add(wallet.private_key.reveal())
     gateway = PolymarketGateway(settings, wallet, session.clock)
-    await gateway.open()
+    try:
+        await gateway.open()
+    except BaseException:
+        await gateway.close()
+        raise
     api = gateway.credentials
     for secret in (api.secret, api.passphrase):
         session.redactor.add(secret.reveal())

@@ -2,10 +2,12 @@
 
 import asyncio
 import contextlib
+import os
 import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import replace
+from pathlib import Path
 from typing import Final
 
 import msgspec
@@ -30,9 +32,16 @@ class DemoExchange:
         Raises:
             PreflightError: it did not come up.
         """
-        arguments = ["-m", "core.exchange", "--seed", str(settings.seed), "--markets", str(settings.demo_markets)]
+        arguments = ["-P", "-m", "core.exchange", "--seed", str(settings.seed), "--markets", str(settings.demo_markets)]
         self._process = await asyncio.create_subprocess_exec(
-            sys.executable, *arguments, "--port", "0", stdin=PIPE, stdout=PIPE, start_new_session=True
+            sys.executable,
+            *arguments,
+            "--port",
+            "0",
+            stdin=PIPE,
+            stdout=PIPE,
+            start_new_session=True,
+            env=_environment(),
         )
         assert self._process.stdout is not None
         try:
@@ -57,6 +66,13 @@ class DemoExchange:
             with contextlib.suppress(ProcessLookupError):
                 process.kill()
             await process.wait()
+
+
+def _environment() -> dict[str, str]:
+    """For a child that runs this very program, whatever lies in the present directory, and that knows no key."""
+    ours = {name: value for name, value in os.environ.items() if name != "PK"}
+    places = [str(Path(__file__).resolve().parents[2]), ours.get("PYTHONPATH", "")]
+    return {**ours, "PYTHONPATH": os.pathsep.join(filter(None, places))}
 
 
 def throw_away_wallet() -> Wallet:

@@ -418,10 +418,14 @@ class Session:
         async with self._write_lock:
             orders, fills = self.engine.orders.take_touched()
             grid = {desk.market: desk.instrument.grid for desk in self.engine.desks.values()}
-            await self._store.write(
-                [(order, grid[order.market]) for order in orders],
-                [(fill, settlement, grid[fill.market]) for fill, settlement in fills],
-            )
+            try:
+                await self._store.write(
+                    [(order, grid[order.market]) for order in orders],
+                    [(fill, settlement, grid[fill.market]) for fill, settlement in fills],
+                )
+            except StoreError:
+                self.engine.orders.put_back(orders, fills)
+                raise
 
     async def _publish_views(self) -> None:
         while True:
@@ -462,13 +466,20 @@ class Session:
             self.note("alarm", "a placement is unanswered at the end")
         verified, left = await self._verify_zero(self._parts.gateway)
         verified = verified and self._courier.is_idle
-        await self._recover_fills()
+        await self._hear_last_words()
+        return verified, left
+
+    async def _hear_last_words(self) -> None:
+        """Fills and ends of orders that the venue still tells; the verdict on open orders stands without them."""
         try:
             async with asyncio.timeout(SETTLE_SEC):
+                await self._recover_fills()
                 await self._quiet.wait()
         except TimeoutError:
             self.note("warning", "the venue has not told the end of every order")
-        return verified, left
+        except Exception as error:
+            log.exception("last_words_failed")
+            self._fail(error)
 
     async def _verify_zero(self, gateway: Gateway) -> tuple[bool, int]:
         """Cancel all until no order is seen open, twice in a row, or time is up."""

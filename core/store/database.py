@@ -49,6 +49,7 @@ CREATE TABLE marks (
   unrealised_micro_usd INTEGER NOT NULL, PRIMARY KEY (session, market)
 ) STRICT;
 """
+_JOURNAL_ROW: Final = "INSERT INTO journal (session, unix, kind, body) VALUES (?, ?, ?, ?)"
 _ORDER_ROW: Final = (
     "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session, intent)"
     " DO UPDATE SET order_id = excluded.order_id, filled_micro = excluded.filled_micro, state = excluded.state,"
@@ -73,7 +74,7 @@ class Store:
         self._clock = clock
         self._db: aiosqlite.Connection | None = None
         self._session = 0
-        self._journal: list[tuple[int, float, str, str]] = []
+        self._journal: list[tuple[float, str, str]] = []
 
     async def open(self, mode: str, version: str, seed: int, settings: dict[str, Any]) -> None:
         """Open or create the database and begin a session in it.
@@ -82,7 +83,9 @@ class Store:
             StoreError: the file cannot be used, is damaged, or was written by a newer program.
         """
         try:
-            os.close(os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600))
+            handle = os.open(self.path, os.O_CREAT | os.O_RDWR, 0o600)
+            os.fchmod(handle, 0o600)
+            os.close(handle)
             self._db = await aiosqlite.connect(self.path, isolation_level=None)
             await self._db.execute("PRAGMA journal_mode=WAL")
             await self._db.execute("PRAGMA synchronous=FULL")
@@ -106,13 +109,15 @@ class Store:
                 f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}'); COMMIT;"
             )
             return
-        version = int((await self._rows("SELECT value FROM meta WHERE key = 'schema'"))[0][0])
-        if version > SCHEMA_VERSION:
-            raise StoreError(f"{self.path}: schema {version} is newer than this program's {SCHEMA_VERSION}; update it")
+        told = [value for (value,) in await self._rows("SELECT value FROM meta WHERE key = 'schema'")]
+        if len(told) != 1 or not told[0].isdecimal():
+            raise StoreError(f"{self.path}: does not tell its schema; move the file away or repair it")
+        if int(told[0]) > SCHEMA_VERSION:
+            raise StoreError(f"{self.path}: schema {told[0]} is newer than this program's {SCHEMA_VERSION}; update it")
 
     def journal(self, kind: str, body: object) -> None:
         """Note an event or an action; written with the next flush."""
-        self._journal.append((self._session, self._clock.unix(), kind, _encode(body).decode()))
+        self._journal.append((self._clock.unix(), kind, _encode(body).decode()))
 
     async def write(
         self,
@@ -126,18 +131,21 @@ class Store:
             StoreError: they are not.
         """
         unix, session, monotonic = self._clock.unix(), self._session, self._clock.monotonic()
-        journal, self._journal = self._journal, []
+        db, journal = self._connection, self._journal
         if not (journal or orders or fills or marks):
             return
-        db = self._connection
+        self._journal = []
         try:
             await db.execute("BEGIN")
-            await db.executemany("INSERT INTO journal (session, unix, kind, body) VALUES (?, ?, ?, ?)", journal)
+            await db.executemany(_JOURNAL_ROW, [(session, *row) for row in journal])
             await db.executemany(_ORDER_ROW, [_order_row(session, o, g, unix, monotonic) for o, g in orders])
             await db.executemany(_FILL_ROW, [_fill_row(session, f, s, g) for f, s, g in fills])
             await db.executemany(_MARK_ROW, [(session, mark[0], unix, *mark[1:]) for mark in marks])
             await db.execute("COMMIT")
-        except (sqlite3.Error, ValueError) as error:
+        except (sqlite3.Error, ValueError, OverflowError) as error:
+            self._journal = journal + self._journal
+            if db.in_transaction:
+                await db.execute("ROLLBACK")
             raise StoreError(f"{self.path}: cannot be written: {error}") from error
 
     async def end(self, reason: str, verified: bool) -> None:

@@ -3,7 +3,7 @@
 Gamma is a catalogue behind a cache: names, tokens, grid and minimums are taken from it, prices never.
 """
 
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, Final
 
 import httpx
@@ -38,8 +38,10 @@ def parse_market(raw: dict[str, Any]) -> GammaMarket:
     try:
         tokens = _list(raw.get("clobTokenIds"))
         outcomes = [text.strip().lower() for text in _list(raw.get("outcomes"))]
-        if len(tokens) != 2 or len(outcomes) != 2:
+        if len(set(tokens)) != 2 or len(tokens) != 2 or len(outcomes) != 2:
             raise MalformedMessage("market without exactly two outcomes")
+        if not all(isinstance(text, str) and text for text in (*tokens, raw["conditionId"])):
+            raise MalformedMessage("market whose tokens or condition id are no texts")
         yes = outcomes.index("yes") if "yes" in outcomes else 0
         tick_text = _number_text(raw.get("orderPriceMinTickSize"), "0.01")
         min_size_text = _number_text(raw.get("orderMinSize"), "5")
@@ -142,7 +144,8 @@ def _reward_minimum(value: Any) -> Shares | None:
 
 def _unix(value: Any) -> float | None:
     try:
-        return datetime.fromisoformat(value).timestamp()
+        moment = datetime.fromisoformat(value)
+        return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
     except (TypeError, ValueError):
         return None
 

@@ -15,7 +15,7 @@ from eth_keys.backends.coincurve import CoinCurveECCBackend
 from polymarket import AsyncSecureClient
 from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
 from polymarket.environments import Environment
-from polymarket.errors import PolymarketError, RateLimitError, RequestRejectedError, TransportError, UserInputError
+from polymarket.errors import PolymarketError, RateLimitError, RequestRejectedError, UserInputError
 from polymarket.models.clob.api_key import ApiKeyCreds
 from polymarket.models.clob.cancel import CancelOrdersResponse
 from polymarket.models.clob.order_response import AcceptedOrder, OrderResponse
@@ -37,6 +37,29 @@ log = logging.getLogger(__name__)
 
 _DEFINITE: Final = frozenset({400, 401, 404})
 """Statuses with a parsed refusal; everything else leaves the outcome open (reliability.md 4.3)."""
+_REFUSALS: Final = (
+    "api key",
+    "balance",
+    "banned",
+    "closed only",
+    "crosses book",
+    "disabled",
+    "does not exist",
+    "expiration",
+    "invalid",
+    "lower than the minimum",
+    "market not found",
+    "max accuracy",
+    "not allowed",
+    "not yet ready",
+    "order_version_mismatch",
+    "orderbook",
+    "post-only",
+    "tick size",
+    "too many orders",
+    "unauthorized",
+)
+"""Parts of refusals (polymarket-api.md 10.4). Any other text leaves the outcome open."""
 _GONE: Final = ("already canceled", "already cancelled", "matched", "not found", "can't be found", "expired")
 
 
@@ -115,7 +138,7 @@ class PolymarketGateway:
         try:
             answers = await self._sdk.post_orders([signed.payload for signed in batch])
         except RequestRejectedError as error:
-            outcome = "refused" if error.status in _DEFINITE and error.restriction is None else "unknown"
+            outcome = "refused" if error.status in _DEFINITE and _is_refusal(str(error)) else "unknown"
             return [_answer(signed, outcome, str(error)) for signed in batch]
         except RateLimitError as error:
             outcome = "refused" if error.rate_limit is not None else "unknown"
@@ -139,10 +162,11 @@ class PolymarketGateway:
         """Cancel everything of this API key."""
         try:
             answer = await self._sdk.cancel_all()
-        except (TransportError, RateLimitError) as error:
-            raise OutcomeUnknown(f"cancel all: {error}") from error
+        except RequestRejectedError as error:
+            kind = VenueRefused if error.status in _DEFINITE else OutcomeUnknown
+            raise kind(f"cancel all: {error}") from error
         except PolymarketError as error:
-            raise VenueRefused(f"cancel all: {error}") from error
+            raise OutcomeUnknown(f"cancel all: {error}") from error
         return _cancels(answer, [])
 
     async def open_orders(self) -> list[OpenOrder]:
@@ -223,12 +247,19 @@ def _answer(signed: SignedPlace, outcome: Any, detail: str) -> OrderAnswered:
 
 
 def _leg(signed: SignedPlace, answer: OrderResponse) -> OrderAnswered:
-    """One leg's answer. An id that is not ours is doubt, not success."""
+    """One leg's answer. What is neither our id nor a known refusal is doubt: a read will tell."""
     if not isinstance(answer, AcceptedOrder):
-        return _answer(signed, "refused" if answer.message else "unknown", answer.message)
+        refused = answer.code != "unmatched" and _is_refusal(answer.message)
+        return _answer(signed, "refused" if refused else "unknown", answer.message)
     if answer.order_id.lower() != signed.order_id:
         return _answer(signed, "unknown", f"the venue answers with another id: {answer.order_id}")
     return _answer(signed, answer.status, "")
+
+
+def _is_refusal(text: str) -> bool:
+    """The venue's own words for "not placed". "Duplicated" is not among them: it speaks of an order it has."""
+    words = text.lower()
+    return "duplicated" not in words and any(part in words for part in _REFUSALS)
 
 
 def _cancels(answer: CancelOrdersResponse, asked: Sequence[str]) -> list[CancelAnswered]:

@@ -15,7 +15,7 @@ from core.errors import MalformedMessage
 from core.events import CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered, OrderSeen
 from core.market.continuity import TrackedBook
 from core.orders.queue_model import RiskAverseQueue
-from core.units import Shares, Side, Ticks, UnitError, parse_micro
+from core.units import Grid, Shares, Side, Ticks, UnitError, parse_micro
 
 ENTRY_SEC: Final = 0.15
 """From our wish to the book, and the same for a cancel."""
@@ -26,9 +26,10 @@ ANSWER_SEC: Final = 0.08
 class _Resting:
     """One order in its queue."""
 
-    __slots__ = ("intent", "order_id", "queue", "shown", "side", "tick")
+    __slots__ = ("grid", "intent", "order_id", "queue", "shown", "side", "tick")
 
-    def __init__(self, place: Place, order_id: str, tick: Ticks, shown: Shares) -> None:
+    def __init__(self, place: Place, order_id: str, grid: Grid, tick: Ticks, shown: Shares) -> None:
+        self.grid = grid
         self.intent = place.intent
         self.order_id = order_id
         self.side: Side = place.side
@@ -98,6 +99,10 @@ class PaperVenue:
         orders = self._resting.get(message.market)
         if not orders:
             return
+        grid = self._tracked(message.market).instrument.grid
+        for order in orders.values():
+            if order.grid is not grid:
+                order.tick, order.grid = order.grid.onto(grid, order.tick), grid
         if message.event_type == "last_trade_price":
             self._trade(message, orders, now)
         elif message.event_type in ("price_change", "book"):
@@ -124,7 +129,7 @@ class PaperVenue:
             self._tell(OrderAnswered(intent=place.intent, outcome="refused", detail=detail), at)
             return
         shown = book.size_at(place.side, tick)
-        self._resting.setdefault(place.market, {})[order_id] = _Resting(place, order_id, tick, shown)
+        self._resting.setdefault(place.market, {})[order_id] = _Resting(place, order_id, grid, tick, shown)
         self._tell(OrderAnswered(intent=place.intent, outcome="live"), at)
 
     def _cancel(self, order_id: str, at: float) -> None:

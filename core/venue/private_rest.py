@@ -102,16 +102,16 @@ class PrivateRest:
             answer = await self._client.get(path, params=params, headers=headers)
         except httpx.HTTPError as error:
             raise VenueUnavailable(f"{path}: {type(error).__name__}") from error
-        if answer.status_code == 404 and absent_is_none:
-            return None
         if answer.status_code == 401:
             raise CredentialError(f"{path}: the venue refuses the API credentials (check the clock too)")
-        if answer.status_code != 200:
+        is_absent = absent_is_none and answer.status_code == 404
+        if answer.status_code != 200 and not is_absent:
             raise VenueRefused(f"{path}: status {answer.status_code}")
         try:
-            return msgspec.json.decode(answer.content)
-        except msgspec.DecodeError as error:
+            told = msgspec.json.decode(answer.content)
+        except msgspec.DecodeError as error:  # a proxy's page, and no word of the venue
             raise VenueRefused(f"{path}: the answer is not JSON") from error
+        return None if is_absent else told
 
     async def close(self) -> None:
         """Release the connections."""

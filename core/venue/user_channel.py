@@ -3,6 +3,7 @@
 Numbers are read leniently, because the venue sends empty texts in optional ones; what a fill needs is strict.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, Literal
 
 import msgspec
@@ -10,6 +11,7 @@ import msgspec
 from core.errors import MalformedMessage
 from core.events import FillSeen, OrderSeen
 from core.units import Shares, UnitError, parse_micro
+from core.venue.wire import UNREADABLE
 
 Settlement = Literal["matched", "mined", "confirmed", "retrying", "failed"]
 
@@ -24,8 +26,8 @@ _SETTLEMENTS: Final[dict[str, Settlement]] = {
 
 
 class _MakerOrder(msgspec.Struct):
-    order_id: str
-    matched_amount: str
+    order_id: str = ""
+    matched_amount: str = ""
     owner: str = ""
     maker_address: str = ""
 
@@ -48,32 +50,44 @@ class _UserMessage(msgspec.Struct):
     maker_orders: tuple[_MakerOrder, ...] | None = None
 
 
-_frame: Final = msgspec.json.Decoder(_UserMessage | list[_UserMessage])
+_message: Final = msgspec.json.Decoder(_UserMessage)
+_parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
 UserEvent = OrderSeen | FillSeen
 
 
-def decode_user_frame(frame: bytes | str, owner: str) -> list[UserEvent]:
+def decode_user_frame(frame: bytes | str, owner: str) -> Iterator[UserEvent]:
     """Decode a frame of the user channel.
+
+    One message that cannot be read must not cost the fills beside it: all others are told before it is reported.
 
     Args:
         frame: one object or an array of objects.
         owner: our API key id; only its entries of a trade are ours.
 
     Raises:
-        MalformedMessage: the frame is not JSON of this shape, or a fill's size is no number.
+        MalformedMessage: after the last event: the frame is not JSON of this shape, or a size is no number.
     """
+    problem: Exception | None = None
     try:
-        decoded = _frame.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        parts: Sequence[bytes | str | msgspec.Raw] = [frame]
+        if frame.lstrip()[:1] in ("[", b"["):
+            parts = _parts.decode(frame)
+    except UNREADABLE as error:
         raise MalformedMessage(str(error)) from error
-    events: list[UserEvent] = []
-    for message in decoded if isinstance(decoded, list) else [decoded]:
-        if message.event_type == "order":
-            events.append(_order(message))
-        elif message.event_type == "trade":
-            events.extend(_fills(message, owner))
-    return events
+    for part in parts:
+        try:
+            yield from _events(_message.decode(part), owner)
+        except (*UNREADABLE, MalformedMessage) as error:
+            problem = error
+    if problem is not None:
+        raise MalformedMessage(str(problem)) from problem
+
+
+def _events(message: _UserMessage, owner: str) -> list[UserEvent]:
+    if message.event_type == "order":
+        return [_order(message)]
+    return [*_fills(message, owner)] if message.event_type == "trade" else []
 
 
 def fills_of_trades(trades: list[dict[str, Any]], owner: str) -> list[FillSeen]:
@@ -116,12 +130,15 @@ def _fills(message: _UserMessage, owner: str) -> list[FillSeen]:
     if settlement is None:
         raise MalformedMessage(f"trade status {message.status[:40]!r}")
     unix = _seconds(message.match_time or message.matchtime or message.timestamp)
-    ours = [(o.order_id, o.matched_amount) for o in message.maker_orders or () if o.owner == owner]
+    makers = message.maker_orders or ()
+    # An entry without an owner may be ours: whoever knows our orders drops the strangers.
+    ours = [(o.order_id, _shares(o.matched_amount)) for o in makers if o.owner in (owner, "")]
     if message.trader_side == "TAKER" and message.owner == owner:
-        ours.append((message.taker_order_id, message.size))
+        ours.append((message.taker_order_id, _shares(message.size)))
     return [
-        FillSeen(trade_id=message.id, order_id=order, size=_shares(size), settlement=settlement, unix=unix)
+        FillSeen(trade_id=message.id, order_id=order, size=size, settlement=settlement, unix=unix)
         for order, size in ours
+        if size > 0
     ]
 
 
@@ -133,7 +150,7 @@ def _shares(text: str) -> Shares:
 
 
 def _seconds(text: str) -> float:
-    """A stamp in seconds or, by its length, in milliseconds."""
-    if not text.isdigit():
-        raise MalformedMessage(f"trade time {text[:40]!r}")
+    """A stamp in seconds or, by its length, in milliseconds; 0 when it is none, because a fill counts without it."""
+    if not (text.isdigit() and text.isascii() and len(text) < 16):
+        return 0.0
     return int(text) / 1000 if len(text) > 11 else float(int(text))

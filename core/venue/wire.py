@@ -15,6 +15,9 @@ _frame: Final = msgspec.json.Decoder(MarketMessage | list[MarketMessage], strict
 _message: Final = msgspec.json.Decoder(MarketMessage, strict=False)
 _parts: Final = msgspec.json.Decoder(list[msgspec.Raw])
 
+UNREADABLE: Final = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
+"""What decoding foreign bytes may raise: no JSON, another shape, broken text, endless nesting."""
+
 Frame = bytes | bytearray | memoryview | str
 
 
@@ -26,7 +29,7 @@ def decode_frame(frame: Frame) -> list[MarketMessage]:
     """
     try:
         decoded = _frame.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+    except UNREADABLE as error:
         raise MalformedMessage(str(error)) from error
     return decoded if isinstance(decoded, list) else [decoded]
 
@@ -39,12 +42,12 @@ def salvage_frame(frame: Frame) -> tuple[list[MarketMessage], int]:
     """
     try:
         parts = _parts.decode(frame)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except UNREADABLE:
         return [], 1
     messages = []
     for part in parts:
         try:
             messages.append(_message.decode(part))
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except UNREADABLE:
             continue
     return messages, len(parts) - len(messages)

@@ -154,6 +154,46 @@ def test_a_leap_in_time_is_not_lived_through(tmp_path):
 
 
 @needs_recordings
+@pytest.mark.parametrize("stamp", [10**15, 10**25])
+def test_a_false_stamp_does_not_stop_the_clock_for_the_rest(tmp_path, stamp):
+    """After a line from the far future the recording's own times count again."""
+    good = lines_of(LOL)
+    late = _book("0xfeed", "77", stamp, [("0.4", "10")], [("0.6", "10")])
+    plain = played(written(tmp_path, good, "clean.jsonl"))
+    false = played(written(tmp_path, [*good[:20], late, *good[20:]]))
+    assert false.now >= plain.now
+    assert abs(false.unix - plain.unix) < 1500
+
+
+@needs_recordings
+@pytest.mark.parametrize("kind", ["crossed", "off the grid", "NaN"])
+def test_a_spoiled_copy_of_a_recorded_book_is_told_whatever_its_hash_says(tmp_path, kind):
+    """The copy keeps its stamp and its hash, so it looks like a book we have already."""
+    good = lines_of(LOL)
+    clean = played(written(tmp_path, good, "clean.jsonl"))
+    at = next(n for n, line in enumerate(good) if n > 20 and b'"event_type":"book"' in line)
+    line = msgspec.json.decode(good[at])
+    spoiled = line["raw"][0] if isinstance(line["raw"], list) else line["raw"]
+    if kind == "crossed":
+        spoiled["bids"], spoiled["asks"] = spoiled["asks"], spoiled["bids"]
+    else:
+        spoiled["bids"][0]["price"] = {"off the grid": "0.0101", "NaN": "NaN"}[kind]
+    copy = msgspec.json.encode({"t": line["t"], "raw": spoiled})
+    for place in (at + 1, len(good)):
+        dirty = played(written(tmp_path, [*good[:place], copy, *good[place:]]))
+        assert [problem.line for problem in dirty.problems] == [place + 1]
+        assert (dirty.unusable, dirty.decisions_digest) == (1, clean.decisions_digest)
+
+
+def test_a_line_of_endless_nesting_is_a_problem_like_any_other(tmp_path):
+    """Depth costs a parser its stack and must not cost us the recording."""
+    problems: list[Problem] = []
+    path = written(tmp_path, [b'{"raw":' + b"[" * 100_000, b'{"t":1,"raw":{"x":' + b"[" * 100_000, b'{"t":1,"raw":{}}'])
+    assert [number for number, _ in read_lines(path, problems)] == [3]
+    assert [problem.line for problem in problems] == [1, 2]
+
+
+@needs_recordings
 def test_what_a_recording_lacks_is_inferred_or_given(tmp_path):
     """Minimum size and flag reproduce the first hash; a Gamma file gives names and outcomes instead."""
     inferred = next(iter(played(LOL).engine.desks.values())).instrument
@@ -189,7 +229,7 @@ def test_an_operator_acts_at_the_recording_s_time():
 
     replay.run(pace)
     assert told
-    assert not [order for order in replay.engine.orders.all_at_risk()]
+    assert not list(replay.engine.orders.all_at_risk())
 
 
 @needs_recordings

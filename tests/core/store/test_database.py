@@ -128,3 +128,47 @@ async def test_nothing_is_written_after_the_end(tmp_path):
     store.journal("event", StopRequested(reason="late"))
     with pytest.raises(StoreError, match="not open"):
         await store.write([], [])
+
+
+@pytest.mark.parametrize("statement", ["DELETE FROM meta", "UPDATE meta SET value = 'soon'"])
+async def test_a_meta_table_that_says_nothing_is_refused(tmp_path, statement):
+    """A file whose schema cannot be told is a damaged file, not a crash."""
+    path = tmp_path / "mm_state.db"
+    await (await opened(path)).end("quit", verified=True)
+    with sqlite3.connect(path) as db:
+        db.execute(statement)
+    db.close()
+    with pytest.raises(StoreError, match=r"mm_state\.db"):
+        await opened(path)
+
+
+async def test_a_file_that_others_could_read_is_closed_to_them(tmp_path):
+    """A file left open by an older program or a copy does not stay so."""
+    path = tmp_path / "mm_state.db"
+    path.touch(0o644)
+    path.chmod(0o644)
+    await (await opened(path)).end("quit", verified=True)
+    assert path.stat().st_mode & 0o777 == 0o600
+
+
+async def test_a_write_after_the_end_is_refused(tmp_path):
+    """Nothing is taken and then silently not kept."""
+    store = await opened(tmp_path / "mm_state.db")
+    store.journal("event", StopRequested(reason="first"))
+    await store.end("quit", verified=True)
+    with pytest.raises(StoreError, match="not open"):
+        await store.write([], [])
+
+
+async def test_a_failed_write_takes_nothing_with_it(tmp_path):
+    """What could not be written is tried again with the next write, and the session still gets its end."""
+    path = tmp_path / "mm_state.db"
+    store = await opened(path)
+    store.journal("event", StopRequested(reason="kept"))
+    with pytest.raises(StoreError):
+        await store.write([], [], [("0xm", 2**70, 0, 0, 0, 0)])  # no integer of sqlite's
+    await store.write([], [], [("0xm", 1, 0, 0, 0, 0)])
+    await store.end("quit", verified=True)
+    assert rows(path, "SELECT count(*) FROM journal") == [(1,)]
+    assert rows(path, "SELECT fair_micro_usd FROM marks") == [(1,)]
+    assert rows(path, "SELECT exit_reason FROM sessions") == [("quit",)]

@@ -1,0 +1,313 @@
+"""Builders of one line: markets, a venue's book that tells its own messages, and a driver of the engine."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import pytest
+from hypothesis import HealthCheck, settings
+
+from core.actions import Action, Cancel, CancelAll, Place
+from core.config import Settings
+from core.engine import Engine
+from core.events import (
+    AccountSeen,
+    CancelAnswered,
+    Event,
+    FeedAlive,
+    FeedChanged,
+    FillSeen,
+    InstrumentAdded,
+    MarketMessage,
+    OperatorCommand,
+    OrderAnswered,
+    OrderSigned,
+    WireChange,
+    WireLevel,
+    Woken,
+)
+from core.market.instrument import Instrument
+from core.orders.order import Order, State
+from core.units import MICRO, Shares, Side, Usd, grid_of, micro_text
+
+DATA = Path(__file__).parents[2] / "shared" / "data"
+"""Real recordings beside the repository; tests that need them skip where they are absent."""
+MARKET = "0x" + "ab" * 32
+YES, NO = "1" * 77, "2" * 77
+DAY = 86_400
+NOON = 20_000 * DAY + DAY // 2
+"""Seconds since 1970 at which tests begin."""
+
+
+def laws(examples: int) -> settings:
+    """Profile of a property test: the same examples on every run."""
+    return settings(
+        derandomize=True,
+        database=None,
+        deadline=None,
+        max_examples=examples,
+        suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much, HealthCheck.data_too_large],
+    )
+
+
+def recorded(pattern: str) -> list[Path]:
+    """Files of the real data; the test is skipped when there are none."""
+    found = sorted(DATA.glob(pattern))
+    if not found:
+        pytest.skip(f"real data are not beside the repository: {pattern}")
+    return found
+
+
+def shares(number: float) -> Shares:
+    return Shares(round(number * MICRO))
+
+
+def usd(number: float) -> Usd:
+    return Usd(round(number * MICRO))
+
+
+def a_market(tick: str = "0.01", market: str = MARKET, yes: str = YES, no: str = NO, **over: Any) -> Instrument:
+    plain = Instrument(market, yes, no, "Will it?", tick, shares(5))
+    return msgspec.structs.replace(plain, **over)
+
+
+def reference_hash(book: dict[str, Any]) -> str:
+    """The venue's hash of a full book, written from its description and not from our code."""
+    keys = [
+        "market",
+        "asset_id",
+        "timestamp",
+        "hash",
+        "bids",
+        "asks",
+        "min_order_size",
+        "tick_size",
+        "neg_risk",
+        "last_trade_price",
+    ]
+    text = json.dumps({key: (book | {"hash": ""})[key] for key in keys}, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha1(text.encode(), usedforsecurity=False).hexdigest()
+
+
+class VenueBook:
+    """A market at the venue: plain dicts of YES ticks, and the messages that tell what happens to them."""
+
+    def __init__(self, instrument: Instrument | None = None, mid: int = 46, depth: int = 4, ms: int = NOON * 1000):
+        self.instrument = instrument or a_market()
+        self.bids = {mid - 1 - n: 200 * (n + 1) for n in range(depth)}
+        self.asks = {mid + 1 + n: 200 * (n + 1) for n in range(depth)}
+        """YES tick -> whole shares."""
+        self.last_trade = "0.500"
+        self.ms = ms
+
+    def wire(self, outcome: str = "YES") -> dict[str, Any]:
+        """A token's full book as the venue would serve it, hash included."""
+        item, k = self.instrument, self.instrument.grid.k
+        bids, asks = (self.bids, self.asks)
+        if outcome == "NO":
+            bids, asks = {k - t: s for t, s in self.asks.items()}, {k - t: s for t, s in self.bids.items()}
+        text = item.grid.text
+        book = {
+            "market": item.market,
+            "asset_id": item.yes_token if outcome == "YES" else item.no_token,
+            "timestamp": str(self.ms),
+            "bids": [{"price": text(t), "size": str(bids[t])} for t in sorted(bids)],
+            "asks": [{"price": text(t), "size": str(asks[t])} for t in sorted(asks, reverse=True)],
+            "min_order_size": item.min_size_text,
+            "tick_size": item.tick_text,
+            "neg_risk": item.neg_risk,
+            "last_trade_price": self.last_trade,
+        }
+        return book | {"hash": reference_hash(book)}
+
+    def book(self, outcome: str = "YES", **over: Any) -> MarketMessage:
+        """The full book of a token, as the first dump tells it."""
+        wire = self.wire(outcome)
+        levels = {side: tuple(WireLevel(**level) for level in wire.pop(side)) for side in ("bids", "asks")}
+        told = {key: wire[key] for key in ("market", "asset_id", "hash", "tick_size", "last_trade_price")}
+        return MarketMessage(**({"event_type": "book", "timestamp": self.ms} | told | levels | over))
+
+    def touch(self, outcome: str = "YES") -> tuple[str, str]:
+        """Stated best bid and ask; an absent side is "0" or "1"."""
+        wire = self.wire(outcome)
+        bids, asks = wire["bids"], wire["asks"]
+        return bids[-1]["price"] if bids else "0", asks[-1]["price"] if asks else "1"
+
+    def set(self, side: Side, tick: int, size: int, after_ms: int = 5) -> MarketMessage:
+        """A level gets a new total; returns the message with its two entries."""
+        self.ms += after_ms
+        levels = self.bids if side == "bid" else self.asks
+        levels.pop(tick, None)
+        if size:
+            levels[tick] = size
+        return self.change([(side, tick, size)])
+
+    def change(self, levels: Iterable[tuple[Side, int, int]]) -> MarketMessage:
+        """A price_change that tells these levels, with touch and hash of the book as it is now."""
+        grid, entries = self.instrument.grid, []
+        for side, tick, size in levels:
+            for outcome in ("YES", "NO"):
+                bid, ask = self.touch(outcome)
+                buys = (side == "bid") == (outcome == "YES")
+                entries.append(
+                    WireChange(
+                        asset_id=self.instrument.yes_token if outcome == "YES" else self.instrument.no_token,
+                        price=grid.text(tick if outcome == "YES" else grid.k - tick),
+                        size=str(size),
+                        side="BUY" if buys else "SELL",
+                        hash=self.wire(outcome)["hash"],
+                        best_bid=bid,
+                        best_ask=ask,
+                    )
+                )
+        market = self.instrument.market
+        return MarketMessage(event_type="price_change", market=market, timestamp=self.ms, price_changes=tuple(entries))
+
+    def trade(self, price: str, size: str = "10", outcome: str = "YES", side: str = "BUY") -> MarketMessage:
+        """A trade of the tape; the hash carries its price from now on."""
+        self.last_trade = f"{float(price):.3f}"
+        return MarketMessage(
+            event_type="last_trade_price",
+            market=self.instrument.market,
+            asset_id=self.instrument.yes_token if outcome == "YES" else self.instrument.no_token,
+            timestamp=self.ms,
+            price=price,
+            size=size,
+            side=side,
+        )
+
+    def retick(self, tick: str) -> MarketMessage:
+        """The tick changes; levels keep their dollars."""
+        old, new = self.instrument.grid.k, grid_of(tick).k
+        was = self.instrument.tick_text
+        self.instrument = msgspec.structs.replace(self.instrument, tick_text=tick)
+        self.bids = {t * new // old: s for t, s in self.bids.items()}
+        self.asks = {t * new // old: s for t, s in self.asks.items()}
+        self.ms += 5
+        return MarketMessage(
+            event_type="tick_size_change",
+            market=self.instrument.market,
+            asset_id=self.instrument.yes_token,
+            timestamp=self.ms,
+            old_tick_size=was,
+            new_tick_size=tick,
+        )
+
+
+class Driver:
+    """The world around an engine: manual time, every action kept, orders signed at once and answered when asked."""
+
+    def __init__(self, *books: VenueBook, own_in_book: bool = False, **over: Any) -> None:
+        self.engine = Engine(Settings(**over), own_in_book=own_in_book)
+        self.books = books
+        self.now = 1000.0
+        self.unix_offset = NOON - self.now
+        self.actions: list[Action] = []
+        self.events: list[tuple[float, Event]] = []
+        for book in books:
+            self.send(InstrumentAdded(book.instrument))
+
+    @property
+    def unix(self) -> float:
+        return self.now + self.unix_offset
+
+    @property
+    def desk(self) -> Any:
+        return self.engine.desks[self.books[0].instrument.market]
+
+    def send(self, event: Event) -> list[Action]:
+        """Hand an event in; placements among the actions are signed at once, as the courier does."""
+        self.events.append((self.now, event))
+        actions = self.engine.handle(event, self.now)
+        self.actions += actions
+        for action in actions:
+            if isinstance(action, Place):
+                self.send(OrderSigned(intent=action.intent, order_id=f"id-{action.intent}"))
+        return actions
+
+    def command(self, act: Any, market: str = MARKET) -> list[Action]:
+        return self.send(OperatorCommand(act=act, market=market, who="test"))
+
+    def feeds(self, up: bool = True) -> list[Action]:
+        return [a for feed in ("market", "user") for a in self.send(FeedChanged(feed=feed, connected=up))]
+
+    def account(self, cash: float = 50_000, **held: float) -> list[Action]:
+        """Tell the account; ``held`` are shares by outcome of the first market."""
+        item = self.books[0].instrument
+        tokens = {"yes": item.yes_token, "no": item.no_token}
+        holdings = tuple([(tokens[name], shares(size)) for name, size in held.items()])
+        return self.send(AccountSeen(cash=usd(cash), holdings=holdings))
+
+    def pass_time(self, seconds: float, alive: bool = True) -> list[Action]:
+        """Let time go on; wakes come when asked for, and the feeds are heard every second unless told otherwise."""
+        actions: list[Action] = []
+        end = self.now + seconds
+        while self.engine.next_wake() <= end or (alive and self.now + 1.0 <= end):
+            wake = self.engine.next_wake()
+            if alive and self.now + 1.0 < wake:
+                self.now += 1.0
+                self.send(FeedAlive("market"))
+                continue
+            self.now = max(self.now, wake)
+            if alive:
+                self.send(FeedAlive("market"))
+            actions += self.send(Woken(self.unix))
+        self.now = end
+        return actions
+
+    def quoting(self, **held: float) -> "Driver":
+        """Everything up, orders placed and live."""
+        self.feeds()
+        self.account(**held)
+        for book in self.books:
+            self.send(book.book("YES"))
+            self.send(book.book("NO"))
+        self.pass_time(2.0)
+        self.answer()
+        return self
+
+    def answer(self, outcome: Any = "live") -> None:
+        """Answer every placement under way."""
+        for order in self.orders(State.SENDING):
+            self.send(OrderAnswered(intent=order.intent, outcome=outcome))
+
+    def answer_cancels(self, outcome: Any = "cancelled") -> None:
+        for order in self.orders(State.CANCEL_SENT):
+            self.send(CancelAnswered(order_id=order.order_id, outcome=outcome))
+
+    def fill(
+        self, order: Order, size: float | None = None, settlement: Any = "matched", trade: str = ""
+    ) -> list[Action]:
+        amount = order.remaining if size is None else shares(size)
+        trade = trade or f"trade-{order.intent}-{order.filled}"
+        return self.send(
+            FillSeen(trade_id=trade, order_id=order.order_id, size=amount, settlement=settlement, unix=self.unix)
+        )
+
+    def orders(self, *states: State, market: str = "") -> list[Order]:
+        """Orders at risk, those in the given states when any are given."""
+        market = market or self.books[0].instrument.market
+        return [o for o in self.engine.orders.at_risk(market) if not states or o.state in states]
+
+
+def kinds(actions: Iterable[Action]) -> list[str]:
+    return [type(action).__name__ for action in actions]
+
+
+def placed(actions: Iterable[Action]) -> list[Place]:
+    return [action for action in actions if isinstance(action, Place)]
+
+
+def cancelled(actions: Iterable[Action]) -> list[Cancel | CancelAll]:
+    return [action for action in actions if isinstance(action, Cancel | CancelAll)]
+
+
+def notes(actions: Iterable[Action]) -> str:
+    return " | ".join(action.text for action in actions if hasattr(action, "text"))
+
+
+def size_text(size: Shares) -> str:
+    return micro_text(size)

@@ -1,0 +1,87 @@
+"""One directory, one instance, one latch."""
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.errors import InstanceError, PreflightError
+from core.runtime.places import Places, state_home
+
+
+def claimed(root: Path, mode: str = "demo") -> Places:
+    places = Places(root, mode)
+    places.claim()
+    return places
+
+
+def test_a_second_instance_is_refused_and_the_first_goes_on(tmp_path: Path) -> None:
+    """Two sessions in one directory would trade the same account twice."""
+    first = claimed(tmp_path)
+    with pytest.raises(InstanceError, match="POLYMM_STATE_DIR"):
+        claimed(tmp_path)
+    first.release()
+    claimed(tmp_path).release()
+
+
+def test_modes_do_not_disturb_each_other(tmp_path: Path) -> None:
+    """A demo beside a paper session is normal."""
+    first, second = claimed(tmp_path, "demo"), claimed(tmp_path, "paper")
+    first.release()
+    second.release()
+
+
+def test_a_directory_that_cannot_be_made_is_told_with_the_remedy(tmp_path: Path) -> None:
+    """A file in the way must not end in a traceback."""
+    (tmp_path / "demo").write_text("in the way")
+    with pytest.raises(PreflightError, match="set state_dir"):
+        claimed(tmp_path)
+
+
+def test_the_directory_is_for_its_owner_only(tmp_path: Path) -> None:
+    """Strategy and positions are nobody else's business."""
+    places = claimed(tmp_path / "new")
+    assert places.directory.stat().st_mode & 0o077 == 0
+    places.release()
+
+
+@pytest.mark.parametrize("text", [b"kill by operator\n", b"", b"\xff\xfe not text"])
+def test_a_latch_of_any_content_refuses_the_start(tmp_path: Path, text: bytes) -> None:
+    """An empty or damaged latch is a latch."""
+    places = claimed(tmp_path, "live")
+    places.latch.write_bytes(text)
+    with pytest.raises(PreflightError, match="remove"):
+        places.check_latch()
+    places.release()
+
+
+def test_a_written_latch_tells_its_reason(tmp_path: Path) -> None:
+    """Who looks into it must see who killed."""
+    places = claimed(tmp_path, "live")
+    places.check_latch()
+    places.write_latch("kill by operator")
+    with pytest.raises(PreflightError, match="kill by operator"):
+        places.check_latch()
+    assert places.latch.stat().st_mode & 0o077 == 0
+    places.release()
+
+
+def test_a_demo_starts_afresh_and_keeps_the_last_run_readable(tmp_path: Path) -> None:
+    """The run before last may have left a write-ahead log; beside another database it would be played into it."""
+    places = claimed(tmp_path)
+    for suffix in ("-wal", "-shm"):
+        places.database.with_name(f"previous-{places.database.name}{suffix}").write_bytes(b"of another database")
+    with closing(sqlite3.connect(places.database)) as db:
+        db.execute("CREATE TABLE t (n)")
+    places.latch.touch()
+    places.start_afresh()
+    left = sorted(path.name for path in places.directory.iterdir())
+    assert left == ["lock", "previous-mm_state.db"]
+    places.release()
+
+
+def test_the_state_home_follows_the_user_directories() -> None:
+    """XDG first, then the home directory."""
+    assert state_home({"XDG_STATE_HOME": "/x", "HOME": "/h"}) == Path("/x/polymm-tui")
+    assert state_home({"HOME": "/h"}) == Path("/h/.local/state/polymm-tui")

@@ -1,0 +1,308 @@
+"""The session's beginning and end, with a gateway that does what a test wants."""
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from core.actions import Place
+from core.errors import PreflightError, StoreError, VenueUnavailable
+from core.events import FillSeen, OperatorCommand, Woken
+from core.runtime import session as session_module
+from core.runtime.session import Parts, Session
+from core.store.database import Store
+from core.units import MICRO, Shares, Ticks
+from tests.core.runtime.fakes import (
+    INSTRUMENT,
+    UNKNOWN,
+    FakeGateway,
+    composing,
+    run_until_trading,
+    session_in,
+    until,
+)
+
+
+@pytest.fixture(autouse=True)
+def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The order of the ending matters here, not its patience."""
+    monkeypatch.setattr(session_module, "IDLE_SEC", 0.3, raising=False)
+    monkeypatch.setattr(session_module, "VERIFY_SEC", 1.0)
+    monkeypatch.setattr(session_module, "VERIFY_PAUSE_SEC", 0.02)
+    monkeypatch.setattr(session_module, "SETTLE_SEC", 0.2)
+
+
+def a_place(intent: int = 1) -> Place:
+    return Place(
+        intent=intent, market=INSTRUMENT.market, token="11", order_side="BUY", price=Ticks(40), price_text="0.4",
+        size=Shares(10 * MICRO), side="bid", layer=0, reason="test",
+    )  # fmt: skip
+
+
+def wish(session: Session) -> None:
+    """Place an order the way a decision does."""
+    manager = session.engine.orders
+    action = manager.place(
+        INSTRUMENT, outcome="YES", order_side="BUY", price=Ticks(40), size=Shares(10 * MICRO), side="bid", layer=0,
+        reason="test", now=session.clock.monotonic(),
+    )  # fmt: skip
+    session._carry_out(action)
+
+
+def last_session_row(session: Session) -> tuple[str | None, int | None, float | None]:
+    with closing(sqlite3.connect(session.places.database)) as db:
+        row: tuple[str | None, int | None, float | None] = db.execute(
+            "SELECT exit_reason, open_orders_verified, ended_unix FROM sessions ORDER BY id DESC"
+        ).fetchone()
+    return row
+
+
+async def test_an_ordered_end_cancels_verifies_and_lets_go(tmp_path: Path) -> None:
+    """The plain case all others are compared with."""
+    gateway, closed = FakeGateway(), list[str]()
+    session = session_in(tmp_path, composing(gateway, closed))
+    task = await run_until_trading(session)
+    wish(session)
+    await until(lambda: gateway.open_ids)
+    session.request_stop("quit")
+    outcome = await task
+    assert (outcome.exit_code, outcome.verified, outcome.report["open_orders"]) == (0, True, 0)
+    assert outcome.sentence == "stopped (quit): zero open orders verified"
+    assert gateway.cancel_alls >= 1 and not gateway.open_ids and gateway.closed and closed == ["closed"]
+    assert last_session_row(session)[:2] == ("quit", 1)
+
+
+async def test_no_order_is_sent_once_the_end_has_begun(tmp_path: Path) -> None:
+    """A wish that waits in the lane when the end begins must not become an order after the cancelling."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    session.request_stop("quit")
+    wish(session)
+    outcome = await task
+    assert outcome.verified and gateway.posted == [] and not gateway.open_ids
+
+
+async def test_orders_that_stay_open_are_told_as_not_verified(tmp_path: Path) -> None:
+    """Exit code 0 with orders open would be a lie."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    gateway.open_ids, gateway.cancel = {"a", "b"}, _cancels_nothing  # type: ignore[method-assign]
+    session.request_stop("quit")
+    outcome = await task
+    assert (outcome.exit_code, outcome.report["open_orders"]) == (11, 2)
+    assert outcome.sentence == "stopped (quit): NOT verified, 2 orders may be open"
+    assert last_session_row(session)[1] == 0
+
+
+@pytest.mark.parametrize("error", [VenueUnavailable("gone"), UNKNOWN, RuntimeError("client is closed")])
+async def test_a_venue_that_cannot_be_asked_leaves_the_end_unverified(tmp_path: Path, error: Exception) -> None:
+    """No answer is no evidence; and whatever the gateway raises, the end is carried through."""
+    gateway, closed = FakeGateway(), list[str]()
+    session = session_in(tmp_path, composing(gateway, closed))
+    task = await run_until_trading(session)
+    gateway.listing_error = gateway.cancel_error = error
+    session.request_stop("quit")
+    outcome = await task
+    assert not outcome.verified and outcome.exit_code in (11, 15) and "NOT verified" in outcome.sentence
+    assert closed == ["closed"] and last_session_row(session)[1:2] == (0,)
+
+
+async def test_a_placement_without_an_answer_is_never_called_verified(tmp_path: Path) -> None:
+    """Its order may land after the venue was seen empty."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    gateway.on_post = asyncio.Event().wait  # type: ignore[assignment]
+    wish(session)
+    await asyncio.sleep(0.05)
+    session.request_stop("quit")
+    outcome = await task
+    assert outcome.exit_code == 11 and not outcome.verified
+
+
+@pytest.mark.parametrize("trouble", ["refused", "broken", "hangs"])
+async def test_fills_that_cannot_be_read_back_do_not_undo_what_was_verified(tmp_path: Path, trouble: str) -> None:
+    """The last look at fills comes after the verdict on open orders; it may fail, but not change it or hold it up."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    gateway.fills_hang = trouble == "hangs"
+    gateway.fills_error = {"refused": UNKNOWN, "broken": RuntimeError("wrong")}.get(trouble)
+    session.request_stop("quit")
+    async with asyncio.timeout(10):
+        outcome = await task
+    assert outcome.verified and "zero open orders verified" in outcome.sentence
+
+
+async def test_a_fill_that_was_missed_is_read_back_at_the_end(tmp_path: Path) -> None:
+    """The user channel has no history: without this the last position would be wrong."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    wish(session)
+    await until(lambda: gateway.open_ids)
+    [order_id] = gateway.open_ids
+    size = Shares(4 * MICRO)
+    gateway.fills = [FillSeen(trade_id="t", order_id=order_id, size=size, settlement="confirmed", unix=0.0)]
+    session.request_stop("quit")
+    outcome = await task
+    assert outcome.exit_code == 0 and outcome.report["fills"] == 1
+    assert outcome.report["positions"][0]["yes"] == 4.0
+
+
+async def test_orders_from_before_are_cancelled_before_anything_is_placed(tmp_path: Path) -> None:
+    """A crash may have left them; nothing here knows them, so nothing here counts them."""
+    gateway = FakeGateway()
+    gateway.open_ids.add("left over")
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    assert not gateway.open_ids and gateway.cancel_alls == 1
+    session.request_stop("quit")
+    assert (await task).exit_code == 0
+
+
+async def test_orders_from_before_that_stay_refuse_the_start(tmp_path: Path) -> None:
+    """Caps that do not know an order cannot hold; and the end may not claim that nothing is open."""
+    gateway = FakeGateway()
+    gateway.open_ids, gateway.cancel = {"left over"}, _cancels_nothing  # type: ignore[method-assign]
+    outcome = await session_in(tmp_path, composing(gateway)).run()
+    assert (outcome.exit_code, outcome.verified) == (3, False)
+    assert "cancel them at the venue" in outcome.sentence and gateway.posted == []
+
+
+async def test_a_hanging_venue_does_not_hold_the_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The whole ending has a deadline, also when one request never returns."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    monkeypatch.setattr(gateway, "cancel_all", asyncio.Event().wait)
+    session.request_stop("quit")
+    async with asyncio.timeout(10):
+        assert (await task).exit_code == 11
+
+
+async def test_a_database_that_fails_while_trading_still_ends_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders are cancelled and verified without the database; the code says what broke."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+
+    async def broken(*arguments: object) -> None:
+        raise StoreError("disk full")
+
+    monkeypatch.setattr(session._store, "write", broken)
+    gateway.open_ids.add("a")
+    wish(session)
+    outcome = await task
+    assert (outcome.exit_code, outcome.verified) == (5, True), outcome.sentence
+    assert gateway.posted == [], "what cannot be journaled is not sent"
+    assert session._store._db is None, "the file is let go of"
+
+
+async def test_nothing_is_written_after_the_database_was_closed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The periodic writer must not wake up in the middle of closing and turn a clean end into exit code 5."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    end = Store.end
+
+    async def slow_end(store: Store, reason: str, verified: bool) -> None:
+        await end(store, reason, verified)
+        session._store.journal("event", Woken(unix=0.0))
+        await asyncio.sleep(2 * session_module.FLUSH_SEC)
+
+    monkeypatch.setattr(Store, "end", slow_end)
+    task = await run_until_trading(session)
+    session.request_stop("quit")
+    assert (await task).exit_code == 0
+
+
+@pytest.mark.parametrize("error", [AssertionError("wrong"), AttributeError("wrong"), RuntimeError("wrong"), KeyError()])
+async def test_an_engine_that_dies_of_anything_ends_the_session_in_order(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    """An engine that failed once may not go on deciding."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    gateway.open_ids.add("a")
+
+    def broken(*arguments: object) -> None:
+        raise error
+
+    monkeypatch.setattr(session.engine, "handle", broken)
+    session.command(OperatorCommand(act="pause_all"))
+    outcome = await task
+    assert (outcome.exit_code, outcome.verified) == (15, True) and not gateway.open_ids
+
+
+async def test_a_session_asked_to_end_while_it_starts_ends_soon(tmp_path: Path) -> None:
+    """A venue that does not answer at the start must not hold the operator for its time-outs."""
+
+    async def never(session: Session) -> Parts:
+        await asyncio.Event().wait()
+        raise AssertionError
+
+    session = session_in(tmp_path, never)
+    task = asyncio.create_task(session.run())
+    await asyncio.sleep(0.05)
+    session.request_stop("SIGTERM")
+    async with asyncio.timeout(5):
+        outcome = await task
+    assert (outcome.exit_code, outcome.sentence) == (0, "not started: SIGTERM")
+    assert last_session_row(session)[0] == "SIGTERM"
+
+
+async def test_a_session_that_cannot_start_says_why_and_closes_its_database(tmp_path: Path) -> None:
+    """Nothing was traded, so nothing is verified or cancelled; the row tells the failure."""
+
+    async def refuse(session: Session) -> Parts:
+        raise PreflightError("no markets")
+
+    session = session_in(tmp_path, refuse)
+    outcome = await session.run()
+    assert (outcome.exit_code, outcome.sentence) == (3, "not started: PreflightError: no markets")
+    reason, verified, ended = last_session_row(session)
+    assert reason == "failure" and verified == 0 and ended is not None
+
+
+async def test_a_kill_while_starting_is_latched_and_nothing_is_ever_placed(tmp_path: Path) -> None:
+    """The operator's kill counts from the first screen on, not from the first order on."""
+    gateway, go = FakeGateway(), asyncio.Event()
+
+    async def slow(session: Session) -> Parts:
+        await go.wait()
+        return await composing(gateway)(session)
+
+    session = session_in(tmp_path, slow)
+    task = asyncio.create_task(session.run())
+    await asyncio.sleep(0.05)
+    assert session.command(OperatorCommand(act="kill")).text.startswith("KILLED")
+    assert session.places.latch.exists()
+    go.set()
+    await until(lambda: gateway.cancel_alls)
+    wish(session)
+    await asyncio.sleep(0.05)
+    session.request_stop("quit")
+    outcome = await task
+    assert (outcome.exit_code, outcome.verified) == (10, True) and gateway.posted == []
+
+
+async def test_a_second_stop_changes_neither_reason_nor_code(tmp_path: Path) -> None:
+    """Quit, then a signal: the first reason is the one that is told."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    task = await run_until_trading(session)
+    session.request_stop("quit")
+    session.request_stop("SIGTERM")
+    outcome = await task
+    assert (outcome.exit_code, outcome.report["exit_reason"]) == (0, "quit")
+
+
+async def _cancels_nothing(order_ids: object) -> list[object]:
+    return []

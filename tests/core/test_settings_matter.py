@@ -1,0 +1,267 @@
+"""Every setting changes something: a plan, an order, a verdict, a request, an address or a path.
+
+The table below holds one scenario for each field of the settings. A field without one fails.
+"""
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, Final
+
+import pytest
+
+from core.actions import Note
+from core.clock import ManualClock
+from core.config import Settings
+from core.errors import PreflightError
+from core.events import Woken
+from core.lab.replay import Replay
+from core.orders.order import State
+from core.quoting.plan import plan_quotes
+from core.quoting.requote import LiveOrder, Situation, decide, requote_rules_of
+from core.quoting.routing import Target
+from core.runtime import compose, demo, session
+from core.runtime.logs import Redactor
+from core.runtime.places import Places
+from core.selection.screen import screen
+from core.units import Ticks
+from core.venue.gamma import GammaClient
+from tests.builders import NOON, Driver, VenueBook, a_market
+from tests.core.quoting.arrange import inputs, market, rules, shares
+
+BASE: Final[dict[str, Any]] = {"jitter_ticks": 9, "base_size_usd": 300.0, "max_size_usd": 1500.0}
+
+
+def plan(settings: dict[str, Any]) -> object:
+    """What is wanted in a market with a position and a reward programme."""
+    return plan_quotes(inputs(yes=1_800, fair=0.464), rules(reward_min=700, **(BASE | settings))).targets
+
+
+def verdict(ticks: int, size: float = 600, ahead: int = 0) -> Callable[[dict[str, Any]], object]:
+    """What becomes of one order that stands at ``ticks`` where 48 is wanted."""
+
+    def scenario(settings: dict[str, Any]) -> object:
+        live = LiveOrder("bid", Ticks(ticks), "YES", shares(size), 60.0, 5.0, ahead)
+        target = Target("bid", 0, "YES", "BUY", Ticks(48), Ticks(48), shares(600))
+        situation = Situation(0.5, 0.02, 3.0)
+        return decide(live, live.remaining, target, situation, requote_rules_of(Settings(**settings), market()))
+
+    return scenario
+
+
+def story(
+    held: float = 0, drop_to: int = 0, ends_in: float | None = None, **base: Any
+) -> Callable[[dict[str, Any]], object]:
+    """Every action of three minutes in a market that moves a tick now and then, and jumps if told to."""
+    eager = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
+
+    def scenario(settings: dict[str, Any]) -> object:
+        end_unix = None if ends_in is None else NOON + ends_in
+        book = VenueBook(a_market("0.001", end_unix=end_unix), mid=460, depth=8)
+        driver = Driver(book, **(eager | base | settings)).quoting(**({"yes": held} if held else {}))
+        for step in range(60):
+            for tick in (459 - step % 5, 458):
+                driver.send(book.set("bid", tick, 40 + 61 * (step * 7 % 11)))
+            driver.send(book.set("ask", 461 + step % 3, (40 + 53 * (step * 5 % 13)) * (step % 4 > 0)))
+            if drop_to and step == 10:
+                book.bids, book.asks = {drop_to - 1: 500}, {drop_to + 1: 500}
+                driver.send(book.book())
+            driver.pass_time(1.5)
+            driver.answer()
+            driver.answer_cancels()
+            driver.pass_time(1.5)
+            driver.answer()
+        return [action for action in driver.actions if not isinstance(action, Note)]
+
+    return scenario
+
+
+def after_silence(settings: dict[str, Any]) -> object:
+    """What a market does with its orders after five silent seconds."""
+    driver = Driver(VenueBook(), **settings).quoting()
+    driver.pass_time(5.0, alive=False)
+    return [order.state for order in driver.orders()]
+
+
+def after_a_stall(settings: dict[str, Any]) -> object:
+    """What an engine does that could not think for six seconds."""
+    driver = Driver(VenueBook(), **settings).quoting()
+    driver.desk.touch_due()
+    driver.now += 6.0
+    driver.feeds()
+    driver.send(Woken(driver.unix))
+    return {order.state for order in driver.orders()} - {State.SENDING}
+
+
+def bid_after_a_move(settings: dict[str, Any]) -> object:
+    """How soon the quotes follow a market that moved."""
+    book = VenueBook()
+    driver = Driver(book, **settings).quoting()
+    driver.send(book.set("ask", 47, 0))
+    driver.send(book.set("bid", 46, 900))
+    driver.send(book.set("ask", 48, 10))
+    driver.pass_time(0.4)
+    return len(driver.actions), driver.engine.tally.decisions
+
+
+def screened(settings: dict[str, Any]) -> object:
+    return screen(20_000.0, 80_000.0, 200_000.0, Settings(**settings)).failures
+
+
+def addresses(settings: dict[str, Any]) -> object:
+    """Where the official client goes."""
+    from core.venue.gateway_polymarket import environment_for
+
+    return repr(environment_for(Settings(**settings))._config)
+
+
+def catalogue(settings: dict[str, Any]) -> object:
+    """Which markets are asked for at which address."""
+    asked: list[object] = []
+
+    class Catalogue(GammaClient):
+        def __init__(self, base_url: str) -> None:
+            asked.append(base_url)
+
+        async def markets(self, conditions: tuple[str, ...]) -> Any:
+            asked.append(conditions)
+            return [], []
+
+        async def close(self) -> None:
+            """Nothing was opened."""
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(PreflightError):
+        patch.setattr(compose, "GammaClient", Catalogue)
+        stub: Any = SimpleNamespace(note=lambda *_: None)
+        asyncio.run(compose._instruments(stub, Settings(**({"markets": ("0xa",), "mode": "live"} | settings))))
+    return asked
+
+
+def demo_arguments(settings: dict[str, Any]) -> object:
+    """How the demo's exchange is started."""
+    asked: list[object] = []
+
+    async def start(*arguments: object, **_: object) -> Any:
+        asked.extend(arguments)
+        raise OSError
+
+    with pytest.MonkeyPatch.context() as patch, pytest.raises(OSError):
+        patch.setattr(asyncio, "create_subprocess_exec", start)
+        asyncio.run(demo.DemoExchange().start(Settings(**settings)))
+    return asked
+
+
+def metrics(settings: dict[str, Any]) -> object:
+    """The port metrics are served on, if any."""
+    served: list[int] = []
+    unused: Any = None
+
+    async def serve() -> None:
+        own = Settings(**settings)
+        run = session.Session(own, Places(Path("x"), own.mode), ManualClock(), Redactor(), unused, "0", lambda: 0.0)
+        run._serve_metrics()
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(session, "MetricsServer", lambda port, _: served.append(port))
+        asyncio.run(serve())
+    return served
+
+
+def state_place(settings: dict[str, Any]) -> object:
+    """Where the database is."""
+    own = Settings(**settings)
+    return Places(Path(own.state_dir), own.mode).database
+
+
+def paper_cash(settings: dict[str, Any]) -> object:
+    """What a paper account starts with."""
+    replay = Replay(Path("unused"), Settings(**settings), {})
+    replay._begin()
+    return replay.engine.cash
+
+
+TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
+    "mode": ("live", state_place),
+    "seed": (2, plan),
+    "state_dir": ("elsewhere", state_place),
+    "metrics_port": (0, metrics),
+    "demo_markets": (2, demo_arguments),
+    "markets": (("0xb",), catalogue),
+    "bankroll_usd": (10_000.0, story()),
+    "paper_cash_usd": (1_000.0, paper_cash),
+    "clob_url": ("https://a.example", addresses),
+    "gamma_url": ("https://a.example", catalogue),
+    "data_url": ("https://a.example", addresses),
+    "relayer_url": ("https://a.example", addresses),
+    "ws_market_url": ("wss://a.example", addresses),
+    "ws_user_url": ("wss://a.example", addresses),
+    "rpc_url": ("https://a.example", addresses),
+    "min_liquidity": (30_000.0, screened),
+    "min_weekly_volume": (90_000.0, screened),
+    "min_trend": (0.5, screened),
+    "mm_score_min": (1e9, screened),
+    "alpha_fair": (0.9, story()),
+    "jump_reset_ticks": (2, story(drop_to=456)),
+    "micro_levels": (4, story()),
+    "micro_decay": (1.0, story(micro_levels=4)),
+    "size_cutoff": (400.0, story()),
+    "max_spread": (0.0005, story()),
+    "ewma_vol_window_sec": (20.0, story()),
+    "vol_sample_sec": (20.0, story()),
+    "vol_horizon_sec": (200.0, story()),
+    "vol_space": ("log", story(vol_horizon_sec=2000.0)),
+    "sigma_cap": (0.001, story(ends_in=7200.0)),
+    "resolve_var_weight": (0.0, story(ends_in=7200.0)),
+    "resolve_t_min_sec": (40_000.0, story(ends_in=7200.0)),
+    "k_vol": (5.0, plan),
+    "k_fee_ticks": (3.0, plan),
+    "min_edge_ticks": (4.0, plan),
+    "inv_gamma": (0.0, plan),
+    "inv_skew_mode": ("bankroll", plan),
+    "price_min": (0.44, plan),
+    "price_max": (0.48, plan),
+    "order_layers": (2, plan),
+    "base_size_usd": (100.0, plan),
+    "max_size_usd": (400.0, plan),
+    "layer_ratio": (1.0, plan),
+    "layer_step_ticks": (3, plan),
+    "layer_step_frac": (2.0, plan),
+    "jitter_ticks": (1, plan),
+    "size_mode": ("capital", plan),
+    "reward_bump": (True, plan),
+    "soft_cap_delta_pct": (0.01, plan),
+    "hard_cap_delta_pct": (0.02, plan),
+    "gross_cap": (0.01, story()),
+    "daily_loss_limit_pct": (50.0, story(held=8000, drop_to=300)),
+    "quote_debounce_ms": (2_000, bid_after_a_move),
+    "requote_mid_ticks": (2, verdict(46)),
+    "hyst_ticks": (2, verdict(46)),
+    "requote_aggr_ticks": (2, verdict(49)),
+    "keep_edge_frac": (0.4, verdict(49)),
+    "resize_tol": (0.1, verdict(48, size=700)),
+    "min_life_sec": (90.0, verdict(46)),
+    "requote_queue_levels": (3, verdict(47, ahead=2)),
+    "order_max_age_sec": (5.0, after_a_stall),
+    "stale_sec": (2.0, after_silence),
+}
+
+
+@pytest.mark.parametrize("name", [item.name for item in fields(Settings)])
+def test_setting_changes_what_comes_out(name: str) -> None:
+    assert name in TABLE, f"{name} has no scenario that proves it does anything"
+    value, scenario = TABLE[name]
+    assert value != getattr(Settings(), name)
+    assert scenario({name: value}) != scenario({})
+
+
+def test_scenarios_say_the_same_twice() -> None:
+    """A scenario that differed by itself would prove nothing."""
+    for scenario in {scenario for _, scenario in TABLE.values()}:
+        assert scenario({}) == scenario({})
+
+
+def test_sizes_unset_follow_the_bankroll() -> None:
+    small, large = (plan_quotes(inputs(equity=equity), rules()).targets[0].size for equity in (20_000, 40_000))
+    assert large > small

@@ -1,0 +1,206 @@
+"""The paper venue: late answers, post-only, queues, and no share of a trade given twice."""
+
+from typing import Any
+
+import pytest
+
+from core.actions import Place
+from core.events import CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered
+from core.market.continuity import TrackedBook
+from core.units import MICRO, Shares, Side, Ticks
+from core.venue.paper import ANSWER_SEC, ENTRY_SEC, PaperVenue, seen_of
+from tests.builders import MARKET, NO, YES, VenueBook, shares
+
+ROUND_TRIP = ENTRY_SEC + ANSWER_SEC
+
+
+class Paper:
+    """A venue over one book: bids 45 (200 shares), 44 (400); asks 47 (200), 48 (400)."""
+
+    def __init__(self) -> None:
+        self.book = VenueBook()
+        self.tracked = TrackedBook(self.book.instrument)
+        self.tracked.apply_book(self.book.book())
+        self.venue = PaperVenue(lambda _: self.tracked)
+        self.now = 0.0
+        self.intents = 0
+
+    def submit(self, side: Side, tick: int, size: float = 100, on_no: bool = False) -> str:
+        self.intents += 1
+        price = 100 - tick if on_no else tick
+        place = Place(
+            intent=self.intents,
+            market=MARKET,
+            token=NO if on_no else YES,
+            order_side="BUY",
+            price=Ticks(price),
+            price_text=self.tracked.instrument.grid.text(price),
+            size=shares(size),
+            side=side,
+            layer=0,
+            reason="test",
+        )
+        self.venue.submit(place, f"o{self.intents}", self.now)
+        return f"o{self.intents}"
+
+    def wait(self, seconds: float) -> list[Event]:
+        self.now += seconds
+        return self.venue.advance(self.now)
+
+    def see(self, message: MarketMessage) -> list[Event]:
+        if message.event_type == "price_change":
+            self.tracked.apply_changes(message)
+        elif message.event_type == "book":
+            self.tracked.apply_book(message)
+        elif message.event_type == "tick_size_change":
+            self.tracked.change_tick(message.new_tick_size)
+        self.venue.see(message, self.now)
+        return self.wait(1.0)
+
+
+def fills(events: list[Event]) -> dict[str, int]:
+    """Shares by order, each fill counted once."""
+    total: dict[str, int] = {}
+    for event in events:
+        if isinstance(event, FillSeen) and event.settlement == "matched":
+            total[event.order_id] = total.get(event.order_id, 0) + event.size
+    return {order: size // MICRO for order, size in total.items()}
+
+
+def outcomes(events: list[Event]) -> list[Any]:
+    return [event.outcome for event in events if isinstance(event, OrderAnswered | CancelAnswered)]
+
+
+def test_answer_comes_a_round_trip_later_and_not_before() -> None:
+    paper = Paper()
+    order = paper.submit("bid", 45)
+    assert paper.wait(ROUND_TRIP - 0.01) == []
+    assert paper.venue.is_open(order)
+    assert outcomes(paper.wait(0.02)) == ["live"]
+    assert paper.venue.next_due() == float("inf")
+
+
+@pytest.mark.parametrize(("side", "tick"), [("bid", 47), ("bid", 60), ("ask", 45), ("ask", 1)])
+def test_order_that_would_cross_is_refused_and_never_repriced(side: Side, tick: int) -> None:
+    paper = Paper()
+    paper.submit(side, tick)
+    (answer,) = paper.wait(ROUND_TRIP)
+    assert isinstance(answer, OrderAnswered) and answer.outcome == "refused" and "crosses book" in answer.detail
+    assert paper.venue.open_order_ids() == []
+
+
+def test_order_crosses_the_book_as_it_is_on_arrival() -> None:
+    paper = Paper()
+    paper.submit("bid", 46)
+    paper.tracked.apply_changes(paper.book.set("ask", 46, 5))
+    assert outcomes(paper.wait(ROUND_TRIP)) == ["refused"]
+
+
+def test_order_for_an_unproven_book_or_off_its_grid_is_refused() -> None:
+    paper = Paper()
+    paper.tracked.lose("test")
+    paper.submit("bid", 40)
+    assert outcomes(paper.wait(ROUND_TRIP)) == ["refused"]
+    fine = Paper()
+    fine.see(fine.book.retick("0.001"))
+    fine.submit("bid", 455)
+    coarse = Paper()
+    place = Place(1, MARKET, YES, "BUY", Ticks(455), "0.455", shares(10), "bid", 0, "test")
+    coarse.venue.submit(place, "o", 0.0)
+    assert outcomes(coarse.wait(ROUND_TRIP)) == ["refused"]
+
+
+def test_trade_fills_only_what_is_left_behind_the_queue() -> None:
+    paper = Paper()
+    order = paper.submit("bid", 45)
+    paper.wait(ROUND_TRIP)
+    assert fills(paper.see(paper.book.trade("0.45", "150", side="SELL"))) == {}
+    assert fills(paper.see(paper.book.trade("0.45", "80", side="SELL"))) == {order: 30}
+    assert fills(paper.see(paper.book.trade("0.45", "500", side="SELL"))) == {order: 70}
+    assert paper.venue.open_order_ids() == []
+
+
+def test_two_orders_of_ours_are_not_both_filled_by_the_same_shares() -> None:
+    paper = Paper()
+    one, two = paper.submit("bid", 46), paper.submit("bid", 46)
+    paper.wait(ROUND_TRIP)
+    assert fills(paper.see(paper.book.trade("0.46", "130", side="SELL"))) == {one: 100, two: 30}
+
+
+def test_trade_in_the_other_token_is_the_same_trade() -> None:
+    paper = Paper()
+    order = paper.submit("ask", 46, on_no=True)
+    paper.wait(ROUND_TRIP)
+    assert fills(paper.see(paper.book.trade("0.54", "40", outcome="NO", side="SELL"))) == {order: 40}
+
+
+def test_price_that_goes_through_ours_fills_the_rest() -> None:
+    paper = Paper()
+    order = paper.submit("bid", 45)
+    paper.wait(ROUND_TRIP)
+    assert fills(paper.see(paper.book.trade("0.44", "5", side="SELL"))) == {order: 100}
+    crossed = Paper()
+    order = crossed.submit("ask", 46)
+    crossed.wait(ROUND_TRIP)
+    assert fills(crossed.see(crossed.book.set("bid", 46, 10))) == {order: 100}
+
+
+def test_level_that_shrinks_brings_us_forward_and_one_that_grows_does_not_push_us_back() -> None:
+    paper = Paper()
+    order = paper.submit("bid", 45)
+    paper.wait(ROUND_TRIP)
+    paper.see(paper.book.set("bid", 45, 50))
+    paper.see(paper.book.set("bid", 45, 900))
+    assert fills(paper.see(paper.book.trade("0.45", "60", side="SELL"))) == {order: 10}
+
+
+def test_cancel_takes_its_time_and_may_come_too_late() -> None:
+    paper = Paper()
+    order = paper.submit("bid", 46)
+    paper.wait(ROUND_TRIP)
+    paper.venue.cancel(order, paper.now)
+    paper.venue.see(paper.book.trade("0.46", "500", side="SELL"), paper.now)
+    events = paper.wait(1.0)
+    assert fills(events) == {order: 100}
+    assert outcomes(events) == ["gone"]
+    assert isinstance(events[-1], CancelAnswered), "the fill is told before the cancel's answer"
+
+
+def test_cancelled_order_is_filled_no_more() -> None:
+    paper = Paper()
+    order = paper.submit("bid", 46)
+    paper.wait(ROUND_TRIP)
+    paper.venue.cancel(order, paper.now)
+    assert outcomes(paper.wait(1.0)) == ["cancelled"]
+    assert fills(paper.see(paper.book.trade("0.40", "500", side="SELL"))) == {}
+    assert seen_of(paper.venue, order).status == "absent"
+
+
+def test_every_fill_is_confirmed_once() -> None:
+    paper = Paper()
+    paper.submit("bid", 46)
+    paper.wait(ROUND_TRIP)
+    events = paper.see(paper.book.trade("0.46", "40", side="SELL"))
+    told = [(event.trade_id, event.settlement) for event in events if isinstance(event, FillSeen)]
+    assert told == [("paper-1", "matched"), ("paper-1", "confirmed")]
+
+
+@pytest.mark.parametrize("side", ["bid", "ask"])
+def test_tick_change_does_not_move_an_order_that_rests(side: Side) -> None:
+    """45 hundredths are 450 thousandths; read as 45 thousandths an ask would be swept at once."""
+    paper = Paper()
+    order = paper.submit(side, 46)
+    paper.wait(ROUND_TRIP)
+    assert paper.see(paper.book.retick("0.001")) == []
+    assert fills(paper.see(paper.book.book())) == {}
+    price = "0.459" if side == "bid" else "0.461"
+    assert fills(paper.see(paper.book.trade(price, "5"))) == {order: 100}
+
+
+def test_open_orders_are_those_that_rest_or_are_on_their_way() -> None:
+    paper = Paper()
+    one = paper.submit("bid", 45)
+    paper.wait(ROUND_TRIP)
+    two = paper.submit("bid", 44)
+    assert sorted(paper.venue.open_order_ids()) == [one, two]
+    assert Shares(0) == paper.tracked.book.size_at("bid", Ticks(46))

@@ -1,0 +1,214 @@
+"""A real session against a real exchange through a relay: every metric moves, and for its own reason."""
+
+import asyncio
+import json
+import socket
+import threading
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import msgspec
+import pytest
+from prometheus_client.parser import text_string_to_metric_families
+
+from core.actions import Place
+from core.clock import SystemClock
+from core.config import Settings
+from core.runtime.compose import composer
+from core.runtime.logs import Redactor
+from core.runtime.places import Places
+from core.runtime.session import Outcome, Parts, Session
+from core.venue.gateway import Gateway, SignedPlace
+from tests.core.runtime.fakes import until
+from tests.end_to_end.program import CANARY_KEY, Exchange, address_of, exchange
+from tests.loopback.relay import ChannelRelay, channel_relay
+
+PAUSE_S = 0.0123
+"""Told as the longest pause of the garbage collector."""
+
+
+@pytest.fixture(scope="module")
+def venue() -> Iterator[Exchange]:
+    """A lively exchange."""
+    with exchange("--seed", "11", "--markets", "2", "--speed", "4") as running:
+        yield running
+
+
+class Meddler:
+    """Passes everything on to a gateway, and spoils the price of an order when told to."""
+
+    def __init__(self, gateway: Gateway) -> None:
+        self._gateway = gateway
+        self.spoil = 0
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._gateway, name)
+
+    async def sign(self, place: Place, neg_risk: bool) -> SignedPlace:
+        """Sign; a spoiled order crosses the book, which a post-only order must not."""
+        if self.spoil:
+            self.spoil -= 1
+            price = "0.99" if place.order_side == "BUY" else "0.01"
+            place = msgspec.structs.replace(place, price_text=price)
+        return await self._gateway.sign(place, neg_risk)
+
+
+@dataclass
+class Running:
+    """A session under test and what stands around it."""
+
+    session: Session
+    relay: ChannelRelay
+    meddler: Meddler
+    port: int
+    task: "asyncio.Task[Outcome]"
+
+    async def metrics(self) -> dict[str, float]:
+        """Name and token -> value."""
+        async with httpx.AsyncClient() as http:
+            page = await http.get(f"http://127.0.0.1:{self.port}/metrics")
+        assert page.status_code == 200, page.text
+        return {
+            sample.name + sample.labels.get("token_id", ""): sample.value
+            for family in text_string_to_metric_families(page.text)
+            for sample in family.samples
+        }
+
+    async def reach(self, name: str, least: float) -> dict[str, float]:
+        """Ask until a metric has reached a value."""
+        async with asyncio.timeout(20):
+            while (seen := await self.metrics()).get(name, 0.0) < least:  # noqa: ASYNC110 - a scrape has no event
+                await asyncio.sleep(0.05)
+        return seen
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def running(root: Path, venue: Exchange, port: int) -> AsyncIterator[Running]:
+    """A live session against the exchange, its market channel through a relay."""
+    urls = {name: url for name, url in venue.urls.items() if name != "port"}
+    async with channel_relay(urls["ws_market_url"]) as relay:
+        settings = Settings(mode="live", metrics_port=port, markets=tuple(venue.market_ids()), **urls)
+        settings = replace(settings, ws_market_url=relay.url)
+        made = composer({"PK": CANARY_KEY, "BROWSER_ADDRESS": address_of(CANARY_KEY)}, _painted())
+        meddlers: list[Meddler] = []
+
+        async def compose(session: Session) -> Parts:
+            parts = await made(session)
+            meddlers.append(Meddler(parts.gateway))
+            return msgspec.structs.replace(parts, gateway=meddlers[0])
+
+        places = Places(root, "live")
+        places.claim()
+        session = Session(settings, places, SystemClock(), Redactor(), compose, "0", lambda: PAUSE_S)
+        task = asyncio.create_task(session.run())
+        await until(lambda: meddlers or task.done())
+        try:
+            yield Running(session, relay, meddlers[0], port, task)
+        finally:
+            session.request_stop("test")
+            outcome = await task
+            places.release()
+        assert (outcome.exit_code, outcome.verified) == (0, True), outcome.sentence
+
+
+def _painted() -> threading.Event:
+    painted = threading.Event()
+    painted.set()
+    return painted
+
+
+async def test_every_metric_moves(tmp_path: Path, venue: Exchange) -> None:
+    """A metric that never moves is a lie waiting for an incident."""
+    async with running(tmp_path, venue, free_port()) as run:
+        first = venue.markets()[0]
+        token = json.loads(first["clobTokenIds"])[0]
+        seen = await run.reach("mm_orders_placed_total", 4)
+        assert seen["mm_ws_connected"] == 2 and seen["mm_open_orders"] >= 4
+        assert seen["mm_ws_reconnects_total"] == seen["mm_malformed_total"] == seen["mm_rejects_total"] == 0
+        assert seen["mm_snapshot_reload_total" + token] >= 1 and seen["mm_seq_gaps_total" + token] == 0
+        assert seen["mm_messages_total"] > 0 and seen["mm_decisions_total"] > 0
+        assert seen["mm_gc_pause_seconds"] == PAUSE_S
+
+        for side in ("BUY", "SELL"):
+            venue.admin("trade", {"market": first["conditionId"], "outcome": "YES", "side": side, "size": 400})
+        seen = await run.reach("mm_fills_total", 1)
+        assert (await run.reach("mm_trades_per_min" + token, 1))["mm_trades_per_min" + token] >= 1
+        assert (await run.metrics())["mm_pnl_usd"] != 0
+
+        await run.relay.forge('{"event_type": "price_change", "market": 7}')
+        await run.reach("mm_malformed_total", 1)
+
+        run.meddler.spoil = 1
+        run.session.engine.desks[first["conditionId"]].widen_ticks += 3
+        await run.reach("mm_rejects_total", 1)
+
+
+async def test_messages_that_are_lost_show_as_a_gap_and_heal(tmp_path: Path, venue: Exchange) -> None:
+    """The venue numbers nothing: lost changes are noticed by hash or touch, counted, and a fresh book is asked for.
+
+    Every other change is lost until one is noticed, because a full book that happens to come next heals silently.
+    """
+    async with running(tmp_path, venue, free_port()) as run:
+        await run.reach("mm_orders_placed_total", 4)
+        desks = run.session.engine.desks.values()
+        changes = 0
+
+        def drop(text: str) -> str | None:
+            nonlocal changes
+            changes += '"price_change"' in text
+            lossy = not any(desk.tracked.gaps for desk in desks)
+            return None if lossy and '"price_change"' in text and changes % 2 else text
+
+        run.relay.pass_on = drop
+        await until(lambda: any(desk.tracked.gaps for desk in desks), 20)
+        desk = next(desk for desk in desks if desk.tracked.gaps)
+        token = desk.instrument.yes_token
+        seen = await run.reach("mm_snapshot_reload_total" + token, 2)
+        assert seen["mm_seq_gaps_total" + token] >= 1 == seen["mm_ws_connected"] - 1
+        await until(lambda: desk.tracked.synced)
+
+
+async def test_a_cut_connection_pulls_all_orders_and_comes_back(tmp_path: Path, venue: Exchange) -> None:
+    """Without a feed nothing is quoted; when it is back, quoting goes on from a fresh book."""
+    async with running(tmp_path, venue, free_port()) as run:
+        await run.reach("mm_open_orders", 4)
+        run.relay.refuses = True
+        run.relay.cut()
+        await run.reach("mm_ws_reconnects_total", 1)
+        assert (await run.metrics())["mm_ws_connected"] == 1
+        await until(lambda: not venue.open_orders(address_of(CANARY_KEY)))
+        gaps = sum(value for name, value in (await run.metrics()).items() if name.startswith("mm_seq_gaps_total"))
+        assert gaps >= 2
+        run.relay.refuses = False
+        await run.reach("mm_ws_connected", 2)
+        await run.reach("mm_open_orders", 4)
+        assert (await run.metrics())["mm_ws_reconnects_total"] == 1, "failed attempts are no losses"
+
+
+async def test_a_taken_port_costs_the_metrics_and_nothing_else(tmp_path: Path, venue: Exchange) -> None:
+    """A second session beside this one is no reason not to trade; the event log says what to do."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        async with running(tmp_path, venue, taken.getsockname()[1]) as run:
+            await until(lambda: run.session.engine.orders.counts.placed >= 4, 20)
+            view = run.session.view
+            assert view is not None
+            assert any("METRICS_PORT" in event.text for event in view.events)
+
+
+async def test_the_port_is_closed_with_the_session(tmp_path: Path, venue: Exchange) -> None:
+    """The next session needs it."""
+    port = free_port()
+    async with running(tmp_path, venue, port) as run:
+        await run.reach("mm_ws_connected", 2)
+    with pytest.raises(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+        pass
