@@ -37,6 +37,8 @@ TIMER_SEC: Final = 1.0
 LEVELS_READ: Final = 4
 """Levels a side read beyond those that are looked for, so that our own and small ones among them do not matter."""
 EVERY_LEVEL: Final = 1_000_000
+FIRST_HOLD_SEC: Final = 0.5
+LONGEST_HOLD_SEC: Final = 30.0
 CANCEL_GRACE_SEC: Final = 2.0
 """A cancel sent less long ago is expected to be answered, and its order is not planned around."""
 SETTLED_TICKS: Final = 0.01
@@ -98,6 +100,11 @@ class Desk:
         """When a full book was last asked for, monotonic seconds."""
         self.worst_exposure = Usd(0)
         """Risk if the orders of the worse side all fill, as of the last decision."""
+        self._valued: tuple[Usd, Usd] | None = None
+        """Micro-dollars a share of YES and of NO when the book was last believed."""
+        self._synced_s = -math.inf
+        """When the book was last believed."""
+        self._hold_s, self._hold_until_s = 0.0, -math.inf
         self._reset_signals()
         self._last_decision_s = -math.inf
         self._due = True
@@ -159,25 +166,29 @@ class Desk:
     def conservative_value(self) -> Usd | None:
         """What the holdings would fetch at others' best prices, pairs at a dollar (market-making.md 3.6).
 
-        None while there is a position and no book to value it with.
+        While the book is not to be believed its last value stands; None while there is a position and never was one.
         """
         inventory, grid = self.inventory, self.instrument.grid
         net = inventory.net
-        if net and not self.tracked.synced:
+        if net and self.tracked.synced:
+            bids, asks = self._others(LEVELS_READ + self.settings.order_layers)
+            yes, no = bids[0][0] if bids else 0, grid.k - asks[0][0] if asks else 0
+            self._valued = (grid.dollars_of(yes), grid.dollars_of(no))
+        if net and self._valued is None:
             return None
-        bids, asks = self._others(LEVELS_READ + self.settings.order_layers) if net else ([], [])
-        touch = 0
-        if bids and net > 0:
-            touch = bids[0][0]
-        elif asks and net < 0:
-            touch = grid.complement(asks[0][0])
-        return Usd(inventory.pairs + grid.notional(touch, Shares(abs(net))))
+        price = 0 if self._valued is None else self._valued[net < 0]
+        return Usd(inventory.pairs + abs(net) * price // MICRO)
 
     # Market messages
 
     def take_book(self, message: MarketMessage, now: float) -> Applied:
-        """Take a full book."""
-        return self._took(self.tracked.apply_book(message), now)
+        """Take a full book. After a longer blindness the average starts anew: what it knew is of another time."""
+        was_synced = self.tracked.synced
+        applied = self.tracked.apply_book(message)
+        if self.tracked.synced and not was_synced and now - self._synced_s > self.fair.theta:
+            self.fair.clear()
+            self._looked = None
+        return self._took(applied, now)
 
     def take_changes(self, message: MarketMessage, now: float) -> Applied:
         """Take level changes."""
@@ -220,6 +231,8 @@ class Desk:
 
     def _took(self, applied: Applied, now: float) -> Applied:
         self.last_message_s = now
+        if self.tracked.synced:
+            self._synced_s = now
         if applied is UPDATED:
             self._observe(now)
         elif applied.lost:
@@ -288,6 +301,7 @@ class Desk:
             self._book((fill.trade_id, fill.order_id), entry)
         else:
             self._revoke((fill.trade_id, fill.order_id))
+        self.ledger.verify(Usd(MICRO // 2))
         sign = 1 if counts else -1
         self.fills += sign
         self.provisional += sign * fill.size
@@ -418,11 +432,26 @@ class Desk:
         self._settled = not actions and not places and self._all_in_tolerance(done)
         if not plan.targets and plan.bid.reason != "ok" and plan.ask.reason != "ok":
             self.blocked_by = f"bid: {_words(plan.bid.reason)}; ask: {_words(plan.ask.reason)}"
-        if self.flattening and self.inventory.net == 0:
-            self.flattening = False
-            self.control = Control("PAUSED", "flattened")
-            actions.append(Note("info", self.market, "flat: position worked off, market paused"))
-        return actions + places
+        return actions + places + self._end_flattening(plan)
+
+    def _end_flattening(self, plan: QuotePlan) -> list[Action]:
+        """Flat, or too little left to be an order: the market is paused."""
+        net = self.inventory.net
+        if not self.flattening or (net and "below_min" not in (plan.bid.reason, plan.ask.reason)):
+            return []
+        self.flattening = False
+        self.control = Control("PAUSED", "flattened")
+        left = f"; {abs(net) / MICRO:g} shares are too few for an order and stay" if net else ""
+        return [Note("info", self.market, f"flat: position worked off, market paused{left}")]
+
+    def refused(self, now: float) -> None:
+        """The venue refused an order: look again before the next, longer with every refusal (market-making.md 1.8)."""
+        self._hold_s = min(max(FIRST_HOLD_SEC, 2 * self._hold_s), LONGEST_HOLD_SEC)
+        self._hold_until_s = now + self._hold_s
+
+    def accepted(self) -> None:
+        """The venue took an order: refusals are over."""
+        self._hold_s = 0.0
 
     def _sigma(self, now: float, unix: float, fair: float) -> Sigma:
         settings, end = self.settings, self.instrument.end_unix
@@ -497,7 +526,7 @@ class Desk:
         wanted += [(target, verdict.size, "undersize") for _, verdict, target in done if target and verdict.size]
         waiting = {(order.side, order.layer) for order in at_risk if order.state not in (State.LIVE, State.PARTIAL)}
         wanted = [wish for wish in wanted if (wish[0].side, wish[0].layer) not in waiting]
-        if not wanted:
+        if not wanted or around.now < self._hold_until_s:
             return []
         headroom = self._headroom(plan, around, at_risk)
         actions: list[Action] = []

@@ -79,7 +79,6 @@ class Engine:
         self._own_in_book = own_in_book
         self.orders = OrderManager()
         self.desks: dict[str, Desk] = {}
-        self._desk_of_token: dict[str, Desk] = {}
         self.tally = Tally()
         self.market_feed = Feed()
         self.user_feed = Feed()
@@ -221,7 +220,6 @@ class Engine:
         desk = Desk(instrument, self.settings, self.orders, own_in_book=self._own_in_book)
         self.desks[instrument.market] = desk
         desk.asked_s = now
-        self._desk_of_token[instrument.yes_token] = self._desk_of_token[instrument.no_token] = desk
         self._wake_s = min(self._wake_s, now + MARK_SEC)
         return []
 
@@ -274,6 +272,10 @@ class Engine:
         actions: list[Action] = list(self.orders.answered(event, now))
         desk = self.desks[order.market]
         desk.touch_due()
+        if event.outcome == "refused":
+            desk.refused(now)
+        elif event.outcome == "live":
+            desk.accepted()
         if order.state is State.LIVE:
             order.level_size = desk.others_at(order.side, order.yes_price)
         if event.outcome in ("refused", "unknown"):
@@ -405,6 +407,7 @@ class Engine:
         day = int(unix // DAY_SEC)
         if self.cash is None or (day == self._day and not self._mark_due):
             return []
+        warnings: list[Action] = []
         values = [desk.conservative_value() for desk in self.desks.values()]
         if any(value is None for value in values):
             return []
@@ -412,6 +415,7 @@ class Engine:
         assigned = self.settings.bankroll_usd
         bankroll = self.equity if assigned is None else min(self.equity, usd_from_float(assigned))
         if day > self._day or self.bankroll is None:
+            warnings += self._check_sizes(bankroll)
             self._day, self.bankroll = day, Usd(max(1, bankroll))
             self._all_due()
         self.bankroll = Usd(max(1, min(self.bankroll, bankroll)))
@@ -419,7 +423,7 @@ class Engine:
         self.loss_latched = seen.is_latched
         self._mark_due = seen.is_over and not seen.is_latched  # a loss wants a second look, nothing else does
         if seen.is_latched == was:
-            return []
+            return warnings
         self._all_due()
         if not seen.is_latched:
             return [Note("info", "", "a new day: the loss limit is open again")]
@@ -427,6 +431,16 @@ class Engine:
             CancelAll(reason="daily loss limit"),
             Note("alarm", "", f"daily loss limit: {seen.loss:.2%} of the day's opening equity; reducing only"),
         ]
+
+    def _check_sizes(self, bankroll: int) -> list[Action]:
+        """Sizes made for a larger account are worth a word (market-making.md 1.6)."""
+        base, soft = self.settings.base_size_usd, self.settings.soft_cap_delta_pct * bankroll / MICRO
+        if base is None or base <= 0.4 * soft:
+            return []
+        text = (
+            f"base_size_usd {base:g} is over 40 % of the soft cap of {soft:g} dollars: lower it, or raise the bankroll"
+        )
+        return [Note("warning", "", text)]
 
     def _all_due(self) -> None:
         for desk in self.desks.values():
@@ -464,7 +478,12 @@ class Engine:
             case "resume_all":
                 self.control = Control()
                 self._all_due()
-                return [Note("info", "", "all markets resumed")]
+                own = sum(1 for desk in self.desks.values() if desk.control.state != "ACTIVE")
+                return [
+                    Note(
+                        "info", "", f"resumed; {own} markets stay held by themselves" if own else "all markets resumed"
+                    )
+                ]
             case "kill":
                 self.control = Control("KILLED", f"by {command.who}")
                 return [

@@ -158,6 +158,10 @@ class Grid:
         """Smallest tick number not below a model price (market-making.md 0.4)."""
         return Ticks(math.ceil(dollars * self.k - 1e-9))
 
+    def dollars_of(self, ticks: int) -> Usd:
+        """A tick number in micro-dollars a share."""
+        return Usd(ticks * self.tick_usd)
+
     def dollars(self, ticks: int) -> float:
         """A tick number as a model price in dollars per share."""
         return ticks / self.k

@@ -57,7 +57,7 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         feeds=(_feed("market", engine.market_feed, now), _feed("user", engine.user_feed, now)),
         open_orders=len(orders),
         open_notional=Usd(notional),
-        unknown_orders=sum(1 for o in orders if o.state is State.UNKNOWN),
+        unknown_orders=engine.orders.in_doubt(),
         in_flight=sum(1 for o in orders if o.state in _IN_FLIGHT),
         rejects=engine.orders.counts.rejects,
         last_reject_age_s=None if reject is None else now - reject,

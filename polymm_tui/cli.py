@@ -98,8 +98,8 @@ def _seconds(text: str) -> float:
     return value
 
 
-def _speed(text: str) -> float | str:
-    value = "max" if text == "max" else _positive(text)
+def _speed(text: str) -> float:
+    value = float("inf") if text == "max" else _positive(text)
     if value is None:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a positive number nor max")
     return value
@@ -137,13 +137,11 @@ def _run_replay(options: argparse.Namespace) -> int:
     from polymm_tui.launch import run_replay
 
     _refuse_session_flags(options, "replay")
-    default: float | str = "max" if options.no_ui else 1.0
-    speed = options.speed or default
     return run_replay(
         options.file,
         _settings(options).settings,
         gamma=options.gamma,
-        speed=None if speed == "max" else float(speed),
+        speed=options.speed,
         with_console=not options.no_ui,
         as_json=options.json,
     )

@@ -6,6 +6,7 @@ ended first. Textual handles neither SIGTERM nor SIGHUP and returns normally aft
 
 import asyncio
 import logging
+import math
 import os
 import resource
 import signal
@@ -169,6 +170,8 @@ def _tell(outcome: Outcome | None, crashed: bool, as_json: bool) -> int:
     """Say how it ended, on stderr for people and on stdout for programs; returns the exit code."""
     if outcome is None:
         say("polymm-tui: the session did not end in time: open orders are NOT verified")
+        if as_json:
+            give(_json({"exit_reason": "the session did not end in time", "open_orders": None}))
         return NOT_VERIFIED
     sentence = f"polymm-tui: {outcome.sentence}"
     say(f"{sentence} (the console crashed)" if crashed else sentence)
@@ -182,6 +185,9 @@ def run_replay(
     path: Path, settings: Settings, *, gamma: Path | None, speed: float | None, with_console: bool, as_json: bool
 ) -> int:
     """Play a recording; returns the exit code.
+
+    ``speed`` is how many recorded seconds pass in one, infinity as fast as possible; None chooses 1 for a console and
+    infinity without.
 
     Raises:
         PolymmError: the recording or the Gamma file cannot be opened, or the replay failed.
@@ -198,6 +204,8 @@ def run_replay(
     clock = SystemClock()
     started = clock.monotonic()
     crashed = False
+    if speed is None:
+        speed = 1.0 if with_console else math.inf
     host = ReplayHost(replay, speed, clock)
     with Ending(host) as ending:
         if with_console:

@@ -24,6 +24,7 @@ from core.events import (
     MarketMessage,
     OperatorCommand,
     OrderAnswered,
+    OrderSeen,
     OrderSigned,
     WireChange,
     WireLevel,
@@ -275,8 +276,11 @@ class Driver:
             self.send(OrderAnswered(intent=order.intent, outcome=outcome))
 
     def answer_cancels(self, outcome: Any = "cancelled") -> None:
+        """Answer every cancel; of a cancelled order the user channel tells what was matched before, as it does."""
         for order in self.orders(State.CANCEL_SENT):
             self.send(CancelAnswered(order_id=order.order_id, outcome=outcome))
+            if outcome == "cancelled":
+                self.send(OrderSeen(order_id=order.order_id, status="cancelled", matched=order.filled))
 
     def fill(
         self, order: Order, size: float | None = None, settlement: Any = "matched", trade: str = ""

@@ -205,11 +205,17 @@ class Replay:
             if message.event_type in ("trade", "order"):
                 self._user_frame(number, raw)
                 return
+            desk, tally = self.engine.desks.get(message.market), self.engine.tally
+            unknown, gaps = tally.unknown_types, desk.tracked.gaps if desk else 0
             try:
                 self._do(message)
                 self.venue.see(message, self.now)
             except MalformedMessage as error:
                 self._problem(number, f"{message.event_type or 'message'}: {error}")
+            if tally.unknown_types != unknown:
+                self._problem(number, f"unknown event type {message.event_type[:40]!r}")
+            if desk is not None and desk.tracked.gaps != gaps:
+                self._problem(number, f"continuity lost: {desk.tracked.reason}")
 
     def _user_frame(self, number: int, raw: bytes) -> None:
         try:

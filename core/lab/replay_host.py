@@ -27,8 +27,8 @@ _Asked = tuple[OperatorCommand, "Future[CommandResult]"]
 class ReplayHost:
     """Runs a :class:`Replay` in a thread; is a :class:`core.runtime.link.ConsoleLink`."""
 
-    def __init__(self, replay: Replay, speed: float | None, clock: Clock) -> None:
-        """``speed`` is how many recorded seconds pass in one; None for as fast as possible."""
+    def __init__(self, replay: Replay, speed: float, clock: Clock) -> None:
+        """``speed`` is how many recorded seconds pass in one; infinity plays as fast as possible."""
         self.replay = replay
         self._speed = speed
         self._clock = clock
@@ -114,7 +114,7 @@ class ReplayHost:
                 self._publish()
             if self._stop.is_set():
                 raise _Stopped
-            wait = 0.0 if self._speed is None else at / self._speed - (now - self._started_s)
+            wait = at / self._speed - (now - self._started_s)
             if wait <= 0:
                 return
             self._stop.wait(min(wait, VIEW_SEC))

@@ -17,6 +17,8 @@ from core.market.instrument import Instrument
 from core.units import Outcome, Shares, Side, Ticks, UnitError, parse_micro
 from core.views import BookState
 
+STALE_RUN: Final = 25
+"""Messages in a row older than the book that say it is the book that is wrong; 4 were the most seen (real-data.md)."""
 RECENT_TRADES: Final = 8
 """Last-trade candidates tried before all thousand."""
 
@@ -115,6 +117,7 @@ class TrackedBook:
         "_provable",
         "_recent_trades",
         "_snapshot_ms",
+        "_stale_run",
         "book",
         "book_seq",
         "evidence",
@@ -145,6 +148,7 @@ class TrackedBook:
         self.timestamp_ms = 0
         """Venue time of the newest message applied."""
         self._snapshot_ms = 0
+        self._stale_run = 0
         self._last_trade = ""
         self._last_hash: dict[Outcome, str] = {}
         self._pending: list[_Pending] = []
@@ -209,7 +213,8 @@ class TrackedBook:
         if bid_sizes and ask_sizes and max(bid_sizes) >= min(ask_sizes):
             raise MalformedMessage("crossed book")
         if timestamp < self.timestamp_ms and self.state == "SYNCED":
-            return _NOTHING
+            return self._stale()
+        self._stale_run = 0
         if self._is_same(outcome, message):
             return _NOTHING
         last_trade = message.last_trade_price or self._last_trade
@@ -242,11 +247,12 @@ class TrackedBook:
             return _NOTHING
         if timestamp < self._snapshot_ms:
             self._count_stale(entries)
-            return _NOTHING
+            return self._stale()
         if timestamp < self.timestamp_ms:
             return self._lost("a change is older than one already applied")
         if self._pending and (lost := self._judge_pending(timestamp)):
             return Applied(False, lost)
+        self._stale_run = 0
         book = self.book
         for _, change, side, tick, size, _ in entries:
             if side.sizes.get(tick, 0) != size:
@@ -433,6 +439,11 @@ class TrackedBook:
         stated = sum(1 for entry in entries if entry[1].hash)
         self.evidence.hash_checked += stated
         self.evidence.hash_explained += stated
+
+    def _stale(self) -> Applied:
+        """An old message is normal after a full book; a long run of them means that the book's stamp was false."""
+        self._stale_run += 1
+        return self._lost("the venue's messages are older than our book") if self._stale_run >= STALE_RUN else _NOTHING
 
     def _lost(self, reason: str) -> Applied:
         self.lose(reason)

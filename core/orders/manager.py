@@ -22,6 +22,8 @@ UNKNOWN_READ_SEC: Final = 2.0
 RECENT_GUARD_SEC: Final = 5.0
 """An order younger than this is never judged absent (reliability.md 2.0)."""
 CANCEL_RETRY_SEC: Final = 2.0
+CANCEL_HOLD_SEC: Final = 1.0
+"""How long a cancelled order still counts when only the cancel's answer told of it: a fill may have been faster."""
 SENDING_DEADLINE_SEC: Final = 20.0
 """An unanswered placement becomes UNKNOWN after this; the transport's own deadline is shorter."""
 KEPT_FILLS: Final = 20_000
@@ -76,6 +78,7 @@ class OrderManager:
         self._settlements: dict[tuple[str, str], tuple[Fill, str]] = {}
         self._touched: dict[int, Order] = {}
         self._restless: dict[int, Order] = {}
+        self._held: dict[int, Order] = {}
         self._touched_fills: dict[tuple[str, str], tuple[Fill, str]] = {}
         self._next_intent = 1
         self.version = 0
@@ -93,6 +96,10 @@ class OrderManager:
         """Orders of all markets that may be filled."""
         for orders in self._per_market.values():
             yield from orders.values()
+
+    def in_doubt(self) -> int:
+        """Orders whose outcome, or whose fills, the venue has not told."""
+        return sum(1 for order in self.all_at_risk() if order.in_doubt_since is not None)
 
     def find(self, order_id: str) -> Order | None:
         """The order with a venue id; None for a stranger's."""
@@ -121,6 +128,10 @@ class OrderManager:
         """Micro-dollars that the buys of one market would spend, those left out that a plan does not replace."""
         buys = [o for o in self.at_risk(market) if o.order_side == "BUY" and not is_pending(o)]
         return Usd(sum(grid.notional(o.price, o.remaining) for o in buys))
+
+    def is_wanted(self, intent: int) -> bool:
+        """Nothing has asked for the cancel of an order that is not sent yet."""
+        return not self._by_intent[intent].cancel_wanted
 
     def by_intent(self, intent: int) -> Order:
         """The order of an intent."""
@@ -203,6 +214,9 @@ class OrderManager:
     def chase(self, now: float) -> list[Cancel | ReadOrder]:
         """Repeat cancels that were not answered and read orders whose outcome is unknown."""
         actions: list[Cancel | ReadOrder] = []
+        for order in list(self._held.values()):
+            if now - order.since_s >= CANCEL_HOLD_SEC:
+                self._release(order)
         for order in list(self._restless.values()):
             if order.state is State.SENDING and now - order.since_s > SENDING_DEADLINE_SEC:
                 self._advance(order, "unknown", now)
@@ -264,6 +278,8 @@ class OrderManager:
         order.detail = event.detail
         self._touched[order.intent] = order
         if event.outcome == "cancelled":
+            order.held = Shares(max(0, order.size - order.filled))
+            self._held[order.intent] = order
             self._end_cancelled(order, now)
             return []
         return [ReadOrder(order_id=event.order_id)] if event.outcome == "gone" else []
@@ -274,6 +290,8 @@ class OrderManager:
         if order is None:
             self.counts.foreign += 1
             return None
+        if event.status in ("cancelled", "matched"):
+            self._release(order)
         if event.status != "absent":
             order.unknown_s, order.absences = None, 0
             is_whole = event.status == "matched" and not event.matched
@@ -329,12 +347,12 @@ class OrderManager:
         self._touched[order.intent] = order
         self.version += 1
         order.filled = Shares(order.filled + event.size)
-        if event.settlement != "failed":
-            self.counts.fills += 1
-            if order.state not in TERMINAL and order.remaining == 0:
-                self._advance(order, "matched", now)
-            elif order.state not in TERMINAL and order.state is not State.SENDING:
-                self._advance(order, "partial", now)
+        order.held = Shares(max(0, order.held - event.size))
+        self.counts.fills += event.settlement != "failed"
+        if order.state not in TERMINAL and order.remaining == 0:
+            self._advance(order, "matched", now)
+        elif order.state not in TERMINAL and order.state is not State.SENDING:
+            self._advance(order, "partial", now)
         self._retire(order)
         return Fill(
             trade_id=event.trade_id,
@@ -375,6 +393,12 @@ class OrderManager:
             self._end_cancelled(order, now)
         else:
             self._advance(order, "absent", now)
+
+    def _release(self, order: Order) -> None:
+        """The size matched before a cancel is known, or has had time enough to be told."""
+        order.held = Shares(0)
+        self._held.pop(order.intent, None)
+        self._retire(order)
 
     def _note_matched(self, order: Order, told: Shares) -> None:
         """Note what the venue says is matched: until its fills are told, the order stays at risk even when ended."""

@@ -101,6 +101,7 @@ class Order:
         "created_s",
         "detail",
         "filled",
+        "held",
         "intent",
         "last_read_s",
         "layer",
@@ -150,6 +151,8 @@ class Order:
         """In the YES frame."""
         self.size = size
         self.filled = Shares(0)
+        self.held = Shares(0)
+        """What may have been filled before a cancel whose answer told no sizes (polymarket-api.md 4.2)."""
         self.matched = Shares(0)
         """What the venue says is matched; its fills are told apart from that, sooner or later."""
         self.side = side
@@ -183,9 +186,14 @@ class Order:
     def remaining(self) -> Shares:
         """Shares that may still be filled, or are and were not told; never negative."""
         if self.state in TERMINAL:
-            owed = self.matched - self.filled
-            return Shares(owed if owed >= SIZE_QUANTUM else 0)  # fills may end a hundredth short
+            return Shares(max(self.owed, self.held))
         return Shares(max(0, self.size - self.filled))
+
+    @property
+    def owed(self) -> Shares:
+        """Shares the venue says are matched whose fills were not told."""
+        owed = self.matched - self.filled
+        return Shares(owed if owed >= SIZE_QUANTUM else 0)  # fills may end a hundredth short
 
     @property
     def at_risk(self) -> bool:
@@ -196,7 +204,7 @@ class Order:
     def in_doubt_since(self) -> float | None:
         """Since when the venue's part is not known: the outcome of the placement, or fills of an ended order."""
         if self.state in TERMINAL:
-            return self.since_s if self.remaining else None
+            return self.since_s if self.owed else None
         return self.unknown_s
 
     def advance(self, event: OrderEvent, now: float) -> bool:

@@ -70,7 +70,7 @@ class LiveOrder(msgspec.Struct, frozen=True, gc=False):
     """Its token; with ``side`` this says whether it buys or sells."""
     remaining: Shares
     age_s: float
-    """Since the venue accepted it."""
+    """Since it was decided on."""
     validated_age_s: float
     """Since it was last found within tolerance on fresh data."""
     levels_ahead: int = 0

@@ -1,6 +1,6 @@
 """The daily loss limit: once latched, no new risk until the next UTC day or an act of the operator.
 
-The state must reach the disk before anything is done about it. Marks are conservative (others' best bid for YES, one
+A restart begins the day anew unless its keeper stores the state. Marks are conservative (others' best bid for YES, one
 minus their best ask for NO, pairs at a dollar) and come from books that may be believed: the first of a day is what the
 day is measured against.
 """
@@ -18,7 +18,7 @@ _SLACK: Final = 1e-9
 
 
 class LossState(msgspec.Struct, frozen=True, gc=False):
-    """What survives a restart."""
+    """One day, as far as it has been marked."""
 
     day: int
     """Days since 1970-01-01 UTC."""

@@ -1,7 +1,7 @@
 """Carries the engine's orders to the gateway and its answers back.
 
-Two lanes. Placements: sign, commit the intent, pass the gate once more, send. Cancels: straight out, never waiting for
-the journal, never refused.
+Placements: sign, commit the intent, pass the gate once more, send. Cancels: straight out, never waiting for the
+journal, never refused; a cancel of everything does not wait for another cancel either.
 """
 
 import asyncio
@@ -31,17 +31,28 @@ class Courier:
         emit: Callable[[Event], None],
         commit: Callable[[], Awaitable[None]],
         is_neg_risk: Callable[[str], bool],
+        is_wanted: Callable[[int], bool],
     ) -> None:
-        """``commit`` returns when everything the engine knows so far is in the journal."""
+        """Nothing moves until the lanes are run.
+
+        Args:
+            gateway: where orders go.
+            emit: takes answers.
+            commit: returns when everything the engine knows so far is in the journal.
+            is_neg_risk: of a market.
+            is_wanted: an intent has not been pulled since it was made.
+        """
         self._gateway = gateway
         self._emit = emit
         self._commit = commit
         self._is_neg_risk = is_neg_risk
+        self._is_wanted = is_wanted
         self._places: deque[Place] = deque()
-        self._cancels: deque[Cancel | CancelAll] = deque()
+        self._cancels: deque[Cancel] = deque()
         self._reads: deque[ReadOrder] = deque()
         self._place_ready = asyncio.Event()
         self._cancel_ready = asyncio.Event()
+        self._cancel_all_ready = asyncio.Event()
         self._read_ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
@@ -58,7 +69,9 @@ class Courier:
             case ReadOrder():
                 self._reads.append(action)
                 self._read_ready.set()
-            case _:
+            case CancelAll():
+                self._cancel_all_ready.set()
+            case Cancel():
                 self._cancels.append(action)
                 self._cancel_ready.set()
 
@@ -89,12 +102,25 @@ class Courier:
             self._idle.set()
 
     async def run_cancels(self) -> None:
-        """The lane of cancels, until cancelled."""
+        """The lane of cancels by id, until cancelled."""
         while True:
             await self._cancel_ready.wait()
             self._cancel_ready.clear()
             while self._cancels:
-                await self._cancel_some()
+                waiting, self._cancels = self._cancels, deque()
+                ids = list(dict.fromkeys(cancel.order_id for cancel in waiting))
+                for start in range(0, len(ids), CANCEL_BATCH):
+                    self._tell(await self._gateway.cancel(ids[start : start + CANCEL_BATCH]))
+
+    async def run_cancel_alls(self) -> None:
+        """The lane of cancels of everything, until cancelled."""
+        while True:
+            await self._cancel_all_ready.wait()
+            self._cancel_all_ready.clear()
+            try:
+                self._tell(await self._gateway.cancel_all())
+            except VenueError as error:
+                log.warning("cancel_all_failed", extra={"detail": str(error)})
 
     async def run_reads(self) -> None:
         """The lane of questions, until cancelled."""
@@ -112,36 +138,27 @@ class Courier:
             try:
                 ready = await self._gateway.sign(place, self._is_neg_risk(place.market))
             except VenueError as error:
-                self._emit(OrderAnswered(intent=place.intent, outcome="denied", detail=str(error)))
+                self._deny(place, str(error))
                 continue
             self._emit(OrderSigned(intent=place.intent, order_id=ready.order_id))
             signed.append(ready)
         if not signed:
             return
         await self._commit()
-        if not self.is_open:
-            for ready in signed:
-                self._emit(OrderAnswered(intent=ready.place.intent, outcome="denied", detail="the gate is closed"))
-            return
-        for answer in await self._gateway.post(signed):
-            self._emit(answer)
+        going = []
+        for ready in signed:
+            if not self.is_open:
+                self._deny(ready.place, "the gate is closed")
+            elif not self._is_wanted(ready.place.intent):
+                self._deny(ready.place, "pulled before it was sent")
+            else:
+                going.append(ready)
+        if going:
+            for answer in await self._gateway.post(going):
+                self._emit(answer)
 
-    async def _cancel_some(self) -> None:
-        """Send what waits: one cancel-all if there is one, then ids it did not cover."""
-        waiting, self._cancels = self._cancels, deque()
-        ids = dict.fromkeys(cancel.order_id for cancel in waiting if isinstance(cancel, Cancel))
-        if any(isinstance(cancel, CancelAll) for cancel in waiting):
-            try:
-                answers = await self._gateway.cancel_all()
-            except VenueError as error:
-                log.warning("cancel_all_failed", extra={"detail": str(error)})
-                answers = []
-            self._tell(answers)
-            for answer in answers:
-                ids.pop(answer.order_id, None)
-        left = list(ids)
-        for start in range(0, len(left), CANCEL_BATCH):
-            self._tell(await self._gateway.cancel(left[start : start + CANCEL_BATCH]))
+    def _deny(self, place: Place, detail: str) -> None:
+        self._emit(OrderAnswered(intent=place.intent, outcome="denied", detail=detail))
 
     def _tell(self, answers: list[CancelAnswered]) -> None:
         for answer in answers:

@@ -3,7 +3,6 @@
 from typing import Any
 
 from core.engine import Engine
-from core.orders.order import State
 from core.units import MICRO
 from core.viewing import desk_pnl, total_pnl
 
@@ -16,7 +15,6 @@ def run_report(
     ``open_orders`` is what the venue was seen to have open at the end.
     """
     pnl, counts = total_pnl(engine, now), engine.orders.counts
-    unknown = sum(1 for order in engine.orders.all_at_risk() if order.state is State.UNKNOWN)
     return {
         "mode": mode,
         "duration_s": round(duration_s, 3),
@@ -28,7 +26,7 @@ def run_report(
         "rejects": counts.rejects,
         "fills": counts.fills,
         "open_orders": open_orders,
-        "unknown_orders": unknown,
+        "unknown_orders": engine.orders.in_doubt(),
         "positions": [
             {
                 "market": desk.market,

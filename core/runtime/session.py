@@ -58,6 +58,8 @@ IDLE_SEC: Final = 4.0
 VERIFY_SEC: Final = 10.0
 """Deadline of cancelling and verifying (reliability.md 4.10)."""
 VERIFY_PAUSE_SEC: Final = 0.2
+FILLS_OVERLAP_SEC: Final = 600.0
+"""Fills are read again from so long before the last reading: settlement takes minutes at worst."""
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
@@ -139,7 +141,9 @@ class Session:
         self._end_reason = ""
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
-        self._started_s, self._started_unix = clock.monotonic(), clock.unix()
+        self._started_s = clock.monotonic()
+        self._fills_unix = clock.unix()
+        """Fills matched before this have been read."""
         self._write_lock = asyncio.Lock()
 
     # From outside, on the loop
@@ -212,7 +216,7 @@ class Session:
 
     async def _trade(self, parts: Parts) -> None:
         gateway = parts.gateway
-        self._courier = Courier(gateway, self.emit_quietly, self.flush, self._is_neg_risk)
+        self._courier = Courier(gateway, self.emit_quietly, self.flush, self._is_neg_risk, self.engine.orders.is_wanted)
         if self.engine.control.state == "KILLED":
             self._courier.close_gate()
         for early in self._early:
@@ -227,6 +231,7 @@ class Session:
         self.emit(account)
         self._own(self._courier.run_places(), "places")
         self._own(self._courier.run_cancels(), "cancels")
+        self._own(self._courier.run_cancel_alls(), "cancel-alls")
         self._own(self._courier.run_reads(), "reads")
         self._own(self._flush_often(), "journal")
         owner = ChannelOwner(self._on_frame, self._on_state, self._on_alive)
@@ -342,12 +347,14 @@ class Session:
         if self._parts is None:
             return
         try:
-            fills = await self._parts.gateway.fills_since(int(self._started_unix))
+            began = self.clock.unix()
+            fills = await self._parts.gateway.fills_since(int(self._fills_unix))
         except PolymmError as error:
             self.note("alarm", f"fills could not be read, inventory may be wrong: {error}")
             return
         for fill in fills:
             self.emit_quietly(fill)
+        self._fills_unix = max(self._fills_unix, began - FILLS_OVERLAP_SEC)
 
     async def _clear_leftovers(self, gateway: Gateway) -> None:
         """Cancel what an earlier run, or somebody else, left open: nothing here knows those orders.
@@ -486,19 +493,20 @@ class Session:
         zeros, left = 0, sum(1 for _ in self.engine.orders.all_at_risk())
         try:
             async with asyncio.timeout(VERIFY_SEC):
-                while zeros < 2:
+                while zeros < 2 or self.engine.orders.in_doubt():
                     try:
                         if zeros == 0:
                             for answer in await gateway.cancel_all():
                                 self.emit_quietly(answer)
                         left = len(await gateway.open_orders())
                         zeros = zeros + 1 if left == 0 else 0
-                    except PolymmError as error:
+                    except Exception as error:
                         zeros = 0
+                        log.warning("cancelling_at_the_end", exc_info=error)
                         self.note("warning", f"cancelling at the end: {error}")
                     await asyncio.sleep(VERIFY_PAUSE_SEC)
         except TimeoutError:
-            return False, left
+            return False, left + self.engine.orders.in_doubt()
         return True, 0
 
     async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:

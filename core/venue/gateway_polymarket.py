@@ -176,7 +176,7 @@ class PolymarketGateway:
             try:
                 matched = Shares(parse_micro(str(raw.get("size_matched") or "0")))
                 orders.append(OpenOrder(order_id=raw["id"], market=str(raw.get("market", "")), matched=matched))
-            except (KeyError, TypeError, ValueError) as error:
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
                 raise VenueRefused(f"/data/orders: unreadable order: {error}") from error
         return orders
 

@@ -26,12 +26,13 @@ ANSWER_SEC: Final = 0.08
 class _Resting:
     """One order in its queue."""
 
-    __slots__ = ("grid", "intent", "order_id", "queue", "shown", "side", "tick")
+    __slots__ = ("grid", "intent", "order_id", "queue", "shown", "side", "size", "tick")
 
     def __init__(self, place: Place, order_id: str, grid: Grid, tick: Ticks, shown: Shares) -> None:
         self.grid = grid
         self.intent = place.intent
         self.order_id = order_id
+        self.size = place.size
         self.side: Side = place.side
         self.tick = tick
         self.shown = shown
@@ -135,6 +136,9 @@ class PaperVenue:
     def _cancel(self, order_id: str, at: float) -> None:
         resting = self._resting.get(self._market_of.get(order_id, ""), {}).pop(order_id, None)
         outcome: Literal["cancelled", "gone"] = "gone" if resting is None else "cancelled"
+        if resting is not None:
+            matched = Shares(resting.size - resting.queue.remaining)
+            self._tell(OrderSeen(order_id=order_id, status="cancelled", matched=matched), at)
         self._tell(CancelAnswered(order_id=order_id, outcome=outcome), at)
 
     def _trade(self, message: MarketMessage, orders: dict[str, _Resting], now: float) -> None:

@@ -28,7 +28,10 @@ class Desk:
     def __init__(self, gateway: FakeGateway) -> None:
         self.told: list[Event] = []
         self.commits = 0
-        self.courier = Courier(gateway, self.told.append, self.commit, lambda market: False)
+        self.pulled: set[int] = set()
+        self.courier = Courier(
+            gateway, self.told.append, self.commit, lambda market: False, lambda intent: intent not in self.pulled
+        )
 
     async def commit(self) -> None:
         self.commits += 1
@@ -39,7 +42,8 @@ class Desk:
 
 @asynccontextmanager
 async def running(desk: Desk) -> AsyncIterator[Courier]:
-    lanes = [desk.courier.run_places(), desk.courier.run_cancels(), desk.courier.run_reads()]
+    courier = desk.courier
+    lanes = [courier.run_places(), courier.run_cancels(), courier.run_cancel_alls(), courier.run_reads()]
     tasks = [asyncio.create_task(lane) for lane in lanes]
     yield desk.courier
     for task in tasks:
@@ -126,8 +130,8 @@ async def test_cancels_do_not_wait_for_placements_or_the_journal() -> None:
 
 
 @pytest.mark.parametrize("error", [None, UNKNOWN])
-async def test_cancel_all_is_followed_by_the_ids_it_did_not_cover(error: Exception | None) -> None:
-    """When the one request fails, the orders are cancelled one by one."""
+async def test_cancel_all_and_cancels_by_id_go_out_both(error: Exception | None) -> None:
+    """When the one request fails, the orders are cancelled one by one all the same."""
     gateway = FakeGateway()
     desk = Desk(gateway)
     gateway.open_ids |= {"a", "b"}
@@ -136,8 +140,40 @@ async def test_cancel_all_is_followed_by_the_ids_it_did_not_cover(error: Excepti
         courier.take(CancelAll(reason="test"))
         courier.take(Cancel(order_id="a", market="m", reason="test"))
         courier.take(Cancel(order_id="b", market="m", reason="test"))
-        await until(lambda: not gateway.open_ids)
-    assert gateway.cancel_alls == 1
+        await until(lambda: not gateway.open_ids and gateway.cancel_alls == 1)
+
+
+async def test_cancel_all_does_not_wait_for_a_cancel_that_hangs() -> None:
+    """A kill must not stand behind one slow request."""
+    gateway = FakeGateway()
+    desk = Desk(gateway)
+    gateway.open_ids |= {"a", "b"}
+    answered = asyncio.Event()
+
+    async def hang(order_ids: object) -> list[object]:
+        await answered.wait()
+        return []
+
+    gateway.cancel = hang  # type: ignore[method-assign,assignment]
+    async with running(desk) as courier:
+        courier.take(Cancel(order_id="a", market="m", reason="test"))
+        await asyncio.sleep(0)
+        courier.take(CancelAll(reason="kill"))
+        await until(lambda: gateway.cancel_alls == 1)
+        answered.set()
+
+
+async def test_what_was_pulled_while_it_was_being_signed_is_not_sent() -> None:
+    """A pause between the decision and the socket wins."""
+    gateway = FakeGateway()
+    desk = Desk(gateway)
+    desk.pulled = {2}
+    async with running(desk) as courier:
+        for intent in (1, 2, 3):
+            courier.take(place(intent))
+        await until(lambda: len(desk.answers()) == 3)
+    assert sorted(desk.answers()) == ["denied", "live", "live"]
+    assert len(gateway.open_ids) == 2
 
 
 async def test_reads_come_back_as_events_and_no_answer_says_nothing() -> None:
@@ -164,7 +200,7 @@ async def test_a_lane_that_died_holds_nobody() -> None:
     async def broken() -> None:
         raise StoreError("disk full")
 
-    desk.courier = Courier(FakeGateway(), desk.told.append, broken, lambda market: False)
+    desk.courier = Courier(FakeGateway(), desk.told.append, broken, lambda market: False, lambda intent: True)
     desk.courier.take(place(1))
     with pytest.raises(StoreError):
         await desk.courier.run_places()
