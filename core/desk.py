@@ -17,7 +17,7 @@ from core.events import MarketMessage
 from core.market.book import Level
 from core.market.continuity import UPDATED, Applied, TrackedBook
 from core.market.instrument import Instrument
-from core.market.signals import FairValue, Micro, jump_reset_usd, live_microprice, without_own
+from core.market.signals import without_own
 from core.market.tape import Tape, Trade
 from core.orders.manager import Fill, OrderManager
 from core.orders.order import TERMINAL, Order, State
@@ -27,16 +27,14 @@ from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
 from core.quoting.requote import LiveOrder, Verdict, diff_orders, levels_ahead, requote_rules_of, situation_of
 from core.quoting.routing import Target
 from core.quoting.rules import rules_of
-from core.quoting.volatility import Sigma, VarianceRate, resolution_floor, sigma_over_horizon
+from core.quoting.volatility import Sigma
+from core.quoting.watch import LEVELS_READ, PriceWatch
 from core.risk.control import Control
 from core.risk.gate import Headroom
 from core.units import MICRO, Shares, Side, Ticks, UnitError, Usd, parse_micro
 
 TIMER_SEC: Final = 1.0
 """A market is looked at again after this, whatever happens (market-making.md 1.12)."""
-LEVELS_READ: Final = 4
-"""Levels a side read beyond those that are looked for, so that our own and small ones among them do not matter."""
-EVERY_LEVEL: Final = 1_000_000
 FIRST_HOLD_SEC: Final = 0.5
 LONGEST_HOLD_SEC: Final = 30.0
 CANCEL_GRACE_SEC: Final = 2.0
@@ -93,7 +91,6 @@ class Desk:
         self.resolved = False
         self.plan: QuotePlan | None = None
         self.sigma: Sigma | None = None
-        self.micro: Micro | None = None
         self.blocked_by = "waiting for the first book"
         self.last_message_s: float | None = None
         self.asked_s = 0.0
@@ -117,25 +114,9 @@ class Desk:
         settings, instrument = self.settings, self.tracked.instrument
         self._rules = rules_of(settings, instrument)
         self._requote_rules = requote_rules_of(settings, instrument)
-        wanted = settings.micro_levels
-        self._depths = (1 if wanted == 1 else wanted + LEVELS_READ, wanted + 2 * LEVELS_READ, EVERY_LEVEL)
-        """Levels a side read for the microprice, in turn until both sides reach the size cutoff."""
-        self._cutoff = instrument.reward_min_size or instrument.min_size
-        if settings.size_cutoff is not None:
-            self._cutoff = Shares(round(settings.size_cutoff * MICRO))
-        self._micro_rules = (
-            instrument.grid,
-            self._cutoff,
-            settings.micro_levels,
-            settings.micro_decay,
-            settings.max_spread,
-        )
+        self.watch = PriceWatch(settings, instrument)
         self._moved = settings.requote_mid_ticks / 2 / instrument.grid.k
         """Dollars of fair value that call for a decision (market-making.md 1.12)."""
-        self.fair = FairValue(settings.alpha_fair, jump_reset_usd(settings.jump_reset_ticks, instrument.grid))
-        self.variance = VarianceRate(settings.ewma_vol_window_sec, settings.vol_space, settings.vol_sample_sec)
-        self.micro = None
-        self._looked: tuple[int, int, int, int, int] | None = None
 
     # Identity and position
 
@@ -160,7 +141,7 @@ class Desk:
 
     def mark(self, now: float) -> Usd | None:
         """Fair value of YES in micro-dollars; None before the first."""
-        fair = self.fair.value_at(now)
+        fair = self.watch.fair.value_at(now)
         return None if fair is None else Usd(round(fair * MICRO))
 
     def conservative_value(self) -> Usd | None:
@@ -185,9 +166,8 @@ class Desk:
         """Take a full book. After a longer blindness the average starts anew: what it knew is of another time."""
         was_synced = self.tracked.synced
         applied = self.tracked.apply_book(message)
-        if self.tracked.synced and not was_synced and now - self._synced_s > self.fair.theta:
-            self.fair.clear()
-            self._looked = None
+        if self.tracked.synced and not was_synced and now - self._synced_s > self.watch.fair.theta:
+            self.watch.start_anew()
         return self._took(applied, now)
 
     def take_changes(self, message: MarketMessage, now: float) -> Applied:
@@ -240,46 +220,18 @@ class Desk:
         return applied
 
     def _observe(self, now: float) -> None:
-        """Feed the signals with the book as it stands, and see whether that calls for a decision.
-
-        A change behind an unchanged touch says nothing new; what time does to the average the timer sees.
-        """
-        look = self._look()
-        if look is None or look != self._looked:
-            self._look_again(now, look)
-        micro = self.micro
-        if micro is not None and micro.price is not None and 0.0 < micro.price < 1.0:
-            self.variance.observe(now, micro.price)
-
-    def _look(self) -> tuple[int, int, int, int, int] | None:
-        """All that the microprice depends on while the touch alone decides it; None when a side is empty."""
-        bids, asks = self.tracked.book.bids, self.tracked.book.asks
-        if not bids.ticks or not asks.ticks:
-            return None
-        bid, ask = bids.ticks[-1], asks.ticks[0]
-        return bid, bids.sizes[bid], ask, asks.sizes[ask], self.orders.version
-
-    def _look_again(self, now: float, look: tuple[int, int, int, int, int] | None) -> None:
-        """Compute the microprice anew; remember the look of the touch when nothing behind it was needed."""
-        for depth in self._depths:
-            bids, asks = self._others(depth)
-            micro = live_microprice(bids, asks, *self._micro_rules)
-            if micro.status != "one_sided":
-                break
-        self._looked = look if depth == 1 else None
-        if self.micro is None or micro.status != self.micro.status:
-            self._due = True
-        self.micro = micro
-        if ((bids[0][0] if bids else None), (asks[0][0] if asks else None)) != self._decided_touch:
-            self._due = True
-        if micro.price is None or not 0.0 < micro.price < 1.0:
+        """Let the watch look at the book, and see whether that calls for a decision (market-making.md 1.12)."""
+        glance = self.watch.observe(self.tracked.book, self.orders.version, self._others, now)
+        if glance is None:
             return
-        jumped = self.fair.observe(now, micro.price)
-        value = self.fair.value_at(now) or micro.price
-        if jumped or not abs(value - self._decided_fair) < self._moved:
+        if glance.is_news or glance.touch != self._decided_touch:
+            self._due = True
+        if glance.value is None:
+            return
+        if not abs(glance.value - self._decided_fair) < self._moved:
             self._due = True
         if self._opening is not None:
-            self._enter_opening(Usd(round(value * MICRO)))
+            self._enter_opening(Usd(round(glance.value * MICRO)))
 
     def _others(self, most: int) -> tuple[list[Level], list[Level]]:
         """Levels of others, best first."""
@@ -398,13 +350,13 @@ class Desk:
         """
         if self._due or not self._settled or data_age_s > self.settings.stale_sec:
             return False
-        fair = self.fair.value_at(now)
+        fair = self.watch.fair.value_at(now)
         if fair is None:
             return False
         tolerated = SETTLED_TICKS / self.instrument.grid.k
         if abs(fair - self._decided_fair) > tolerated:
             return False
-        if abs((self._sigma(now, unix, fair).sigma_h or 0.0) - self._decided_sigma) > tolerated:
+        if abs((self.watch.sigma(now, unix, fair).sigma_h or 0.0) - self._decided_sigma) > tolerated:
             return False
         for order in self.orders.at_risk(self.market):
             order.validated_s = now
@@ -414,10 +366,10 @@ class Desk:
     def decide(self, around: Surroundings) -> list[Action]:
         """Compare what we want with what we have, and act on the difference: cancels first."""
         now = around.now
-        fair = self.fair.value_at(now)
+        fair = self.watch.fair.value_at(now)
         if fair is None:
             return self.rest("no fair value yet", now)
-        self.sigma = sigma = self._sigma(now, around.unix, fair)
+        self.sigma = sigma = self.watch.sigma(now, around.unix, fair)
         self._last_decision_s, self._due, self.blocked_by = now, False, ""
         self._decided_fair, self._decided_sigma = fair, sigma.sigma_h or 0.0
         bids, asks = self._others(LEVELS_READ + self.settings.order_layers + self.settings.requote_queue_levels)
@@ -452,13 +404,6 @@ class Desk:
     def accepted(self) -> None:
         """The venue took an order: refusals are over."""
         self._hold_s = 0.0
-
-    def _sigma(self, now: float, unix: float, fair: float) -> Sigma:
-        settings, end = self.settings, self.instrument.end_unix
-        floor = None
-        if end is not None:
-            floor = resolution_floor(fair, end - unix, settings.resolve_var_weight, "gauss", settings.resolve_t_min_sec)
-        return sigma_over_horizon(self.variance, now, fair, floor, settings.vol_horizon_sec, settings.sigma_cap)
 
     def _inputs(self, around: Surroundings, fair: float, at_risk: list[Order], planned: list[Order]) -> QuoteInputs:
         """What the plan is made from; orders that are not planned around count as pending."""
@@ -497,7 +442,7 @@ class Desk:
                 order.remaining,
                 now - order.created_s,
                 now - order.validated_s,
-                levels_ahead(bids if order.side == "bid" else asks, order.side, order.yes_price, self._cutoff),
+                levels_ahead(bids if order.side == "bid" else asks, order.side, order.yes_price, self.watch.cutoff),
             )
             for order in orders
         ]
@@ -567,7 +512,7 @@ class Desk:
         return at_target and not self._unplaced
 
     def _worst_exposure(self, now: float) -> Usd:
-        fair = self.fair.value_at(now)
+        fair = self.watch.fair.value_at(now)
         net = self.inventory.net
         orders = self.orders.at_risk(self.market)
         # Without a fair value a share of either token may be worth a dollar.

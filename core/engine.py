@@ -373,7 +373,7 @@ class Engine:
             resolved=desk.resolved,
             book_state=desk.tracked.state,
             book_reason=desk.tracked.reason,
-            micro=None if desk.micro is None else desk.micro.status,
+            micro=None if desk.watch.micro is None else desk.watch.micro.status,
             data_age_s=now - self.market_feed.heard_s,
             stale_s=self.settings.stale_sec,
             unknown_age_s=now - min(unknown) if unknown else 0.0,
@@ -382,7 +382,7 @@ class Engine:
     def _surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
         bankroll = self.bankroll or Usd(0)
         grids = {market: other.instrument.grid for market, other in self.desks.items()}
-        fair = desk.fair.value_at(now) or 0.5
+        fair = desk.watch.fair.value_at(now) or 0.5
         others = sum(other.worst_exposure for other in self.desks.values() if other is not desk)
         own = round(desk.inventory.exposure(fair) * MICRO)
         free = self.account_cash() - self.orders.reserved_cash(grids)

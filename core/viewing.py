@@ -123,7 +123,7 @@ def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
         bids=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("bid", LEVELS_SHOWN)]),
         asks=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("ask", LEVELS_SHOWN)]),
         orders=tuple([_order(desk, order, now) for order in orders]),
-        fair=desk.fair.value_at(now),
+        fair=desk.watch.fair.value_at(now),
         reservation=pricing.reservation if pricing else None,
         half_spread=pricing.half_spread if pricing else None,
         sigma_h=sigma.sigma_h if sigma else None,
@@ -142,7 +142,7 @@ def _feed(name: FeedName, feed: Feed, now: float) -> FeedView:
 
 
 def _exposure(desk: Desk, now: float) -> Usd:
-    fair = desk.fair.value_at(now)
+    fair = desk.watch.fair.value_at(now)
     return Usd(0 if fair is None else round(desk.inventory.exposure(fair) * MICRO))
 
 

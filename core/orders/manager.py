@@ -98,8 +98,8 @@ class OrderManager:
             yield from orders.values()
 
     def in_doubt(self) -> int:
-        """Orders whose outcome, or whose fills, the venue has not told."""
-        return sum(1 for order in self.all_at_risk() if order.in_doubt_since is not None)
+        """Orders of which nobody knows whether the venue has them."""
+        return sum(1 for order in self.all_at_risk() if order.state not in TERMINAL and order.unknown_s is not None)
 
     def find(self, order_id: str) -> Order | None:
         """The order with a venue id; None for a stranger's."""

@@ -166,7 +166,7 @@ class CheckedEngine(Engine):
         assert not others or place.reason == "undersize", (place, others)
 
     def _check(self, desk: Any, sides: set[str], now: float) -> None:
-        fair, net, orders = desk.fair.value_at(now), desk.inventory.net, desk.orders.at_risk(desk.market)
+        fair, net, orders = desk.watch.fair.value_at(now), desk.inventory.net, desk.orders.at_risk(desk.market)
         cap = self.settings.hard_cap_delta_pct * (self.bankroll or 0)
         gross = self.settings.gross_cap * (self.bankroll or 0)
         bids = sum(order.remaining for order in orders if order.side == "bid")

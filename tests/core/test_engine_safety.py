@@ -83,7 +83,7 @@ def test_the_average_starts_anew_after_a_longer_blindness():
     book.ms += 600_000
     driver.feeds()
     driver.send(book.book())
-    assert abs(driver.desk.fair.value_at(driver.now) - 0.42) < 1e-9
+    assert abs(driver.desk.watch.fair.value_at(driver.now) - 0.42) < 1e-9
 
 
 def test_a_short_blindness_keeps_the_average():
@@ -95,7 +95,7 @@ def test_a_short_blindness_keeps_the_average():
     book.ms += 5
     driver.pass_time(0.5)
     driver.send(book.book())
-    assert driver.desk.fair.value_at(driver.now) > 0.455
+    assert driver.desk.watch.fair.value_at(driver.now) > 0.455
 
 
 def test_a_full_book_from_the_future_does_not_blind_us_for_good():

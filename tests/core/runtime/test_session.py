@@ -9,7 +9,7 @@ import pytest
 
 from core.actions import Place
 from core.errors import PreflightError, StoreError, VenueUnavailable
-from core.events import FillSeen, OperatorCommand, Woken
+from core.events import FillSeen, OperatorCommand, OrderAnswered, OrderSigned, Woken
 from core.runtime import session as session_module
 from core.runtime.session import Parts, Session
 from core.store.database import Store
@@ -43,12 +43,15 @@ def a_place(intent: int = 1) -> Place:
 
 def wish(session: Session) -> None:
     """Place an order the way a decision does."""
-    manager = session.engine.orders
-    action = manager.place(
+    session._carry_out(an_intent(session))
+
+
+def an_intent(session: Session) -> Place:
+    """An order that is wished for and not on its way."""
+    return session.engine.orders.place(
         INSTRUMENT, outcome="YES", order_side="BUY", price=Ticks(40), size=Shares(10 * MICRO), side="bid", layer=0,
         reason="test", now=session.clock.monotonic(),
     )  # fmt: skip
-    session._carry_out(action)
 
 
 def last_session_row(session: Session) -> tuple[str | None, int | None, float | None]:
@@ -116,12 +119,33 @@ async def test_a_placement_without_an_answer_is_never_called_verified(tmp_path: 
     gateway = FakeGateway()
     session = session_in(tmp_path, composing(gateway))
     task = await run_until_trading(session)
-    gateway.on_post = asyncio.Event().wait  # type: ignore[assignment]
+    sending = asyncio.Event()
+
+    async def never_answered() -> None:
+        sending.set()
+        await asyncio.Event().wait()
+
+    gateway.on_post = never_answered
+    session._courier._is_wanted = lambda intent: True  # the feeds of this session are down, which pulls all wishes
     wish(session)
-    await asyncio.sleep(0.05)
+    await asyncio.wait_for(sending.wait(), 5)
     session.request_stop("quit")
     outcome = await task
     assert outcome.exit_code == 11 and not outcome.verified
+
+
+async def test_an_order_of_unknown_outcome_is_never_called_verified(tmp_path: Path) -> None:
+    """An empty listing proves nothing about an order whose bytes may still be on their way."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    intent = an_intent(session).intent
+    session.emit(OrderSigned(intent=intent, order_id="0xaa"))
+    session.emit(OrderAnswered(intent=intent, outcome="unknown", detail="reset"))
+    session.request_stop("quit")
+    outcome = await task
+    assert (outcome.exit_code, outcome.verified, outcome.report["unknown_orders"]) == (11, False, 1)
+    assert "NOT verified" in outcome.sentence
 
 
 @pytest.mark.parametrize("trouble", ["refused", "broken", "hangs"])
@@ -245,13 +269,16 @@ async def test_an_engine_that_dies_of_anything_ends_the_session_in_order(
 async def test_a_session_asked_to_end_while_it_starts_ends_soon(tmp_path: Path) -> None:
     """A venue that does not answer at the start must not hold the operator for its time-outs."""
 
+    begun = asyncio.Event()
+
     async def never(session: Session) -> Parts:
+        begun.set()
         await asyncio.Event().wait()
         raise AssertionError
 
     session = session_in(tmp_path, never)
     task = asyncio.create_task(session.run())
-    await asyncio.sleep(0.05)
+    await begun.wait()
     session.request_stop("SIGTERM")
     async with asyncio.timeout(5):
         outcome = await task
@@ -274,21 +301,22 @@ async def test_a_session_that_cannot_start_says_why_and_closes_its_database(tmp_
 
 async def test_a_kill_while_starting_is_latched_and_nothing_is_ever_placed(tmp_path: Path) -> None:
     """The operator's kill counts from the first screen on, not from the first order on."""
-    gateway, go = FakeGateway(), asyncio.Event()
+    gateway, begun, go = FakeGateway(), asyncio.Event(), asyncio.Event()
 
     async def slow(session: Session) -> Parts:
+        begun.set()
         await go.wait()
         return await composing(gateway)(session)
 
     session = session_in(tmp_path, slow)
     task = asyncio.create_task(session.run())
-    await asyncio.sleep(0.05)
+    await begun.wait()
     assert session.command(OperatorCommand(act="kill")).text.startswith("KILLED")
     assert session.places.latch.exists()
     go.set()
     await until(lambda: gateway.cancel_alls)
     wish(session)
-    await asyncio.sleep(0.05)
+    await until(lambda: session._courier is not None and session._courier.is_idle)
     session.request_stop("quit")
     outcome = await task
     assert (outcome.exit_code, outcome.verified) == (10, True) and gateway.posted == []

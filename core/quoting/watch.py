@@ -1,0 +1,118 @@
+"""What one market's book says about the price as time goes on: microprice, fair value, deviation over the horizon.
+
+Looks at a book as often as it is told to, and computes anew only when the touch or our own orders changed.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+import msgspec
+
+from core.config import Settings
+from core.market.book import Book, Level
+from core.market.instrument import Instrument
+from core.market.signals import FairValue, Micro, jump_reset_usd, live_microprice
+from core.quoting.volatility import Sigma, VarianceRate, resolution_floor, sigma_over_horizon
+from core.units import MICRO, Shares, Ticks
+
+LEVELS_READ: Final = 4
+"""Levels a side read beyond those that are looked for, so that our own and small ones among them do not matter."""
+EVERY_LEVEL: Final = 1_000_000
+
+Others = Callable[[int], tuple[list[Level], list[Level]]]
+"""Bids and asks of others, up to so many levels a side, best first."""
+_Look = tuple[int, int, int, int, int]
+
+
+class Glance(msgspec.Struct, frozen=True, gc=False):
+    """What a new look at the book showed."""
+
+    touch: tuple[Ticks | None, Ticks | None]
+    """Best bid and ask of others."""
+    is_news: bool
+    """The book became usable or useless, or the price jumped."""
+    value: float | None
+    """Fair value in dollars; None when this book gives no microprice."""
+
+
+class PriceWatch:
+    """The price signals of one market on one grid."""
+
+    __slots__ = ("_depths", "_end_unix", "_looked", "_micro_rules", "_settings", "cutoff", "fair", "micro", "variance")
+
+    def __init__(self, settings: Settings, instrument: Instrument) -> None:
+        wanted = settings.micro_levels
+        self._settings = settings
+        self._end_unix = instrument.end_unix
+        self._depths = (1 if wanted == 1 else wanted + LEVELS_READ, wanted + 2 * LEVELS_READ, EVERY_LEVEL)
+        """Levels a side read for the microprice, in turn until both sides reach the size cutoff."""
+        self._looked: _Look | None = None
+        self.cutoff = instrument.reward_min_size or instrument.min_size
+        """Size that makes a level count (market-making.md 1.1)."""
+        if settings.size_cutoff is not None:
+            self.cutoff = Shares(round(settings.size_cutoff * MICRO))
+        self._micro_rules = (instrument.grid, self.cutoff, wanted, settings.micro_decay, settings.max_spread)
+        self.fair = FairValue(settings.alpha_fair, jump_reset_usd(settings.jump_reset_ticks, instrument.grid))
+        self.variance = VarianceRate(settings.ewma_vol_window_sec, settings.vol_space, settings.vol_sample_sec)
+        self.micro: Micro | None = None
+        """As of the last look; None before the first."""
+
+    def observe(self, book: Book, version: int, others: Others, now: float) -> Glance | None:
+        """Look at the book.
+
+        Args:
+            book: as it stands.
+            version: grows with every change of our own orders.
+            others: levels of others in that book.
+            now: monotonic seconds.
+
+        Returns:
+            None when there is nothing new: a change behind an unchanged touch. What time alone does to the average is
+            seen whenever it is asked for.
+        """
+        look = _look_of(book, version)
+        glance = None
+        if look is None or look != self._looked:
+            glance = self._look_again(look, others, now)
+        micro = self.micro
+        if micro is not None and micro.price is not None and 0.0 < micro.price < 1.0:
+            self.variance.observe(now, micro.price)
+        return glance
+
+    def start_anew(self) -> None:
+        """Forget the average: what it knew is of another time."""
+        self.fair.clear()
+        self._looked = None
+
+    def sigma(self, now: float, unix: float, fair: float) -> Sigma:
+        """Deviation over the quote horizon, raised by what is owed until resolution (market-making.md 1.4, 2.5)."""
+        settings, floor = self._settings, None
+        if self._end_unix is not None:
+            seconds = self._end_unix - unix
+            floor = resolution_floor(fair, seconds, settings.resolve_var_weight, "gauss", settings.resolve_t_min_sec)
+        return sigma_over_horizon(self.variance, now, fair, floor, settings.vol_horizon_sec, settings.sigma_cap)
+
+    def _look_again(self, look: _Look | None, others: Others, now: float) -> Glance:
+        """Compute the microprice anew; remember the look of the touch when nothing behind it was needed."""
+        for depth in self._depths:
+            bids, asks = others(depth)
+            micro = live_microprice(bids, asks, *self._micro_rules)
+            if micro.status != "one_sided":
+                break
+        self._looked = look if depth == 1 else None
+        is_news = self.micro is None or micro.status != self.micro.status
+        self.micro = micro
+        value = None
+        if micro.price is not None and 0.0 < micro.price < 1.0:
+            is_news = self.fair.observe(now, micro.price) or is_news
+            value = self.fair.value_at(now)
+        return Glance((bids[0][0] if bids else None, asks[0][0] if asks else None), is_news, value)
+
+
+def _look_of(book: Book, version: int) -> _Look | None:
+    """All that the microprice depends on while the touch alone decides it; None when a side is empty."""
+    bids, asks = book.bids, book.asks
+    if not bids.ticks or not asks.ticks:
+        return None
+    bid, ask = bids.ticks[-1], asks.ticks[0]
+    return bid, bids.sizes[bid], ask, asks.sizes[ask], version
