@@ -2,6 +2,7 @@
 
 import asyncio
 import sqlite3
+from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
 
@@ -9,7 +10,7 @@ import pytest
 
 from core.actions import Place
 from core.errors import PreflightError, StoreError, VenueUnavailable
-from core.events import FillSeen, OperatorCommand, OrderAnswered, OrderSigned, Woken
+from core.events import CancelAnswered, FillSeen, OperatorCommand, OrderAnswered, OrderSigned, Woken
 from core.runtime import session as session_module
 from core.runtime.session import Parts, Session
 from core.store.database import Store
@@ -139,6 +140,11 @@ async def test_an_order_of_unknown_outcome_is_never_called_verified(tmp_path: Pa
     gateway = FakeGateway()
     session = session_in(tmp_path, composing(gateway))
     task = await run_until_trading(session)
+
+    async def knows_nothing(order_ids: Sequence[str]) -> list[CancelAnswered]:
+        return [CancelAnswered(order_id=order, outcome="gone") for order in order_ids]
+
+    gateway.cancel = knows_nothing  # type: ignore[method-assign]
     intent = an_intent(session).intent
     session.emit(OrderSigned(intent=intent, order_id="0xaa"))
     session.emit(OrderAnswered(intent=intent, outcome="unknown", detail="reset"))
