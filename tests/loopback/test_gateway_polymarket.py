@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Iterator
 from typing import Any
 
 import pytest
+from polymarket._internal.actions.orders.post import parse_order_response
 from polymarket.errors import RequestRejectedError, TransportError
 
 from core.actions import Place
@@ -17,7 +18,7 @@ from core.units import MICRO, OrderSide, Outcome, Shares
 from core.venue.credentials import Secret, Wallet
 from core.venue.gamma import parse_market
 from core.venue.gateway import SignedPlace
-from core.venue.gateway_polymarket import PolymarketGateway, environment_for
+from core.venue.gateway_polymarket import PolymarketGateway, _leg, environment_for
 from tests.end_to_end.program import CANARY_KEY, Exchange, address_of, exchange
 
 ABSENT = "0x" + "77" * 32
@@ -269,3 +270,28 @@ def _raiser(error: Exception) -> Any:
         raise error
 
     return fail
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ({"errorMsg": "invalid post-only order: order crosses book"}, "refused"),
+        ({"errorMsg": "not enough balance / allowance: the balance is not enough"}, "refused"),
+        ({"errorMsg": "Size (1.08) lower than the minimum: 5"}, "refused"),
+        ({"errorMsg": "order 0xaa is invalid. Duplicated."}, "unknown"),
+        ({"errorMsg": ""}, "unknown"),
+        ({"errorMsg": "order timed out"}, "unknown"),
+        ({"success": True, "orderID": "0xaa", "status": "unmatched"}, "unknown"),
+        ({"success": True, "orderID": "0xaa", "status": "resting"}, "unknown"),
+        ({"success": True, "orderID": "0xbb", "status": "live"}, "unknown"),
+        ({"success": True, "orderID": "0xAA", "status": "live"}, "live"),
+    ],
+)
+def test_a_leg_is_refused_only_in_the_venue_s_own_words(answer: dict[str, object], outcome: str) -> None:
+    """What may be resting at the venue is never taken for refused: it would be placed again and again."""
+    blank = {"success": False, "errorMsg": "", "orderID": "", "status": "", "makingAmount": "", "takingAmount": ""}
+    leg = parse_order_response(blank | answer)
+    signed = SignedPlace(
+        place=place(Instrument("m", "1", "2", "t", "0.01", Shares(5)), 1, 2), order_id="0xaa", payload=None
+    )
+    assert _leg(signed, leg).outcome == outcome
