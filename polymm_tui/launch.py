@@ -23,11 +23,12 @@ from core.clock import SystemClock
 from core.config import Settings
 from core.errors import CredentialError, PolymmError, UsageError
 from core.runtime.compose import composer
+from core.runtime.ending import Outcome
 from core.runtime.host import SessionHost
 from core.runtime.link import ConsoleLink
 from core.runtime.logs import Redactor, logging_to
 from core.runtime.places import Places, state_home
-from core.runtime.session import Outcome, Session
+from core.runtime.session import Session
 from polymm_tui import __version__
 from polymm_tui.collector import QuietCollector
 from polymm_tui.streams import give, is_terminal, say

@@ -6,8 +6,9 @@ from collections.abc import Callable
 from concurrent.futures import Future
 
 from core.events import OperatorCommand
+from core.runtime.ending import Outcome
 from core.runtime.link import CommandResult
-from core.runtime.session import Outcome, Session
+from core.runtime.session import Session
 from core.views import ConsoleView
 
 

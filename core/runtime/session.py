@@ -29,6 +29,7 @@ from core.events import (
     Woken,
 )
 from core.runtime.courier import Courier
+from core.runtime.ending import Outcome, verdict, verify_zero
 from core.runtime.link import CommandResult
 from core.runtime.logs import Redactor
 from core.runtime.metrics import EngineCollector, MetricsServer
@@ -55,9 +56,6 @@ VIEW_SEC: Final = 0.1
 EVENTS_KEPT: Final = 200
 IDLE_SEC: Final = 4.0
 """Longest wait for the answer to a placement before everything is cancelled."""
-VERIFY_SEC: Final = 10.0
-"""Deadline of cancelling and verifying (reliability.md 4.10)."""
-VERIFY_PAUSE_SEC: Final = 0.2
 FILLS_OVERLAP_SEC: Final = 600.0
 """Fills are read again from so long before the last reading: settlement takes minutes at worst."""
 SETTLE_SEC: Final = 2.0
@@ -65,18 +63,6 @@ SETTLE_SEC: Final = 2.0
 
 Emit = Callable[[Event], None]
 Made = TypeVar("Made")
-
-
-class Outcome(msgspec.Struct, frozen=True):
-    """How a session ended."""
-
-    exit_code: int
-    reason: str
-    verified: bool
-    """The venue was seen twice to have no open order of ours."""
-    sentence: str
-    """The one line for the terminal."""
-    report: dict[str, Any]
 
 
 class Parts(msgspec.Struct, frozen=True):
@@ -471,7 +457,13 @@ class Session:
                 await self._courier.wait_idle()
         except TimeoutError:
             self.note("alarm", "a placement is unanswered at the end")
-        verified, left = await self._verify_zero(self._parts.gateway)
+        verified, left = await verify_zero(
+            self._parts.gateway,
+            sum(1 for _ in self.engine.orders.all_at_risk()),
+            self.emit_quietly,
+            lambda text: self.note("warning", text),
+            self.engine.orders.in_doubt,
+        )
         verified = verified and self._courier.is_idle
         await self._hear_last_words()
         return verified, left
@@ -487,27 +479,6 @@ class Session:
         except Exception as error:
             log.exception("last_words_failed")
             self._fail(error)
-
-    async def _verify_zero(self, gateway: Gateway) -> tuple[bool, int]:
-        """Cancel all until no order is seen open, twice in a row, or time is up."""
-        zeros, left = 0, sum(1 for _ in self.engine.orders.all_at_risk())
-        try:
-            async with asyncio.timeout(VERIFY_SEC):
-                while zeros < 2 or self.engine.orders.in_doubt():
-                    try:
-                        if zeros == 0:
-                            for answer in await gateway.cancel_all():
-                                self.emit_quietly(answer)
-                        left = len(await gateway.open_orders())
-                        zeros = zeros + 1 if left == 0 else 0
-                    except Exception as error:
-                        zeros = 0
-                        log.warning("cancelling_at_the_end", exc_info=error)
-                        self.note("warning", f"cancelling at the end: {error}")
-                    await asyncio.sleep(VERIFY_PAUSE_SEC)
-        except TimeoutError:
-            return False, left + self.engine.orders.in_doubt()
-        return True, 0
 
     async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:
         """Write the last rows and let go of everything, whatever fails on the way."""
@@ -533,7 +504,15 @@ class Session:
                     await close()
                 except (OSError, RuntimeError, VenueError) as error:
                     log.warning("close_failed", extra={"detail": str(error)})
-        return self._outcome(verified, open_orders, started, report)
+        code, reason, sentence = verdict(
+            self._failure,
+            self._end_reason,
+            killed=self.engine.control.state == "KILLED",
+            verified=verified,
+            open_orders=open_orders,
+            started=started,
+        )
+        return Outcome(code, self.redactor.clean(reason), verified, self.redactor.clean(sentence), report)
 
     async def _end_tasks(self) -> None:
         """End everything that runs by itself; a write to the database is let finish first."""
@@ -544,20 +523,6 @@ class Session:
             for task in tasks:
                 task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    def _outcome(self, verified: bool, open_orders: int, started: bool, report: dict[str, Any]) -> Outcome:
-        failure, killed = self._failure, self.engine.control.state == "KILLED"
-        if failure is not None:
-            code = failure.exit_code if isinstance(failure, PolymmError) else 15
-            reason = f"{type(failure).__name__}: {self.redactor.clean(str(failure))}"
-        else:
-            code, reason = (10, "killed") if killed else (0, self._end_reason)
-        if not verified and code in (0, 10):
-            code = 11
-        if not started:
-            return Outcome(code, reason, verified, f"not started: {reason}", report)
-        zero = "zero open orders verified" if verified else f"NOT verified, {open_orders} orders may be open"
-        return Outcome(code, reason, verified, f"stopped ({reason}): {zero}", report)
 
     def _report(self, open_orders: int, now: float) -> dict[str, Any]:
         report = run_report(

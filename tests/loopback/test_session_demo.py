@@ -14,9 +14,10 @@ from core.config import Settings
 from core.errors import PreflightError
 from core.runtime import compose as compose_module
 from core.runtime.compose import composer
+from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
-from core.runtime.session import Compose, Outcome, Parts, Session
+from core.runtime.session import Compose, Parts, Session
 from core.venue.gamma import GammaClient
 from tests.core.runtime.fakes import until
 

@@ -19,9 +19,10 @@ from core.actions import Place
 from core.clock import SystemClock
 from core.config import Settings
 from core.runtime.compose import composer
+from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
-from core.runtime.session import Outcome, Parts, Session
+from core.runtime.session import Parts, Session
 from core.venue.gateway import Gateway, SignedPlace
 from tests.core.runtime.fakes import until
 from tests.end_to_end.program import CANARY_KEY, Exchange, address_of, exchange

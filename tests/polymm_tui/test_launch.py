@@ -13,8 +13,8 @@ import pytest
 
 from core.config import Settings
 from core.events import OperatorCommand
+from core.runtime.ending import Outcome
 from core.runtime.link import CommandResult
-from core.runtime.session import Outcome
 from core.views import ConsoleView
 from polymm_tui import launch
 from polymm_tui.collector import QuietCollector

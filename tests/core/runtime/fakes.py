@@ -10,9 +10,10 @@ from core.config import Settings
 from core.errors import OutcomeUnknown
 from core.events import AccountSeen, CancelAnswered, FillSeen, InstrumentAdded, MarketMessage, OrderAnswered, OrderSeen
 from core.market.instrument import Instrument
+from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
-from core.runtime.session import Compose, Outcome, Parts, Session
+from core.runtime.session import Compose, Parts, Session
 from core.units import MICRO, Shares, Usd
 from core.venue.gateway import OpenOrder, SignedPlace
 

@@ -11,6 +11,7 @@ import pytest
 from core.actions import Place
 from core.errors import PreflightError, StoreError, VenueUnavailable
 from core.events import CancelAnswered, FillSeen, OperatorCommand, OrderAnswered, OrderSigned, Woken
+from core.runtime import ending as ending_module
 from core.runtime import session as session_module
 from core.runtime.session import Parts, Session
 from core.store.database import Store
@@ -30,8 +31,8 @@ from tests.core.runtime.fakes import (
 def short_deadlines(monkeypatch: pytest.MonkeyPatch) -> None:
     """The order of the ending matters here, not its patience."""
     monkeypatch.setattr(session_module, "IDLE_SEC", 0.3, raising=False)
-    monkeypatch.setattr(session_module, "VERIFY_SEC", 1.0)
-    monkeypatch.setattr(session_module, "VERIFY_PAUSE_SEC", 0.02)
+    monkeypatch.setattr(ending_module, "VERIFY_SEC", 1.0)
+    monkeypatch.setattr(ending_module, "VERIFY_PAUSE_SEC", 0.02)
     monkeypatch.setattr(session_module, "SETTLE_SEC", 0.2)
 
 
