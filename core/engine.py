@@ -33,17 +33,16 @@ from core.events import (
 from core.market.continuity import Applied, TrackedBook
 from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, State
+from core.portfolio.account import Account
 from core.portfolio.ledger import Pico, usd_of
 from core.risk.control import Control, strictest
 from core.risk.gate import Facts, why_not_quote
-from core.risk.loss import ConfirmedLoss, DailyLoss
-from core.units import MICRO, Shares, Usd, micro_text, usd_from_float
+from core.units import MICRO, Shares, Usd, micro_text
 
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
 MARK_SLACK_SEC: Final = 0.05
 RESYNC_RETRY_SEC: Final = 10.0
-DAY_SEC: Final = 86_400
 WIDEN_LIMIT: Final = 20
 """Ticks an operator may add to or take from the half-spread."""
 
@@ -84,16 +83,8 @@ class Engine:
         self.user_feed = Feed()
         self.control = Control()
         self.stopping = False
-        self.cash: Usd | None = None
-        """Account cash before this session's fills; None until told."""
-        self.bankroll: Usd | None = None
-        self.loss = ConfirmedLoss(DailyLoss(settings.daily_loss_limit_pct))
-        self.loss_latched = False
-        self.equity = Usd(0)
-        self._day = -1
+        self.account = Account(settings)
         self._marked_s = -math.inf
-        self._mark_due = True
-        """Something that the account's value depends on has changed since the last mark."""
         self._wake_s = math.inf
         self._handlers: dict[type[Any], Callable[[Any, float], list[Action]]] = {
             MarketMessage: self._on_market,
@@ -149,7 +140,7 @@ class Engine:
             self.tally.malformed += 1
             raise
         self.tally.messages += 1
-        self._mark_due = True
+        self.account.touch()
         wake = desk.wake_at()
         if wake < self._wake_s:
             self._wake_s = max(wake, now)
@@ -225,10 +216,10 @@ class Engine:
 
     def _on_account(self, event: AccountSeen, now: float) -> list[Action]:
         """Holdings and cash as they were before this session's fills; told once."""
-        if self.cash is not None:
+        if self.account.cash is not None:
             return []
-        self.cash = event.cash
-        self._mark_due = True
+        self.account.cash = event.cash
+        self.account.touch()
         held = dict(event.holdings)
         for desk in self.desks.values():
             instrument = desk.instrument
@@ -310,7 +301,7 @@ class Engine:
             return []
         fill, change = booked
         desk = self.desks[fill.market]
-        self._mark_due = True
+        self.account.touch()
         if change == "confirmed":
             desk.confirm_fill(fill)
             return []
@@ -367,7 +358,7 @@ class Engine:
         return Facts(
             stopping=self.stopping,
             control=strictest(self.control, desk.control),
-            account_known=self.bankroll is not None,
+            account_known=self.account.bankroll is not None,
             market_feed_up=self.market_feed.connected,
             user_feed_up=self.user_feed.connected,
             resolved=desk.resolved,
@@ -380,7 +371,7 @@ class Engine:
         )
 
     def _surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
-        bankroll = self.bankroll or Usd(0)
+        bankroll = self.account.bankroll or Usd(0)
         grids = {market: other.instrument.grid for market, other in self.desks.items()}
         fair = desk.watch.fair.value_at(now) or 0.5
         others = sum(other.worst_exposure for other in self.desks.values() if other is not desk)
@@ -394,43 +385,33 @@ class Engine:
             gross_room=Usd(int(self.settings.gross_cap * bankroll) - others - own),
             plan_cash=Usd(free + self.orders.planned_cash(desk.market, desk.instrument.grid, desk.is_pending(now))),
             free_cash=Usd(free),
-            reduce_only=strictest(self.control, desk.control).state == "REDUCE_ONLY" or self.loss_latched,
+            reduce_only=strictest(self.control, desk.control).state == "REDUCE_ONLY" or self.account.is_latched,
         )
 
     def account_cash(self) -> int:
         """Micro-dollars of cash now: what we began with and what all fills changed."""
         changes = sum(desk.ledger.cash + desk.opening_cost for desk in self.desks.values())
-        return (self.cash or 0) + usd_of(Pico(changes))
+        return (self.account.cash or 0) + usd_of(Pico(changes))
 
     def _mark(self, unix: float) -> list[Action]:
         """Value the account, renew the bankroll and judge the day's loss (market-making.md 1.6, 3.6)."""
-        day = int(unix // DAY_SEC)
-        if self.cash is None or (day == self._day and not self._mark_due):
+        account = self.account
+        if not account.wants_mark(unix):
             return []
-        warnings: list[Action] = []
         values = [desk.conservative_value() for desk in self.desks.values()]
         if any(value is None for value in values):
             return []
-        self.equity = Usd(self.account_cash() + sum(value or 0 for value in values))
-        assigned = self.settings.bankroll_usd
-        bankroll = self.equity if assigned is None else min(self.equity, usd_from_float(assigned))
-        if day > self._day or self.bankroll is None:
-            warnings += self._check_sizes(bankroll)
-            self._day, self.bankroll = day, Usd(max(1, bankroll))
+        is_first = account.bankroll is None
+        marked = account.mark(unix, Usd(self.account_cash() + sum(value or 0 for value in values)))
+        actions = self._check_sizes(account.bankroll or 0) if is_first else []
+        if marked.is_new_day or marked.limit:
             self._all_due()
-        self.bankroll = Usd(max(1, min(self.bankroll, bankroll)))
-        was, seen = self.loss_latched, self.loss.mark(unix, self.equity, Usd(0))
-        self.loss_latched = seen.is_latched
-        self._mark_due = seen.is_over and not seen.is_latched  # a loss wants a second look, nothing else does
-        if seen.is_latched == was:
-            return warnings
-        self._all_due()
-        if not seen.is_latched:
-            return [Note("info", "", "a new day: the loss limit is open again")]
-        return [
-            CancelAll(reason="daily loss limit"),
-            Note("alarm", "", f"daily loss limit: {seen.loss:.2%} of the day's opening equity; reducing only"),
-        ]
+        if marked.limit == "open again":
+            actions.append(Note("info", "", "a new day: the loss limit is open again"))
+        elif marked.limit == "reached":
+            text = f"daily loss limit: {marked.loss:.2%} of the day's opening equity; reducing only"
+            actions += [CancelAll(reason="daily loss limit"), Note("alarm", "", text)]
+        return actions
 
     def _check_sizes(self, bankroll: int) -> list[Action]:
         """Sizes made for a larger account are worth a word (market-making.md 1.6)."""

@@ -65,7 +65,7 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         decisions=engine.tally.decisions,
         pnl=total_pnl(engine, now),
         gross_exposure=Usd(sum(_exposure(desk, now) for desk in engine.desks.values())),
-        equity=engine.equity,
+        equity=engine.account.equity,
         cash=Usd(engine.account_cash()),
         loop_lag_ms=stage.loop_lag_ms,
         markets=tuple([market_view(engine, desk, now) for desk in engine.desks.values()]),
@@ -147,7 +147,7 @@ def _exposure(desk: Desk, now: float) -> Usd:
 
 
 def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
-    held, ledger, bankroll = desk.inventory, desk.ledger, engine.bankroll or 0
+    held, ledger, bankroll = desk.inventory, desk.ledger, engine.account.bankroll or 0
     holding = ledger.yes if held.net > 0 else ledger.no
     return InventoryView(
         yes=held.yes,

@@ -547,46 +547,46 @@ def test_one_absurd_mark_does_not_latch() -> None:
     driver.pass_time(0.5)
     losing(driver, 46)
     assert "daily loss limit" not in notes(driver.pass_time(5))
-    assert not driver.engine.loss_latched
+    assert not driver.engine.account.is_latched
 
 
 def test_loss_latch_opens_with_the_next_utc_day() -> None:
     driver = Driver(VenueBook()).quoting(yes=6000)
     losing(driver, 30)
     driver.pass_time(3)
-    assert driver.engine.loss_latched
+    assert driver.engine.account.is_latched
     driver.unix_offset += DAY
     assert "a new day" in notes(driver.pass_time(2))
-    assert not driver.engine.loss_latched
+    assert not driver.engine.account.is_latched
 
 
 def test_bankroll_falls_within_a_day_and_never_rises() -> None:
     driver = Driver(VenueBook()).quoting(yes=1000)
-    start = driver.engine.bankroll
+    start = driver.engine.account.bankroll
     losing(driver, 40)
     driver.pass_time(3)
-    low = driver.engine.bankroll
+    low = driver.engine.account.bankroll
     losing(driver, 60)
     driver.pass_time(3)
-    assert start and low and driver.engine.bankroll == low < start
+    assert start and low and driver.engine.account.bankroll == low < start
 
 
 def test_wall_clock_that_steps_back_over_midnight_does_not_raise_the_bankroll() -> None:
     driver = Driver(VenueBook()).quoting(yes=1000)
     losing(driver, 40)
     driver.pass_time(3)
-    low = driver.engine.bankroll
+    low = driver.engine.account.bankroll
     losing(driver, 60)
     driver.unix_offset -= DAY
     driver.pass_time(3)
-    assert driver.engine.bankroll == low
+    assert driver.engine.account.bankroll == low
 
 
 def test_assigned_bankroll_bounds_sizes() -> None:
     whole, part = (Driver(VenueBook(), **over).quoting() for over in ({}, {"bankroll_usd": 5000.0}))
     largest = [max(order.size for order in driver.orders()) for driver in (whole, part)]
     assert largest[1] < largest[0] / 5
-    assert part.engine.bankroll == usd(5000)
+    assert part.engine.account.bankroll == usd(5000)
 
 
 def test_equity_is_marked_at_others_prices_and_not_at_our_own() -> None:
@@ -599,7 +599,7 @@ def test_equity_is_marked_at_others_prices_and_not_at_our_own() -> None:
     size = sum(o.remaining for o in driver.orders() if o.side == "bid" and o.yes_price == ours)
     driver.send(book.set("bid", ours, size // MICRO))
     driver.pass_time(2)
-    assert driver.engine.equity == usd(50_000 + 300 * 0.40)
+    assert driver.engine.account.equity == usd(50_000 + 300 * 0.40)
 
 
 def test_gross_cap_holds_over_all_markets() -> None:

@@ -167,8 +167,8 @@ class CheckedEngine(Engine):
 
     def _check(self, desk: Any, sides: set[str], now: float) -> None:
         fair, net, orders = desk.watch.fair.value_at(now), desk.inventory.net, desk.orders.at_risk(desk.market)
-        cap = self.settings.hard_cap_delta_pct * (self.bankroll or 0)
-        gross = self.settings.gross_cap * (self.bankroll or 0)
+        cap = self.settings.hard_cap_delta_pct * (self.account.bankroll or 0)
+        gross = self.settings.gross_cap * (self.account.bankroll or 0)
         bids = sum(order.remaining for order in orders if order.side == "bid")
         asks = sum(order.remaining for order in orders if order.side == "ask")
         if "bid" in sides:
@@ -235,7 +235,7 @@ def test_quiet_world_comes_to_rest_with_quotes_on_both_sides_or_a_reason(seed: i
                 driver.fill(order)
     states = {order.state for order in driver.orders()}
     assert states <= IN_BOOK, states
-    assert states or driver.desk.blocked_by or driver.engine.loss_latched
+    assert states or driver.desk.blocked_by or driver.engine.account.is_latched
 
 
 @laws(40)

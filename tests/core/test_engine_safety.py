@@ -64,13 +64,13 @@ def test_one_blind_market_does_not_switch_off_the_loss_limit():
         driver.send(book.book())
     driver.pass_time(3.0)
     other = driver.engine.desks[books[1].instrument.market]
-    before = driver.engine.equity
+    before = driver.engine.account.equity
     driver.desk.tracked.lose("gone")
     driver.pass_time(3.0)
-    assert (driver.engine.equity, other.tracked.synced) == (before, True)
+    assert (driver.engine.account.equity, other.tracked.synced) == (before, True)
     driver.unix_offset += 86_400
     driver.pass_time(3.0)
-    assert driver.engine._day == int(driver.unix // 86_400)
+    assert driver.engine.account._day == int(driver.unix // 86_400)
 
 
 def test_the_average_starts_anew_after_a_longer_blindness():

@@ -179,7 +179,7 @@ def paper_cash(settings: dict[str, Any]) -> object:
     """What a paper account starts with."""
     replay = Replay(Path("unused"), Settings(**settings), {})
     replay._begin()
-    return replay.engine.cash
+    return replay.engine.account.cash
 
 
 TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {

@@ -134,5 +134,5 @@ async def until(condition: Callable[[], object], patience_s: float = 10.0) -> No
 async def run_until_trading(session: Session) -> "asyncio.Task[Outcome]":
     """Start a session and wait until it has its account."""
     task = asyncio.create_task(session.run())
-    await until(lambda: session.engine.cash is not None or task.done())
+    await until(lambda: session.engine.account.cash is not None or task.done())
     return task

@@ -1,0 +1,63 @@
+"""The account as all markets share it: cash, equity, the bankroll the caps are shares of, and the day's loss."""
+
+from typing import Final, Literal, NamedTuple
+
+from core.config import Settings
+from core.risk.loss import ConfirmedLoss, DailyLoss
+from core.units import Usd, usd_from_float
+
+DAY_SEC: Final = 86_400
+
+
+class Marked(NamedTuple):
+    """What a mark of the account changed."""
+
+    is_new_day: bool
+    """The bankroll was set anew."""
+    limit: Literal["", "reached", "open again"]
+    """What became of the daily loss limit."""
+    loss: float
+    """Fraction of the day's opening equity."""
+
+
+class Account:
+    """Money that belongs to no single market. All amounts in micro-dollars."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.cash: Usd | None = None
+        """Before this session's fills; None until told."""
+        self.equity = Usd(0)
+        """As of the last mark, at conservative prices (market-making.md 3.6)."""
+        self.bankroll: Usd | None = None
+        """Lowered, never raised, within a UTC day (market-making.md 1.6); None before the first mark."""
+        self.is_latched = False
+        """The day's loss limit is reached: only reducing orders."""
+        self._assigned = None if settings.bankroll_usd is None else usd_from_float(settings.bankroll_usd)
+        self._loss = ConfirmedLoss(DailyLoss(settings.daily_loss_limit_pct))
+        self._day = -1
+        self._is_touched = True
+
+    def touch(self) -> None:
+        """Something that the account's value depends on has changed."""
+        self._is_touched = True
+
+    def wants_mark(self, unix: float) -> bool:
+        """A mark would say something new."""
+        return self.cash is not None and (self._is_touched or int(unix // DAY_SEC) != self._day)
+
+    def mark(self, unix: float, equity: Usd) -> Marked:
+        """Take the value of the whole account at ``unix`` seconds; days begin in UTC."""
+        day = int(unix // DAY_SEC)
+        assigned = equity if self._assigned is None else min(equity, self._assigned)
+        is_new_day = day > self._day or self.bankroll is None
+        self.equity = equity
+        self._day = max(day, self._day)
+        lowest = assigned if is_new_day or self.bankroll is None else min(assigned, self.bankroll)
+        self.bankroll = Usd(max(1, lowest))
+        was, seen = self.is_latched, self._loss.mark(unix, equity, Usd(0))
+        self.is_latched = seen.is_latched
+        self._is_touched = seen.is_over and not seen.is_latched  # a loss wants a second look, nothing else does
+        limit: Literal["", "reached", "open again"] = ""
+        if seen.is_latched != was:
+            limit = "reached" if seen.is_latched else "open again"
+        return Marked(is_new_day, limit, seen.loss)
