@@ -321,7 +321,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
 
 
 def _flatten_sentences(market: MarketView) -> list[str]:
-    """Object, amount and what cannot be undone."""
+    """Object, amount and what will be done."""
     held = market.inventory
     token = "YES" if held.net > 0 else "NO"
     size = abs(held.net)
@@ -334,5 +334,6 @@ def _flatten_sentences(market: MarketView) -> list[str]:
         lines.append("There is nobody on the other side of the book.")
     else:
         price = side[0].price if held.net > 0 else market.grid_k - side[0].price
-        lines.append(f"Best price now {cents(price, market.grid_k, market.decimals)}c for {token}. No way back.")
+        lines.append(f"Best bid for {token} now {cents(price, market.grid_k, market.decimals)}c.")
+    lines.append("Post-only orders at the touch work it off, nothing is crossed; then the market is paused.")
     return lines
