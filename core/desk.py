@@ -502,8 +502,8 @@ class Desk:
             room_bid=plan.bid.room + _remaining(pending, "bid") - _remaining(at_risk, "bid"),
             room_ask=plan.ask.room + _remaining(pending, "ask") - _remaining(at_risk, "ask"),
             cash=around.free_cash,
-            yes=self.settled_yes - _sells(at_risk, "YES"),
-            no=self.settled_no - _sells(at_risk, "NO"),
+            yes=self.settled_yes - self.orders.reserved_shares(self.market, "YES"),
+            no=self.settled_no - self.orders.reserved_shares(self.market, "NO"),
         )
 
     def _all_in_tolerance(self, done: "list[tuple[Order, Verdict, Target | None]]") -> bool:

@@ -270,9 +270,8 @@ class Engine:
         if order.state is State.LIVE:
             order.level_size = desk.others_at(order.side, order.yes_price)
         if event.outcome in ("refused", "unknown"):
-            severity = "warning" if event.outcome == "refused" else "alarm"
             text = f"{order.side} {desk.instrument.grid.cents(order.yes_price)}c {event.outcome}: {event.detail}"
-            actions.append(Note(severity, order.market, text))  # type: ignore[arg-type]
+            actions.append(Note("warning" if event.outcome == "refused" else "alarm", order.market, text))
         self._wake_soon(desk, now)
         return actions
 

@@ -14,7 +14,7 @@ from core.errors import MalformedMessage
 from core.events import MarketMessage, WireChange, WireLevel
 from core.market.book import ALL_LAST_TRADES, Book, BookHash, BookSide
 from core.market.instrument import Instrument
-from core.units import Outcome, Shares, Side, Ticks, UnitError, parse_micro
+from core.units import Outcome, Shares, Side, Ticks, UnitError, grid_of, parse_micro
 from core.views import BookState
 
 STALE_RUN: Final = 25
@@ -187,12 +187,11 @@ class TrackedBook:
         Raises:
             MalformedMessage: the tick is no fraction of a dollar.
         """
-        changed = msgspec.structs.replace(self.instrument, tick_text=tick_text)
         try:
-            changed.grid  # noqa: B018 - the property checks the text
+            grid_of(tick_text)
         except UnitError as error:
             raise MalformedMessage(str(error)) from error
-        self._start_epoch(changed)
+        self._start_epoch(msgspec.structs.replace(self.instrument, tick_text=tick_text))
         self.reason = f"tick changed to {tick_text}: waiting for a book on the new grid"
 
     def apply_book(self, message: MarketMessage) -> Applied:

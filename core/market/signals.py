@@ -220,11 +220,6 @@ class FairValue:
         self._last = math.nan
         self._time = -math.inf
 
-    @property
-    def is_started(self) -> bool:
-        """A value has been observed."""
-        return self._time != -math.inf
-
     def observe(self, t: float, price: float) -> bool:
         """Take the microprice that holds from ``t`` on; True when it was a jump and the average restarted there.
 

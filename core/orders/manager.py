@@ -207,7 +207,6 @@ class OrderManager:
             return []
         self._advance(order, "cancel_sent", now)
         order.cancel_sent_s = now
-        order.cancel_attempts += 1
         order.reason = reason
         return [Cancel(order_id=order.order_id, market=order.market, reason=reason)]
 

@@ -95,7 +95,6 @@ class Order:
     __slots__ = (
         "absences",
         "absent_s",
-        "cancel_attempts",
         "cancel_sent_s",
         "cancel_wanted",
         "created_s",
@@ -169,7 +168,6 @@ class Order:
         """When a decision on fresh data last wanted it as it is."""
         self.cancel_wanted = ""
         """Reason of a cancel that has to be sent as soon as it can be; "" when none."""
-        self.cancel_attempts = 0
         self.cancel_sent_s = -math.inf
         """When the last cancel was sent."""
         self.last_read_s = -1.0

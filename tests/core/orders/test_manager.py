@@ -157,7 +157,7 @@ def test_cancel_is_repeated_until_it_is_answered_and_stays_overdue() -> None:
     for _ in range(3):
         again = desk.chase(CANCEL_RETRY_SEC)
         assert [type(action) for action in again] == [ReadOrder, Cancel]
-    assert (order.cancel_attempts, order.since_s) == (4, since), "repeating does not make the wait look short"
+    assert order.since_s == since, "repeating does not make the wait look short"
 
 
 @pytest.mark.parametrize("outcome", ["refused", "unknown"])
