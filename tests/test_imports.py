@@ -60,4 +60,4 @@ def test_headless_paper_loads_neither_screen_nor_client(tmp_path: Path) -> None:
 
 def test_the_exchange_loads_neither_screen_nor_client(tmp_path: Path) -> None:
     """It is a witness against the client, so it may not share its code."""
-    assert not loaded_after("import core.exchange.server", tmp_path) & {SCREEN, "polymarket"}
+    assert not loaded_after("import core.exchange.api.server", tmp_path) & {SCREEN, "polymarket"}

@@ -13,8 +13,8 @@ import signal
 import sys
 
 from core.clock import SystemClock
+from core.exchange.api.server import RunningExchange, build_host, stop_at_eof
 from core.exchange.listing import MAX_MARKETS
-from core.exchange.server import RunningExchange, build_host, stop_at_eof
 from core.units import usd_from_float
 
 _STDIN = 0

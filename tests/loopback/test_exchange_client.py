@@ -20,7 +20,7 @@ from polymarket.errors import OrderHeartbeatMismatchError, RequestRejectedError
 
 from core.clock import ManualClock
 from core.exchange import signing
-from core.exchange.server import RunningExchange, build_host
+from core.exchange.api.server import RunningExchange, build_host
 from core.units import MICRO, Usd
 
 KEY = "0x" + "11" * 32

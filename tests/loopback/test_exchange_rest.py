@@ -12,8 +12,8 @@ from coincurve import PrivateKey
 
 from core.clock import ManualClock
 from core.exchange import signing
+from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.auth import Credentials, l2_signature
-from core.exchange.server import RunningExchange, build_host
 from core.units import MICRO, Usd
 
 KEY = PrivateKey(b"\x11" * 32)

@@ -11,9 +11,9 @@ import pytest
 import websockets
 
 from core.clock import ManualClock
+from core.exchange.api.server import RunningExchange, build_host
+from core.exchange.api.wire_server import QUEUE_LIMIT
 from core.exchange.frames import MarketFrame
-from core.exchange.server import RunningExchange, build_host
-from core.exchange.wire_server import QUEUE_LIMIT
 from core.units import MICRO, Usd
 
 SOON_S = 5.0

@@ -8,11 +8,11 @@ from typing import Any
 
 import pytest
 
+from core.exchange.crowd.participants import Population
 from core.exchange.exchange import Exchange
 from core.exchange.frames import Frame, MarketFrame, UserFrame
 from core.exchange.listing import MAX_MARKETS, listings
 from core.exchange.orders import NewOrder, OrderType, Report
-from core.exchange.participants import Population
 from core.units import MICRO, OrderSide, Outcome, Shares, Ticks, micro_text
 
 START = 1_790_000_000_000

@@ -2,11 +2,11 @@
 
 import statistics
 
-from core.exchange.belief import Belief, Hawkes, stream
+from core.exchange.crowd.belief import Belief, Hawkes, stream
+from core.exchange.crowd.participants import Population
 from core.exchange.exchange import Exchange
 from core.exchange.frames import MarketFrame
 from core.exchange.orders import NewOrder
-from core.exchange.participants import Population
 from core.units import MICRO, OrderSide, Outcome, Shares, Ticks, Usd
 
 START = 1_790_000_000_000

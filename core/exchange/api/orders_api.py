@@ -11,8 +11,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.exchange import frames, refusals
+from core.exchange.api.host import Host, answer, refused
 from core.exchange.auth import AuthError, Credentials
-from core.exchange.host import Host, answer, refused
 from core.exchange.intake import BATCH_LIMIT, Refused
 from core.exchange.orders import Order, Report, Trade
 from core.exchange.wallets import wallets_of

@@ -5,9 +5,9 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from typing import Final
 
-from core.exchange.agents import Agent, usual_agents
-from core.exchange.belief import STEP_S, Belief, stream
-from core.exchange.desk import Desk
+from core.exchange.crowd.agents import Agent, usual_agents
+from core.exchange.crowd.belief import STEP_S, Belief, stream
+from core.exchange.crowd.desk import Desk
 from core.exchange.exchange import Exchange
 
 _NAP_MS: Final = 250

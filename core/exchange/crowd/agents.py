@@ -10,8 +10,8 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Final
 
-from core.exchange.belief import Belief, Hawkes
-from core.exchange.desk import Desk
+from core.exchange.crowd.belief import Belief, Hawkes
+from core.exchange.crowd.desk import Desk
 from core.exchange.orders import Order
 from core.units import Side
 

@@ -11,10 +11,10 @@ from starlette.responses import Response
 from core.clock import Clock
 from core.exchange import refusals
 from core.exchange.auth import AuthError, Credentials
+from core.exchange.crowd.participants import Population
 from core.exchange.exchange import Exchange
 from core.exchange.frames import Frame
 from core.exchange.intake import Intake
-from core.exchange.participants import Population
 
 PULSE_MS: Final = 20
 """Longest sleep of the clockwork; it wakes earlier when something falls due."""

@@ -8,8 +8,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.exchange.gamma import describe
-from core.exchange.host import Host, answer, refused
+from core.exchange.api.gamma import describe
+from core.exchange.api.host import Host, answer, refused
 from core.exchange.ledger import Account
 from core.exchange.listing import Listing
 from core.units import MICRO, Outcome

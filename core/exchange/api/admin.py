@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.exchange.host import Host, answer, refused
+from core.exchange.api.host import Host, answer, refused
 from core.exchange.ledger import Account, TokenKey
 from core.exchange.orders import Order, Trade
 from core.units import OrderSide, Outcome, Shares, UnitError, Usd, micro_text, parse_micro

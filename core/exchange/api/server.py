@@ -12,14 +12,14 @@ import uvicorn
 from starlette.applications import Starlette
 
 from core.clock import Clock
-from core.exchange.admin import AdminApi
-from core.exchange.catalogue import DATA, GAMMA, RELAYER, RPC, Catalogue
+from core.exchange.api.admin import AdminApi
+from core.exchange.api.catalogue import DATA, GAMMA, RELAYER, RPC, Catalogue
+from core.exchange.api.host import Host
+from core.exchange.api.market_api import MarketApi
+from core.exchange.api.orders_api import OrdersApi
+from core.exchange.api.wire_server import WireServer
+from core.exchange.crowd.participants import Population
 from core.exchange.exchange import Exchange
-from core.exchange.host import Host
-from core.exchange.orders_api import OrdersApi
-from core.exchange.participants import Population
-from core.exchange.rest_server import MarketApi
-from core.exchange.wire_server import WireServer
 from core.units import Usd
 
 LOOPBACK: Final = "127.0.0.1"

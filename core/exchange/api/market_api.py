@@ -8,8 +8,8 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from core.exchange import refusals
+from core.exchange.api.host import Host, answer, refused
 from core.exchange.face import Face
-from core.exchange.host import Host, answer, refused
 from core.units import Outcome, micro_text
 
 BOOKS_LIMIT: Final = 500

@@ -10,9 +10,9 @@ import msgspec
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from core.exchange.api.host import Host
 from core.exchange.auth import Credentials
 from core.exchange.frames import Frame, MarketFrame, UserFrame
-from core.exchange.host import Host
 
 QUEUE_LIMIT: Final = 20_000
 """Frames a socket may lag behind before it is closed."""

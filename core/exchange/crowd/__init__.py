@@ -1,0 +1,1 @@
+"""The synthetic participants: what is true, who knows it, and what they do about it."""
