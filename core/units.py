@@ -21,6 +21,7 @@ Side = Literal["bid", "ask"]
 OrderSide = Literal["BUY", "SELL"]
 """What an order does with its token."""
 Outcome = Literal["YES", "NO"]
+OUTCOMES: Final[tuple[Outcome, Outcome]] = ("YES", "NO")
 
 MICRO: Final = 1_000_000
 SIZE_QUANTUM: Final = Shares(10_000)

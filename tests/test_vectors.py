@@ -21,7 +21,6 @@ NOT_YET = frozenset(
     {
         "as.quotes",
         "cara.binary",
-        "fee.taker",
         "glft.quotes",
         "hawkes.intensity",
         "logit.drift",
@@ -31,10 +30,7 @@ NOT_YET = frozenset(
         "negrisk.project",
         "negrisk.worst_case",
         "ofi",
-        "rebate.maker_estimate",
         "reward.optimal_q",
-        "reward.q",
-        "reward.share",
         "toxicity.widen",
         "vpin",
     }

@@ -10,7 +10,9 @@ from typing import Any
 from msgspec import structs
 
 from core.config import Settings
+from core.market.fees import rebate_estimate, taker_fee
 from core.market.instrument import Instrument
+from core.market.rewards import Scored, maker_score, reward_share
 from core.market.signals import FairValue, adjusted_touch, microprice, without_own
 from core.orders.queue_model import ProbabilisticQueue, RiskAverseQueue
 from core.portfolio.decompose import Decomposition
@@ -420,7 +422,40 @@ def queue_probabilistic(v: Vector) -> Vector:
     return _run_queue(queue, v, lambda: queue.filled)
 
 
+def reward_q(inputs: Vector) -> Vector:
+    orders = [
+        Scored("bid" if (o["side"] == "bid") == main else "ask", o["price"] if main else 1 - o["price"], o["size"])
+        for o in inputs["orders"]
+        for main in (o["book"] == "m",)
+    ]
+    score = maker_score(orders, inputs["mid"], inputs["v"], inputs["min_size"])
+    return {"q_one": score.q_one, "q_two": score.q_two, "q_min": score.q_min}
+
+
+def reward_part(inputs: Vector) -> Vector:
+    share = reward_share(inputs["q"], inputs["others"])
+    return {"share": share, "usd_per_day": share * inputs["pool"]}
+
+
+def fee(inputs: Vector) -> Vector:
+    grid = grid_of("0.0001")
+    price = Ticks(round(inputs["p"] * grid.k))
+    paid = taker_fee(grid, price, shares_of(inputs["C"]), round(inputs["rate"] * 10_000))
+    return {"value": paid / MICRO}
+
+
+def rebate(inputs: Vector) -> Vector:
+    grid = grid_of("0.0001")
+    price = Ticks(round(inputs["p"] * grid.k))
+    rate = round(inputs["rate"] * 10_000)
+    return {"value": rebate_estimate(grid, price, shares_of(inputs["C"]), rate, inputs["reb"])}
+
+
 ADAPTERS: dict[str, Callable[[Vector], Vector]] = {
+    "fee.taker": fee,
+    "rebate.maker_estimate": rebate,
+    "reward.q": reward_q,
+    "reward.share": reward_part,
     "touch.adjusted": touch,
     "microprice.top": micro,
     "microprice.depth": micro,
