@@ -49,6 +49,10 @@ class KeyRing:
         """The keys of an EOA."""
         return [held for held in self._by_key.values() if held.address == address.lower()]
 
+    def of_key(self, api_key: str) -> Credentials | None:
+        """The credentials behind an API key; None when there is no such key."""
+        return self._by_key.get(api_key)
+
     def create(self, address: str, nonce: int) -> Credentials | None:
         """Make the key of an address and nonce; None when it exists already."""
         made = self._make(address.lower(), nonce)
@@ -72,9 +76,9 @@ class KeyRing:
             AuthError: a header is missing, stale or not signed by that address.
         """
         try:
-            address, nonce = headers["poly_address"], int(headers.get("poly_nonce", "0"))
+            address, nonce = headers["poly_address"], signing.decimal(headers.get("poly_nonce", "0"))
             stamp = headers["poly_timestamp"]
-            fresh = abs(float(stamp) - now_s) <= CLOCK_SLACK_S
+            fresh = _is_fresh(stamp, now_s)
             signer = signing.recover(signing.auth_digest(address, stamp, nonce), headers["poly_signature"])
             genuine = fresh and signer == signing.address_bytes(address)
         except (KeyError, ValueError) as error:
@@ -92,8 +96,7 @@ class KeyRing:
         held = self._by_key.get(headers.get("poly_api_key", ""))
         try:
             stamp = headers["poly_timestamp"]
-            fresh = abs(float(stamp) - now_s) <= CLOCK_SLACK_S
-            if held is None or not fresh or headers["poly_address"].lower() != held.address:
+            if held is None or not _is_fresh(stamp, now_s) or headers["poly_address"].lower() != held.address:
                 raise AuthError(refusals.L2)
             expected = l2_signature(held.secret, stamp, method, path, body)
             genuine = hmac.compare_digest(expected, headers["poly_signature"])
@@ -121,6 +124,10 @@ class KeyRing:
             address=address,
             nonce=nonce,
         )
+
+
+def _is_fresh(stamp: str, now_s: float) -> bool:
+    return abs(signing.decimal(stamp) - now_s) <= CLOCK_SLACK_S
 
 
 def l2_signature(secret: str, timestamp: str, method: str, path: str, body: bytes) -> str:

@@ -42,6 +42,12 @@ class RestingBook:
                 return
             yield from self._queues[other][level].values()
 
+    def orders(self) -> Iterator[Order]:
+        """All resting orders; within a level in the order they came."""
+        for levels in self._queues.values():
+            for queue in levels.values():
+                yield from queue.values()
+
     def add(self, order: Order) -> Shares:
         """Queue an order at the end of its level; returns the level's new total."""
         side, price = order.yes_side, order.yes_price

@@ -40,6 +40,10 @@ class Deadman:
         self._pulses[api_key] = _Pulse(expected=fresh, beat_ms=now_ms)
         return True, fresh
 
+    def armed(self) -> list[str]:
+        """The keys that ever beat."""
+        return list(self._pulses)
+
     def silent(self, now_ms: int) -> list[str]:
         """The armed keys that have been silent for too long."""
         return [key for key, pulse in self._pulses.items() if now_ms - pulse.beat_ms > PATIENCE_MS]

@@ -5,48 +5,49 @@ due time, so the outcome does not depend on how often ``step`` is called.
 """
 
 import hashlib
-import heapq
-import itertools
-import random
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from functools import partial
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
+from msgspec import structs
 
 from core.exchange import frames, refusals
 from core.exchange.auth import KeyRing
+from core.exchange.clockwork import Clockwork, Happening
 from core.exchange.deadman import SWEEP_MS, Deadman
 from core.exchange.face import Face
 from core.exchange.frames import Frame
+from core.exchange.history import History
 from core.exchange.ledger import Ledger
+from core.exchange.lifecycle import (
+    CLOSED_STATUS,
+    FINER_TICK,
+    MODE_REFUSALS,
+    PHASE_REFUSALS,
+    POST_ONLY_MS,
+    Phase,
+    Result,
+    VenueMode,
+    VenueState,
+    needs_finer_tick,
+)
 from core.exchange.listing import Listing, listings
 from core.exchange.matching import RECORD_LIMIT, MatchingEngine
-from core.exchange.orders import NewOrder, Order, Report, Trade
-from core.units import MICRO, OrderSide, Outcome, Shares, Ticks, Usd
+from core.exchange.notices import CANCELLED, FILL_FAILED, FILLED, RESOLVED, REWARDED, Notices
+from core.exchange.orders import NewOrder, Order, OrderUpdate, Report, Trade
+from core.exchange.rewards import Paid, Rewards, day_of, next_midnight
+from core.exchange.settlement import USUAL_DELAYS, Delays, Settlement
+from core.units import MICRO, OUTCOMES, OrderSide, Outcome, Shares, Ticks, Usd, micro_text
 
 GTD_LEAD_S: Final = 60
 """The venue removes a GTD order this long before its stated expiration (polymarket-api.md 2.5)."""
-_STRANGERS_KEPT: Final = 1_000
-"""Trades kept in which nobody from outside took part."""
 _FORCER: Final = "0x" + "f0" * 20
-
-
-class Delays(msgspec.Struct, frozen=True):
-    """How long the venue takes, as (least, most) milliseconds."""
-
-    tape: tuple[int, int] = (70, 230)
-    """From a match to its ``last_trade_price`` (polymarket-api.md 4.4)."""
-    mined: tuple[int, int] = (1_500, 4_000)
-    """From a match to MINED."""
-    confirmed: tuple[int, int] = (1_500, 4_000)
-    """From MINED to CONFIRMED."""
-
+_MINUTE_MS: Final = 60_000
 
 AUTO_CASH: Final = Usd(50_000 * MICRO)
 """What an unknown outside account finds on arrival."""
-USUAL_DELAYS: Final = Delays()
 
 
 class Received(msgspec.Struct, frozen=True):
@@ -76,12 +77,19 @@ class Exchange:
         self, *, seed: int, markets: int, now_ms: int, auto_cash: Usd = AUTO_CASH, delays: Delays = USUAL_DELAYS
     ) -> None:
         self.seed = seed
-        self.now_ms = now_ms
         self.auto_cash = auto_cash
         self.ledger = Ledger()
         self.engine = MatchingEngine(self.ledger, seed)
+        self.clockwork = Clockwork(seed, now_ms)
+        self.settlement = Settlement(self.ledger, self.clockwork, delays, self._settled)
+        self.rewards = Rewards(self.ledger)
+        self.history = History(self.ledger.results)
+        self.notices = Notices()
         self.keys = KeyRing(seed)
         self.deadman = Deadman(seed)
+        self.mode = VenueMode()
+        self.closed_only: set[str] = set()
+        """Lower-case EOAs that may only reduce and cancel."""
         self.listings: dict[str, Listing] = {}
         self.faces: dict[str, Face] = {}
         self.by_token: dict[str, tuple[str, Outcome]] = {}
@@ -89,41 +97,47 @@ class Exchange:
         self.received: deque[Received] = deque(maxlen=RECORD_LIMIT)
         self.trades: dict[str, Trade] = {}
         """Trades in which an outside owner took part, by id, oldest first."""
-        self.strangers: deque[Trade] = deque(maxlen=_STRANGERS_KEPT)
         self.traded: dict[str, int] = {}
         """Micro-shares traded per market since the start."""
+        self.closed_ms: dict[str, int] = {}
+        """When trading ended for good, by market."""
         self._delays = delays
-        self._queue: list[tuple[int, int, Callable[[int], None]]] = []
-        self._ticket = itertools.count()
-        self._dice = itertools.count()
+        self._phases: dict[str, Phase] = {}
+        self._forced = 0
         self._frames: list[Frame] = []
         self._accounts: dict[str, set[str]] = {}
         for listing in listings(seed, markets, now_ms // 1000):
             self._list(listing)
         self.schedule(now_ms + SWEEP_MS, self._sweep)
+        self.schedule(now_ms, self._begin_minute)
+        self.schedule(next_midnight(now_ms), self._end_day)
+
+    # Time
+
+    @property
+    def now_ms(self) -> int:
+        """The exchange's time, unix milliseconds."""
+        return self.clockwork.now_ms
 
     def step(self, now_ms: int) -> None:
         """Let everything due up to ``now_ms`` happen, in order of its due time."""
-        now_ms = max(self.now_ms, now_ms)
-        while self._queue and self._queue[0][0] <= now_ms:
-            due, _, action = heapq.heappop(self._queue)
-            self.now_ms = max(self.now_ms, due)
-            action(self.now_ms)
-        self.now_ms = now_ms
+        self.clockwork.step(now_ms)
 
     @property
     def next_due_ms(self) -> int:
         """When the next thing is due; there always is one."""
-        return self._queue[0][0]
+        return self.clockwork.next_due_ms
 
-    def schedule(self, due_ms: int, action: Callable[[int], None]) -> None:
+    def schedule(self, due_ms: int, action: Happening) -> None:
         """Have ``action(now_ms)`` called by the ``step`` that reaches its time."""
-        heapq.heappush(self._queue, (due_ms, next(self._ticket), action))
+        self.clockwork.schedule(due_ms, action)
 
     def drain(self) -> list[Frame]:
         """The frames that became due since the last call, in order."""
         out, self._frames = self._frames, []
         return out
+
+    # Orders
 
     def admit(self, address: str) -> None:
         """Open the account of an unknown address with the automatic funding."""
@@ -137,6 +151,11 @@ class Exchange:
 
     def place(self, new: NewOrder) -> Report:
         """Take an order at the present moment; for what runs inside ``step``."""
+        refusal = self.mode.refusal(post_only=new.post_only)
+        if refusal and new.owner:
+            self.note_received(new.owner, new.order_id, refusal, new)
+        if refusal:
+            return Report(error=refusal)
         if new.owner:
             self.admit(new.account)
             self._accounts.setdefault(new.owner, set()).add(new.account)
@@ -145,6 +164,10 @@ class Exchange:
             self.note_received(new.owner, new.order_id, report.error, new)
         if report.order is not None:
             self._publish(report)
+            if report.order.status == "DELAYED":
+                self.schedule(
+                    self.now_ms + self.listings[new.market].plot.delay_ms, partial(self._let_go, new.order_id)
+                )
             if new.order_type == "GTD":
                 self.schedule((new.expiration - GTD_LEAD_S) * 1000, partial(self._expire, new.order_id))
         return report
@@ -170,6 +193,8 @@ class Exchange:
 
     def withdraw(self, order_id: str, status: str = "CANCELED") -> str:
         """Cancel an order at the present moment, whoever owns it; returns the reason if that is impossible."""
+        if not self.mode.cancels:
+            return MODE_REFUSALS[self.mode.state]
         report = self.engine.cancel(order_id, status)
         if not report.error:
             self._publish(report)
@@ -185,16 +210,24 @@ class Exchange:
         """Trades with a part of an API key, newest first."""
         return [t for t in reversed(self.trades.values()) if any(owner == o for o, _ in _parties(t))]
 
+    def is_scoring(self, order_id: str) -> bool:
+        """Whether a resting order would earn liquidity rewards now (polymarket-api.md 4.3)."""
+        order = self.engine.orders.get(order_id)
+        if order is None or order.status != "LIVE" or self.phase(order.new.market) != "open":
+            return False
+        market = order.new.market
+        return self.rewards.is_scoring(self.listings[market], self.engine.books[market], order, self.now_ms)
+
     def force_trade(self, market: str, outcome: Outcome, side: OrderSide, size: Shares, now_ms: int) -> Report:
         """Have a stranger with deep pockets take ``size`` at any price (test and demo aid)."""
         self.step(now_ms)
-        if _FORCER not in self.ledger.accounts:
-            self.ledger.deposit(_FORCER, Usd(1_000_000 * MICRO * len(self.listings)))
-            for each in self.listings:
-                self.ledger.split(_FORCER, each, Shares(500_000 * MICRO))
+        if (market, outcome) not in self.ledger.account(_FORCER).tokens:
+            self.ledger.deposit(_FORCER, Usd(1_000_000 * MICRO))
+            self.ledger.split(_FORCER, market, Shares(500_000 * MICRO))
         grid = self.engine.instrument(market).grid
+        self._forced += 1
         new = NewOrder(
-            order_id="0x" + hashlib.sha256(f"force/{self.seed}/{next(self._dice)}".encode()).hexdigest(),
+            order_id="0x" + hashlib.sha256(f"force/{self.seed}/{self._forced}".encode()).hexdigest(),
             account=_FORCER,
             owner="",
             market=market,
@@ -206,16 +239,154 @@ class Exchange:
         )
         return self.place(new)
 
+    # Tokens
+
+    def split(self, address: str, market: str, sets: Shares) -> None:
+        """Turn an account's cash into pairs at once (polymarket-api.md 11).
+
+        Raises:
+            ValueError: the ledger's reason why not.
+        """
+        self.ledger.split(address, market, sets)
+        self.history.moved(address, "SPLIT", market, sets, Usd(-sets), self.now_ms)
+
+    def merge(self, address: str, market: str, sets: Shares) -> None:
+        """Turn an account's pairs into cash at once (polymarket-api.md 11).
+
+        Raises:
+            ValueError: the ledger's reason why not.
+        """
+        self.ledger.merge(address, market, sets)
+        self.history.moved(address, "MERGE", market, sets, Usd(sets), self.now_ms)
+
+    def redeem(self, address: str, market: str, outcome: Outcome | None = None, tokens: Shares | None = None) -> Usd:
+        """Pay an account for its tokens of a resolved market; returns the sum (polymarket-api.md 11).
+
+        Raises:
+            ValueError: the ledger's reason why not.
+        """
+        paid = self.ledger.redeem(address, market, outcome, tokens)
+        self.history.moved(address, "REDEEM", market, tokens or Shares(0), paid, self.now_ms, outcome)
+        return paid
+
+    # Markets
+
+    def phase(self, market: str) -> Phase:
+        """What a market is in the middle of."""
+        return self._phases[market]
+
+    @property
+    def results(self) -> dict[str, Result]:
+        """How the resolved markets ended."""
+        return self.ledger.results
+
+    def open_market(self, listing: Listing) -> None:
+        """List one more market and announce it."""
+        self._list(listing)
+        self._frames.append(frames.new_market(listing, self.now_ms))
+
+    def pause_market(self, market: str, paused: bool) -> None:
+        """Let an open market take no orders, or take them again."""
+        if self.phase(market) in ("open", "paused"):
+            self._set_phase(market, "paused" if paused else "open")
+
+    def close_market(self, market: str) -> None:
+        """End trading in a market: its orders are cancelled, its book is gone."""
+        if self.phase(market) in ("closed", "resolved"):
+            return
+        for order in list(self.engine.books[market].orders()):
+            self._publish(self.engine.cancel(order.new.order_id, CLOSED_STATUS))
+        self._set_phase(market, "closed")
+        self.closed_ms[market] = self.now_ms
+
+    def resolve(self, market: str, result: Result, *, announce: bool = True) -> None:
+        """Close a market for good and fix what its tokens pay; once only."""
+        if market in self.results:
+            return
+        self.close_market(market)
+        self._set_phase(market, "resolved")
+        self.ledger.results[market] = result
+        if announce:
+            self._frames.append(frames.market_resolved(self.listings[market], result, self.now_ms))
+        for owner, accounts in self._accounts.items():
+            if any(self.ledger.account(a).tokens.get((market, o)) for a in accounts for o in OUTCOMES):
+                self.notices.tell(owner, RESOLVED, self.now_ms, {"market": market})
+
+    def change_tick(self, market: str, tick_text: str) -> None:
+        """Put a market on another grid: a new epoch of its books (polymarket-api.md 2.3).
+
+        Orders that are not on the new grid are cancelled first.
+
+        Raises:
+            UnitError: there is no such grid.
+        """
+        face = self.faces[market]
+        old = face.instrument.grid
+        instrument = structs.replace(face.instrument, tick_text=tick_text)
+        if instrument.grid is old:
+            return
+        for report in self.engine.change_grid(instrument):
+            self._publish(report)
+        self.listings[market] = structs.replace(self.listings[market], instrument=instrument)
+        face.advance(self.now_ms)
+        face.regrid(instrument)
+        self._frames.extend(frames.tick_size_change(face, old.tick_text, outcome) for outcome in OUTCOMES)
+        self._frames.extend(frames.books(face))
+
+    def delay_takers(self, market: str, delay_ms: int) -> None:
+        """Hold marketable orders of a market for so long from now on; 0 ends it (polymarket-api.md 2.5)."""
+        listing = self.listings[market]
+        self.listings[market] = structs.replace(listing, plot=structs.replace(listing.plot, delay_ms=delay_ms))
+        self.engine.delay_takers(market, delay_ms > 0)
+
+    # Modes
+
+    def set_mode(self, state: VenueState, for_ms: int | None = None) -> None:
+        """Change what the venue does; after ``for_ms`` it goes back to normal."""
+        self._enter(state, for_ms, "normal", None)
+
+    def restart(self, for_ms: int, *, keep_orders: bool = True) -> None:
+        """Be down for ``for_ms``, then take post-only orders only for two minutes (polymarket-api.md 10.3).
+
+        Orders that are not kept vanish without a word to their owners.
+        """
+        if not keep_orders:
+            for book in self.engine.books.values():
+                for order in list(book.orders()):
+                    report = self.engine.cancel(order.new.order_id)
+                    report.updates.clear()
+                    self._publish(report)
+        self._enter("restarting", for_ms, "post_only", POST_ONLY_MS)
+
+    def _enter(self, state: VenueState, for_ms: int | None, then: VenueState, then_ms: int | None) -> None:
+        mode = self.mode = VenueMode(state, None if for_ms is None else self.now_ms + for_ms)
+
+        def end(now_ms: int) -> None:
+            if self.mode is mode:
+                self._enter(then, then_ms, "normal", None)
+
+        if mode.until_ms is not None:
+            self.schedule(mode.until_ms, end)
+
+    # Inside
+
     def _list(self, listing: Listing) -> None:
-        instrument = listing.instrument
+        instrument, plot = listing.instrument, listing.plot
         market = instrument.market
         self.listings[market] = listing
-        self.engine.add_market(instrument, listing.plot.fee_bps)
-        first = Ticks(round(listing.plot.start * instrument.grid.k))
-        self.faces[market] = Face(instrument, first, self.now_ms)
+        self.engine.add_market(instrument, plot.fee_bps, delays_takers=plot.delay_ms > 0)
+        self.faces[market] = Face(instrument, Ticks(round(plot.start * instrument.grid.k)), self.now_ms)
         self.by_token[instrument.yes_token] = (market, "YES")
         self.by_token[instrument.no_token] = (market, "NO")
         self.traded[market] = 0
+        self._set_phase(market, "open")
+
+    def _set_phase(self, market: str, phase: Phase) -> None:
+        self._phases[market] = phase
+        if phase == "open":
+            self.engine.halted.pop(market, None)
+        else:
+            self.engine.halted[market] = PHASE_REFUSALS[phase]
 
     def _publish(self, report: Report) -> None:
         assert report.order is not None
@@ -232,12 +403,24 @@ class Exchange:
             if face.top("YES") != before:
                 self._frames.extend((frames.best_bid_ask(face, "YES"), frames.best_bid_ask(face, "NO")))
         for update in report.updates:
-            if update.order.new.owner:
-                shown = self.ledger.accounts[update.order.new.account].shown
-                self._frames.append(frames.order_event(face.instrument, update, shown, self.now_ms))
+            self._tell_order(update)
         if trade is not None:
             self._frames.extend(frames.books(face))
             self._keep(trade)
+        if report.changes and needs_finer_tick(face):
+            self.schedule(self.now_ms, partial(self._refine, market))
+
+    def _tell_order(self, update: OrderUpdate) -> None:
+        new = update.order.new
+        if not new.owner:
+            return
+        self._frames.append(frames.order_event(update, self.ledger.accounts[new.account].shown, self.now_ms))
+        if update.status not in ("LIVE", "DELAYED", "MATCHED", "CANCELED"):
+            self.notices.tell(new.owner, CANCELLED, self.now_ms, {"order_id": new.order_id, "status": update.status})
+
+    def _refine(self, market: str, now_ms: int) -> None:
+        if needs_finer_tick(self.faces[market]):
+            self.change_tick(market, FINER_TICK)
 
     def _keep(self, trade: Trade) -> None:
         self.traded[trade.market] += trade.size
@@ -245,23 +428,18 @@ class Exchange:
             self.trades[trade.trade_id] = trade
             if len(self.trades) > RECORD_LIMIT:
                 del self.trades[next(iter(self.trades))]
-        else:
-            self.strangers.append(trade)
+        self.history.traded(trade)
         self._tell(trade)
-        self.schedule(self.now_ms + self._draw(self._delays.tape), partial(self._print, trade))
-        self.schedule(self.now_ms + self._draw(self._delays.mined), partial(self._mine, trade))
+        self.schedule(self.now_ms + self.clockwork.draw(self._delays.tape), partial(self._print, trade))
+        self.settlement.begin(trade)
 
     def _print(self, trade: Trade, now_ms: int) -> None:
-        self._frames.append(frames.last_trade_price(self.engine.instrument(trade.market), trade, now_ms))
+        self._frames.append(frames.last_trade_price(trade, now_ms))
 
-    def _mine(self, trade: Trade, now_ms: int) -> None:
-        self.ledger.settle(trade.market, trade.movements)
-        self._advance(trade, "MINED", now_ms)
-        self.schedule(now_ms + self._draw(self._delays.confirmed), partial(self._advance, trade, "CONFIRMED"))
-
-    def _advance(self, trade: Trade, status: str, now_ms: int) -> None:
-        trade.status = status
-        trade.updated_ms = now_ms
+    def _settled(self, trade: Trade) -> None:
+        if trade.status == "MINED":
+            self.rewards.settled(self.listings[trade.market], trade)
+            self.history.settled(trade)
         self._tell(trade)
 
     def _tell(self, trade: Trade) -> None:
@@ -270,9 +448,16 @@ class Exchange:
             return
         accounts = {trade.taker.new.account, *(fill.order.new.account for fill in trade.fills)}
         shown = {account: self.ledger.accounts[account].shown for account in accounts}
-        instrument = self.engine.instrument(trade.market)
+        kind = {"MATCHED": FILLED, "FAILED": FILL_FAILED}.get(trade.status)
         for owner, account in parties:
-            self._frames.append(frames.trade_event(instrument, trade, owner, account, shown, self.now_ms))
+            self._frames.append(frames.trade_event(trade, owner, account, shown, self.now_ms))
+            if kind is not None:
+                self.notices.tell(owner, kind, self.now_ms, {"trade_id": trade.trade_id, "market": trade.market})
+
+    def _let_go(self, order_id: str, now_ms: int) -> None:
+        report = self.engine.let_go(order_id, now_ms)
+        if report.order is not None:
+            self._publish(report)
 
     def _expire(self, order_id: str, now_ms: int) -> None:
         self.withdraw(order_id, "CANCELED_EXPIRED_ORDER")
@@ -283,8 +468,31 @@ class Exchange:
                 self.withdraw(order.new.order_id)
         self.schedule(now_ms + SWEEP_MS, self._sweep)
 
-    def _draw(self, span: tuple[int, int]) -> int:
-        return random.Random(f"delay/{self.seed}/{next(self._dice)}").randint(*span)
+    def _begin_minute(self, now_ms: int) -> None:
+        """Once a minute, at a random moment of it, rewards are sampled."""
+        self.schedule(now_ms + self.clockwork.draw((0, _MINUTE_MS - 1)), self._sample)
+        self.schedule(now_ms + _MINUTE_MS, self._begin_minute)
+
+    def _sample(self, now_ms: int) -> None:
+        for market, listing in self.listings.items():
+            if self.phase(market) == "open":
+                self.rewards.sample(listing, self.engine.books[market], now_ms)
+
+    def _end_day(self, now_ms: int) -> None:
+        day = day_of(now_ms - 1)
+        for paid in self.rewards.pay_rewards(self.listings.values(), day):
+            self._paid(paid, "REWARD")
+        for paid in self.rewards.pay_rebates(self.listings.values(), day):
+            self._paid(paid, "MAKER_REBATE")
+        self.schedule(next_midnight(now_ms), self._end_day)
+
+    def _paid(self, paid: Paid, kind: Literal["REWARD", "MAKER_REBATE"]) -> None:
+        self.history.moved(paid.account, kind, paid.market, Shares(0), paid.amount, self.now_ms)
+        for owner, accounts in self._accounts.items():
+            if kind == "REWARD" and paid.account in accounts:
+                shown = self.ledger.account(paid.account).shown
+                told = {"market": paid.market, "account": shown, "amount": micro_text(paid.amount)}
+                self.notices.tell(owner, REWARDED, self.now_ms, told)
 
 
 def _parties(trade: Trade) -> list[tuple[str, str]]:

@@ -19,18 +19,28 @@ class Face:
         """Time of the last change, unix milliseconds; never goes back."""
         self.last_trade_price = ""
         """Price of whichever token traded last, three decimals at least (polymarket-api.md 4.4)."""
-        self.last_trade_side = "BUY"
+        self.last_trade_side = ""
+        """The last taker's side; empty before the first trade."""
         self._prices: dict[Side, list[int]] = {"bid": [], "ask": []}
         self._texts: dict[Side, dict[int, tuple[str, str]]] = {"bid": {}, "ask": {}}
         self._bodies: dict[Outcome, str] = {}
-        grid = instrument.grid
-        self._tail = f'"min_order_size":"{instrument.min_size_text}","tick_size":"{grid.tick_text}","neg_risk":'
-        self._tail += "true" if instrument.neg_risk else "false"
-        self.set_last_trade(last_trade, "BUY")
+        self._tail = _tail(instrument)
+        self.set_last_trade(last_trade, "")
 
     def advance(self, now_ms: int) -> None:
         """Stamp what follows with ``now_ms``, or with the present stamp when that is later."""
         self.stamp_ms = max(self.stamp_ms, now_ms)
+
+    def regrid(self, instrument: Instrument) -> None:
+        """Go over to the grid of ``instrument``; every level shown must lie on it."""
+        old, self.instrument = self.instrument.grid, instrument
+        self._tail = _tail(instrument)
+        self._bodies.clear()
+        for side, prices in self._prices.items():
+            texts = self._texts[side]
+            moved = {price: old.onto(instrument.grid, price) for price in prices}
+            self._texts[side] = {moved[price]: texts[price] for price in prices}
+            self._prices[side] = list(moved.values())
 
     def set_last_trade(self, price: Ticks, side: str) -> None:
         """Note the price and the taker's side of a trade."""
@@ -108,3 +118,10 @@ class Face:
 
     def _rest(self) -> str:
         return f'{self._tail},"last_trade_price":"{self.last_trade_price}"'
+
+
+def _tail(instrument: Instrument) -> str:
+    """What the book's text says about the market itself."""
+    flag = "true" if instrument.neg_risk else "false"
+    tick = instrument.grid.tick_text
+    return f'"min_order_size":"{instrument.min_size_text}","tick_size":"{tick}","neg_risk":{flag}'

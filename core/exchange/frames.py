@@ -1,16 +1,21 @@
 """The frames of the market and user channels, word for word (polymarket-api.md 5.2, 6.1, 6.2)."""
 
-from typing import Any, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 
 from core.exchange.face import Face
+from core.exchange.lifecycle import Result
+from core.exchange.listing import Listing
 from core.exchange.orders import LevelChange, MakerFill, Order, OrderUpdate, Trade
 from core.market.instrument import Instrument
-from core.units import MICRO, Grid, OrderSide, Outcome, Ticks, micro_text
+from core.units import MICRO, OUTCOMES, Grid, OrderSide, Outcome, Ticks, micro_text
 
-MarketKind = Literal["price_change", "book", "last_trade_price", "best_bid_ask"]
-_OUTCOMES: tuple[Outcome, Outcome] = ("YES", "NO")
+MarketKind = Literal[
+    "price_change", "book", "last_trade_price", "best_bid_ask", "tick_size_change", "new_market", "market_resolved"
+]
+CUSTOM_KINDS: Final[frozenset[MarketKind]] = frozenset({"best_bid_ask", "new_market", "market_resolved"})
+"""Sent only to sockets that asked for custom features (polymarket-api.md 5.2)."""
 
 
 class MarketFrame(msgspec.Struct, frozen=True):
@@ -18,7 +23,7 @@ class MarketFrame(msgspec.Struct, frozen=True):
 
     kind: MarketKind
     tokens: tuple[str, ...]
-    """Sent to whoever subscribed to one of these."""
+    """Sent to whoever subscribed to one of these; to everybody when there are none."""
     text: str
 
 
@@ -49,7 +54,7 @@ def price_change(face: Face, change: LevelChange) -> MarketFrame:
     grid = instrument.grid
     size = micro_text(change.size)
     entries = []
-    for outcome in _OUTCOMES if change.outcome == "YES" else reversed(_OUTCOMES):
+    for outcome in OUTCOMES if change.outcome == "YES" else reversed(OUTCOMES):
         bid, ask = face.top_texts(outcome)
         entries.append(
             {
@@ -79,7 +84,7 @@ def books(face: Face) -> list[MarketFrame]:
             tokens=(face.instrument.token_of(outcome),),
             text=face.socket_book(outcome, initial=False),
         )
-        for outcome in _OUTCOMES
+        for outcome in OUTCOMES
     ]
 
 
@@ -101,9 +106,79 @@ def best_bid_ask(face: Face, outcome: Outcome) -> MarketFrame:
     return MarketFrame(kind="best_bid_ask", tokens=(token,), text=_text(message))
 
 
-def last_trade_price(instrument: Instrument, trade: Trade, stamp_ms: int) -> MarketFrame:
+def tick_size_change(face: Face, old_tick: str, outcome: Outcome) -> MarketFrame:
+    """A token's grid changed; ``face`` has the new one already (polymarket-api.md 2.3)."""
+    token = face.instrument.token_of(outcome)
+    message = {
+        "market": face.instrument.market,
+        "asset_id": token,
+        "old_tick_size": old_tick,
+        "new_tick_size": face.instrument.grid.tick_text,
+        "timestamp": str(face.stamp_ms),
+        "event_type": "tick_size_change",
+    }
+    return MarketFrame(kind="tick_size_change", tokens=(token,), text=_text(message))
+
+
+def new_market(listing: Listing, stamp_ms: int) -> MarketFrame:
+    """A market opened; for every socket with custom features."""
+    instrument, plot = listing.instrument, listing.plot
+    tokens = [instrument.yes_token, instrument.no_token]
+    event = {
+        "id": listing.event_id,
+        "ticker": listing.event_slug,
+        "slug": listing.event_slug,
+        "title": listing.event_title,
+        "description": "",
+    }
+    message = {
+        "id": listing.gamma_id,
+        "question": plot.question,
+        "market": instrument.market,
+        "slug": listing.slug,
+        "description": "",
+        "assets_ids": tokens,
+        "clob_token_ids": tokens,
+        "outcomes": ["Yes", "No"],
+        "condition_id": instrument.market,
+        "active": True,
+        "tags": [plot.category],
+        "order_price_min_tick_size": instrument.tick_text,
+        "group_item_title": "",
+        "game_start_time": "",
+        "line": "",
+        "sports_market_type": "",
+        "fees_enabled": plot.fee_bps > 0,
+        "fee_schedule": None,
+        "event_message": event,
+        "timestamp": str(stamp_ms),
+        "event_type": "new_market",
+    }
+    return MarketFrame(kind="new_market", tokens=(), text=_text(message))
+
+
+def market_resolved(listing: Listing, result: Result, stamp_ms: int) -> MarketFrame:
+    """A market's outcome; without a winner when it pays half (polymarket-api.md 5.2)."""
+    instrument = listing.instrument
+    tokens = (instrument.yes_token, instrument.no_token)
+    winner: dict[Result, tuple[str, str]] = {"YES": (tokens[0], "Yes"), "NO": (tokens[1], "No"), "HALF": ("", "")}
+    message = {
+        "id": listing.gamma_id,
+        "market": instrument.market,
+        "assets_ids": list(tokens),
+        "winning_asset_id": winner[result][0],
+        "winning_outcome": winner[result][1],
+        "tags": [listing.plot.category],
+        "event_message": None,
+        "timestamp": str(stamp_ms),
+        "event_type": "market_resolved",
+    }
+    return MarketFrame(kind="market_resolved", tokens=tokens, text=_text(message))
+
+
+def last_trade_price(trade: Trade, stamp_ms: int) -> MarketFrame:
     """The tape's entry of a trade, which follows the books by 70 to 230 ms."""
-    new = trade.taker.new
+    new, instrument = trade.taker.new, trade.instrument
     token = instrument.token_of(new.outcome)
     message = {
         "market": instrument.market,
@@ -119,9 +194,9 @@ def last_trade_price(instrument: Instrument, trade: Trade, stamp_ms: int) -> Mar
     return MarketFrame(kind="last_trade_price", tokens=(token,), text=_text(message))
 
 
-def order_fields(instrument: Instrument, order: Order, shown: str) -> dict[str, Any]:
+def order_fields(order: Order, shown: str) -> dict[str, Any]:
     """What the user channel and GET /data/orders have in common about an order; ``shown`` is the funder as spelt."""
-    new = order.new
+    new, instrument = order.new, order.instrument
     return {
         "id": new.order_id,
         "owner": new.owner,
@@ -137,10 +212,10 @@ def order_fields(instrument: Instrument, order: Order, shown: str) -> dict[str, 
     }
 
 
-def order_event(instrument: Instrument, update: OrderUpdate, shown: str, stamp_ms: int) -> UserFrame:
+def order_event(update: OrderUpdate, shown: str, stamp_ms: int) -> UserFrame:
     """An ``order`` event (polymarket-api.md 6.1)."""
     order = update.order
-    message = order_fields(instrument, order, shown) | {
+    message = order_fields(order, shown) | {
         "order_owner": order.new.owner,
         "size_matched": micro_text(update.matched),
         "associate_trades": list(update.trades),
@@ -181,11 +256,9 @@ def stranger_key(account: str) -> str:
     return f"{digits[:8]}-{digits[8:12]}-{digits[12:16]}-{digits[16:20]}-{digits[20:32]}"
 
 
-def trade_fields(
-    instrument: Instrument, trade: Trade, owner: str, account: str, shown: dict[str, str]
-) -> dict[str, Any]:
+def trade_fields(trade: Trade, owner: str, account: str, shown: dict[str, str]) -> dict[str, Any]:
     """A trade as one of its parties sees it (polymarket-api.md 6.2); ``shown`` spells the accounts' addresses."""
-    taker = trade.taker.new
+    taker, instrument = trade.taker.new, trade.instrument
     side: OrderSide = taker.side
     return {
         "type": "TRADE",
@@ -204,17 +277,15 @@ def trade_fields(
         "owner": owner,
         "trade_owner": owner,
         "maker_address": shown[account],
-        "transaction_hash": trade.transaction_hash if trade.status != "MATCHED" else "",
+        "transaction_hash": trade.transaction_hash if trade.status in ("MINED", "CONFIRMED", "RETRYING") else "",
         "bucket_index": 0,
         "maker_orders": [_maker_entry(instrument, fill, shown[fill.order.new.account]) for fill in trade.fills],
         "trader_side": "TAKER" if owner == taker.owner else "MAKER",
     }
 
 
-def trade_event(
-    instrument: Instrument, trade: Trade, owner: str, account: str, shown: dict[str, str], stamp_ms: int
-) -> UserFrame:
+def trade_event(trade: Trade, owner: str, account: str, shown: dict[str, str], stamp_ms: int) -> UserFrame:
     """A ``trade`` event for one party."""
-    message = trade_fields(instrument, trade, owner, account, shown)
+    message = trade_fields(trade, owner, account, shown)
     message |= {"timestamp": str(stamp_ms), "event_type": "trade"}
     return UserFrame(owner=owner, market=trade.market, text=_text(message))

@@ -1,12 +1,13 @@
 """From the body of POST /order to an order the engine takes: payload, owner, signature, amounts (4.2, 2.4, 3.4)."""
 
-from typing import Final
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
 from core.exchange import refusals, signing
-from core.exchange.auth import Credentials
+from core.exchange.auth import CLOCK_SLACK_S, Credentials
 from core.exchange.exchange import Exchange
+from core.exchange.limits import Limits
 from core.exchange.orders import NewOrder, OrderType
 from core.exchange.signing import SignedOrder, SigningError
 from core.exchange.wallets import wallets_of
@@ -17,6 +18,10 @@ BATCH_LIMIT: Final = 15
 """Most orders in one POST /orders (polymarket-api.md 2.5)."""
 _CENT: Final = 10_000
 """Micro-dollars of the two decimals allowed in a market BUY's dollars."""
+_EARLIEST_MS: Final = 10**12
+"""A creation time below this was given in seconds."""
+
+T = TypeVar("T")
 
 
 class PostedOrder(msgspec.Struct, frozen=True):
@@ -27,6 +32,14 @@ class PostedOrder(msgspec.Struct, frozen=True):
     orderType: OrderType
     postOnly: bool = False
     deferExec: bool = False
+
+
+class Accepted(NamedTuple):
+    """An order that nothing speaks against but the book."""
+
+    order: NewOrder
+    deferred: bool
+    """The client wants its answer before the order is matched."""
 
 
 class Refused(Exception):
@@ -43,17 +56,20 @@ class Intake:
 
     def __init__(self, exchange: Exchange) -> None:
         self._exchange = exchange
+        self.limits = Limits()
+        """How fast each signer may be."""
+        self.banned: set[str] = set()
+        """Lower-case addresses of keys (EOAs) whose orders are refused."""
 
-    def read(self, raw: bytes | msgspec.Raw, who: Credentials) -> NewOrder:
+    def read(self, raw: bytes | msgspec.Raw, who: Credentials) -> Accepted:
         """Turn one posted order into an engine order.
 
         Raises:
             Refused: the venue would refuse it without looking at the book.
         """
-        try:
-            posted = msgspec.json.decode(raw, type=PostedOrder)
-        except msgspec.DecodeError as error:
-            raise Refused(refusals.VERSION if _is_old(raw) else refusals.PAYLOAD) from error
+        if who.address in self.banned:
+            raise Refused(refusals.banned(_shown(who)))
+        posted = _posted(raw)
         if posted.owner != who.api_key:
             raise Refused(refusals.OWNER)
         signed = posted.order
@@ -62,13 +78,11 @@ class Intake:
             raise Refused(refusals.NO_BOOK)
         instrument = self._exchange.engine.instrument(place[0])
         order_id = self._verify(signed, who, instrument)
+        if who.address in self._exchange.closed_only and signed.side == "BUY":
+            raise Refused(refusals.closed_only(_shown(who)), order_id)
         price, size, budget = _amounts(posted, instrument.grid, order_id)
-        try:
-            expiration = int(signed.expiration)
-        except ValueError as error:
-            raise Refused(refusals.PAYLOAD, order_id) from error
         self._exchange.admit(signed.maker)
-        return NewOrder(
+        order = NewOrder(
             order_id=order_id,
             account=self._exchange.ledger.account(signed.maker).address,
             owner=who.api_key,
@@ -79,46 +93,73 @@ class Intake:
             size=size,
             order_type=posted.orderType,
             post_only=posted.postOnly,
-            expiration=expiration,
+            expiration=_number(signed.expiration, order_id),
             budget=budget,
         )
+        return Accepted(order=order, deferred=posted.deferExec)
 
     def _verify(self, signed: SignedOrder, who: Credentials, instrument: Instrument) -> str:
-        """Check who signed; returns the order id (polymarket-api.md 3.5)."""
+        """Check who signed and when; returns the order id (polymarket-api.md 3.5)."""
         maker, signer = signed.maker.lower(), signed.signer.lower()
         kind = signed.signatureType
-        if kind not in (0, 1, 2, 3):
+        if not 0 <= kind <= signing.DEPOSIT_WALLET:
             raise Refused(refusals.PAYLOAD)
-        if signer != (maker if kind == 3 else who.address):
+        if signer != (maker if kind == signing.DEPOSIT_WALLET else who.address):
             raise Refused(refusals.SIGNER)
         if maker not in (wallet.lower() for wallet in wallets_of(who.address, kind)):
             raise Refused(refusals.MAKER)
-        domain = signing.DOMAIN_V2_NEG_RISK if instrument.neg_risk else signing.DOMAIN_V2
-        order_id = ""
+        domain = signing.domain_of(signed.tokenId, neg_risk=instrument.neg_risk)
         try:
             struct_hash = signing.order_struct_hash(signed)
-            message = signing.digest(domain, struct_hash)
-            order_id = "0x" + message.hex()
-            signature = signed.signature
-            if kind == 3:
-                signature = signing.unwrap_nested(signature, domain, struct_hash)
-                message = signing.nested_digest(domain, struct_hash, maker)
-            genuine = signing.recover(message, signature) == signing.address_bytes(who.address)
         except SigningError as error:
-            raise Refused(refusals.SIGNATURE if order_id else refusals.PAYLOAD, order_id) from error
-        if not genuine:
-            raise Refused(refusals.SIGNATURE, order_id)
+            raise Refused(refusals.PAYLOAD) from error
+        order_id = "0x" + signing.digest(domain, struct_hash).hex()
+        if not _EARLIEST_MS <= int(signed.timestamp) <= self._exchange.now_ms + CLOCK_SLACK_S * 1000:
+            raise Refused(refusals.PAYLOAD, order_id)
+        if not signing.is_signed(signed, struct_hash, domain, who.address):
+            others = signing.DOMAINS_V2 if domain == signing.DOMAIN_V3 else (signing.DOMAIN_V3,)
+            old = any(signing.is_signed(signed, struct_hash, other, who.address) for other in others)
+            raise Refused(refusals.VERSION_MISMATCH if old else refusals.SIGNATURE, order_id)
         return order_id
+
+
+def parse(raw: bytes | msgspec.Raw, kind: type[T]) -> T:
+    """Read a JSON body of the type given.
+
+    Raises:
+        Refused: it is no JSON, not of that type, no UTF-8, or nested too deeply.
+    """
+    try:
+        return msgspec.json.decode(raw, type=kind)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise Refused(refusals.PAYLOAD) from error
+
+
+def _posted(raw: bytes | msgspec.Raw) -> PostedOrder:
+    try:
+        return parse(raw, PostedOrder)
+    except Refused as refusal:
+        raise Refused(refusals.VERSION if _is_old(raw) else refusals.PAYLOAD) from refusal
 
 
 def _is_old(raw: bytes | msgspec.Raw) -> bool:
     """Whether this looks like an order of the first exchange version, which had a signed fee rate (3.4)."""
     try:
-        body = msgspec.json.decode(raw)
-    except msgspec.DecodeError:
+        order = parse(raw, dict[str, object]).get("order")
+    except Refused:
         return False
-    order = body.get("order") if isinstance(body, dict) else None
     return isinstance(order, dict) and "feeRateBps" in order
+
+
+def _number(text: str, order_id: str) -> int:
+    try:
+        return signing.decimal(text)
+    except SigningError as error:
+        raise Refused(refusals.PAYLOAD, order_id) from error
+
+
+def _shown(who: Credentials) -> str:
+    return signing.checksummed(signing.address_bytes(who.address))
 
 
 def _amounts(posted: PostedOrder, grid: Grid, order_id: str) -> tuple[Ticks, Shares, Usd | None]:

@@ -1,7 +1,8 @@
 """Who owns what: cash, tokens, what open orders hold back and what is matched but not settled.
 
-The invariant: cash of all accounts + fees taken + collateral locked in token pairs = everything ever deposited, and
-each market has as many YES as NO tokens. Balances change only when a trade settles, as on the venue.
+The invariant: cash of all accounts + fees kept + collateral behind tokens = everything ever deposited or paid out as
+rewards. While a market is unresolved it has as many YES as NO tokens and a dollar for each pair; afterwards its
+collateral covers what its tokens will be paid. Balances change only when a trade settles, as on the venue.
 """
 
 from collections.abc import Iterable
@@ -9,8 +10,9 @@ from collections.abc import Iterable
 import msgspec
 
 from core.errors import InvariantBroken
+from core.exchange.lifecycle import Result, payout_of
 from core.exchange.orders import Movement, NewOrder
-from core.units import Outcome, Shares, Usd
+from core.units import OUTCOMES, Outcome, Shares, Usd
 
 TokenKey = tuple[str, Outcome]
 """Market and outcome."""
@@ -52,9 +54,14 @@ class Ledger:
     def __init__(self) -> None:
         self.accounts: dict[str, Account] = {}
         self.collateral: dict[str, int] = {}
-        """Micro-dollars locked per market; equals the supply of either token."""
+        """Micro-dollars locked per market; until it is resolved the supply of either token."""
+        self.results: dict[str, Result] = {}
+        """Markets that are resolved."""
         self.fees = 0
+        """Taker fees kept, rebates already taken off."""
         self.deposited = 0
+        self.rewards = 0
+        """Micro-dollars the venue paid out of its own pocket."""
 
     def account(self, address: str) -> Account:
         """The account of an address, opened empty when it is new."""
@@ -73,14 +80,57 @@ class Ledger:
         """Turn cash into as many YES and NO tokens (polymarket-api.md 11).
 
         Raises:
-            ValueError: the account has not that much free cash.
+            ValueError: the account has not that much free cash, or the market is resolved.
         """
-        account = self.account(address)
+        account = self._acting(address, market, sets)
         if account.free_cash < sets:
             raise ValueError("not enough free cash to split")
-        self._move(market, Movement(account=account.address, outcome="YES", cash=-sets, tokens=sets))
-        self._move(market, Movement(account=account.address, outcome="NO", cash=0, tokens=sets))
-        self.collateral[market] = self.collateral.get(market, 0) + sets
+        self._exchange_sets(account, market, sets)
+
+    def merge(self, address: str, market: str, sets: Shares) -> None:
+        """Turn as many YES and NO tokens back into cash (polymarket-api.md 11).
+
+        Raises:
+            ValueError: the account has not that many free pairs, or the market is resolved.
+        """
+        account = self._acting(address, market, sets)
+        if min(account.free_tokens((market, "YES")), account.free_tokens((market, "NO"))) < sets:
+            raise ValueError("not enough free tokens to merge")
+        self._exchange_sets(account, market, -sets)
+
+    def redeem(self, address: str, market: str, outcome: Outcome | None = None, tokens: Shares | None = None) -> Usd:
+        """Pay an account for its free tokens of a resolved market; returns the sum (polymarket-api.md 11).
+
+        All of both outcomes, or of one, or ``tokens`` of one.
+
+        Raises:
+            ValueError: the market is not resolved, or the account has not that many.
+        """
+        result = self.results.get(market)
+        if result is None:
+            raise ValueError("the market is not resolved")
+        account = self.account(address)
+        paid = 0
+        for each in OUTCOMES if outcome is None else (outcome,):
+            free = max(0, account.free_tokens((market, each)))
+            given = free if tokens is None else tokens
+            if given > free:
+                raise ValueError("not enough free tokens to redeem")
+            account.tokens[(market, each)] = account.tokens.get((market, each), 0) - given
+            paid += payout_of(result, each, Shares(given))
+        account.cash += paid
+        self.collateral[market] = self.collateral.get(market, 0) - paid
+        return Usd(paid)
+
+    def reward(self, address: str, amount: Usd) -> None:
+        """Pay an account out of the venue's own pocket (polymarket-api.md 9.3)."""
+        self.account(address).cash += amount
+        self.rewards += amount
+
+    def rebate(self, address: str, amount: Usd) -> None:
+        """Give an account a part of the fees taken (polymarket-api.md 9.2)."""
+        self.account(address).cash += amount
+        self.fees -= amount
 
     def reserve(self, new: NewOrder, amount: int) -> None:
         """Hold back (or, with a negative amount, set free) what a resting order may cost."""
@@ -108,6 +158,11 @@ class Ledger:
             raise InvariantBroken(f"a trade of {market} mints {minted}")
         self.collateral[market] = self.collateral.get(market, 0) + minted["YES"]
 
+    def void(self, market: str, movements: Iterable[Movement]) -> None:
+        """Forget a trade that will never settle: its debts vanish, nothing changes hands."""
+        for move in movements:
+            self._owe(market, move, -1)
+
     def check(self) -> None:
         """Prove the invariant of this module.
 
@@ -115,8 +170,10 @@ class Ledger:
             InvariantBroken: money or tokens appeared, vanished or went negative.
         """
         cash = sum(account.cash for account in self.accounts.values())
-        if cash + self.fees + sum(self.collateral.values()) != self.deposited:
-            raise InvariantBroken("cash, fees and collateral do not add up to the deposits")
+        if cash + self.fees + sum(self.collateral.values()) != self.deposited + self.rewards:
+            raise InvariantBroken("cash, fees and collateral do not add up to the deposits and rewards")
+        if self.fees < 0:
+            raise InvariantBroken("more rebates were paid than fees taken")
         supply: dict[TokenKey, int] = {}
         for account in self.accounts.values():
             if account.free_cash < 0:
@@ -126,8 +183,27 @@ class Ledger:
                 if account.free_tokens(key) < 0:
                     raise InvariantBroken(f"{account.address} owes more {key[1]} than it has")
         for market, locked in self.collateral.items():
-            if not supply.get((market, "YES"), 0) == supply.get((market, "NO"), 0) == locked:
+            result = self.results.get(market)
+            if result is not None:
+                owed = sum(payout_of(result, outcome, Shares(supply.get((market, outcome), 0))) for outcome in OUTCOMES)
+                if locked < owed:
+                    raise InvariantBroken(f"the tokens of {market} are owed more than is locked")
+            elif not supply.get((market, "YES"), 0) == supply.get((market, "NO"), 0) == locked:
                 raise InvariantBroken(f"tokens of {market} are not backed one to one")
+
+    def _acting(self, address: str, market: str, sets: Shares) -> Account:
+        if market in self.results:
+            raise ValueError("the market is resolved")
+        if sets <= 0:
+            raise ValueError("nothing to split or merge")
+        return self.account(address)
+
+    def _exchange_sets(self, account: Account, market: str, sets: int) -> None:
+        """Swap cash for pairs, or with a negative number pairs for cash."""
+        account.cash -= sets
+        for outcome in OUTCOMES:
+            account.tokens[(market, outcome)] = account.tokens.get((market, outcome), 0) + sets
+        self.collateral[market] = self.collateral.get(market, 0) + sets
 
     def _owe(self, market: str, move: Movement, sign: int) -> None:
         account = self.accounts[move.account]

@@ -2,8 +2,8 @@
 
 Pure: no clock, no I/O, no dice. BUY NO at ``x`` rests as a YES ask at ``K - x`` (polymarket-api.md 2.2), so three kinds
 of match exist: complementary (tokens change hands), mint (BUY YES meets BUY NO) and merge (SELL YES meets SELL NO).
-Fills happen at the maker's price; makers pay no fee, takers pay ``C · rate · p · (1 - p)`` in collateral
-(polymarket-api.md 9.1).
+Fills happen at the maker's price; makers pay no fee, takers pay theirs in collateral (polymarket-api.md 9.1). Where a
+market has a taker delay, an order that would match at once is held and matches what is there when it is let go.
 
 Self-trade: the venue documents no prevention (polymarket-api.md 2.5), so an order does meet its own account's resting
 orders. Such trades carry ``self_trade`` in the ledger: a client that wants none must see to it, and a test can tell.
@@ -14,6 +14,8 @@ import uuid
 from collections import deque
 from collections.abc import Iterable
 from typing import NamedTuple
+
+from msgspec import structs
 
 from core.exchange import refusals
 from core.exchange.book import RestingBook
@@ -29,11 +31,10 @@ from core.exchange.orders import (
     Trade,
     UpdateKind,
 )
+from core.market.fees import taker_fee
 from core.market.instrument import Instrument
 from core.units import MICRO, Grid, Shares, Ticks, Usd
 
-FEE_QUANTUM = 10
-"""Fees have five decimals, the least is one unit of the fifth (polymarket-api.md 9.1), here in micro-dollars."""
 MARKETABLE_MINIMUM = Usd(MICRO)
 """Least notional of a marketable BUY and of any FOK or FAK order (polymarket-api.md 2.4)."""
 EXPIRY_NOTICE_S = 180
@@ -62,49 +63,80 @@ class MatchingEngine:
         """Open orders, and the last ``RECORD_LIMIT`` finished ones of outside owners (a hash is accepted once)."""
         self.open: dict[str, dict[str, Order]] = {}
         """Open orders by account."""
+        self.held: dict[str, Order] = {}
+        """Orders in their market's taker delay, by id."""
+        self.halted: dict[str, str] = {}
+        """Markets that take no orders, each with the reason it gives."""
         self._instruments: dict[str, Instrument] = {}
         self._fee_bps: dict[str, int] = {}
+        self._delays: set[str] = set()
         self._seed = seed
         self._trade_count = 0
         self._finished: deque[str] = deque()
 
-    def add_market(self, instrument: Instrument, fee_bps: int = 0) -> None:
+    def add_market(self, instrument: Instrument, fee_bps: int = 0, *, delays_takers: bool = False) -> None:
         """Open a market; ``fee_bps`` is the taker fee rate in hundredths of a per cent (500 = rate 0.05)."""
         self.books[instrument.market] = RestingBook()
         self._instruments[instrument.market] = instrument
         self._fee_bps[instrument.market] = fee_bps
+        if delays_takers:
+            self._delays.add(instrument.market)
+
+    def delay_takers(self, market: str, delayed: bool) -> None:
+        """Hold the marketable orders of a market from now on, or match them at once again."""
+        (self._delays.add if delayed else self._delays.discard)(market)
 
     def instrument(self, market: str) -> Instrument:
         """The facts of a market."""
         return self._instruments[market]
 
     def submit(self, new: NewOrder, now_ms: int) -> Report:
-        """Accept or refuse an order, match it, rest what is left."""
+        """Accept or refuse an order; match it or hold it for the taker delay, rest what is left."""
         refusal = self._refuse_shape(new, now_ms)
         if refusal:
             return Report(error=refusal)
         instrument = self._instruments[new.market]
-        grid = instrument.grid
         order = Order(
             new=new,
+            instrument=instrument,
             yes_side=new.yes_side,
-            yes_price=new.price if new.outcome == "YES" else grid.complement(new.price),
+            yes_price=new.price if new.outcome == "YES" else instrument.grid.complement(new.price),
             created_ms=now_ms,
         )
         crossing = self.books[new.market].crosses(order.yes_side, order.yes_price)
         if new.post_only and crossing:
             return Report(error=refusals.POST_ONLY_CROSSES)
-        fills = list(self._plan(order, grid)) if crossing else []
-        fee = sum(self._fee(new.market, fill) for fill in fills)
-        refusal = self._refuse_match(order, fills, grid) or self._refuse_money(order, fills, fee, grid)
+        fills = list(self._plan(order)) if crossing else []
+        refusal = self._refuse_match(order, fills) or self._refuse_money(order, fills)
         if refusal:
             return Report(error=refusal)
         self.orders[new.order_id] = order
+        if crossing and new.market in self._delays:
+            return self._hold(order)
+        report = Report(order=order, updates=[_update("PLACEMENT", order)])
+        self._work(order, fills, now_ms, report)
+        return report
+
+    def let_go(self, order_id: str, now_ms: int) -> Report:
+        """End an order's taker delay: it matches what is there now, rests, or ends unmatched."""
+        order = self.held.pop(order_id, None)
+        if order is None:
+            return Report(error=refusals.NOT_CANCELED)
+        self._release(order, order.reserved)
+        order.status = "LIVE"
+        crossing = self.books[order.new.market].crosses(order.yes_side, order.yes_price)
+        fills = list(self._plan(order)) if crossing else []
         report = Report(order=order)
-        report.updates.append(_update("PLACEMENT", order))
-        if fills:
-            self._execute(order, fills, now_ms, report)
-        self._rest_or_finish(order, grid, report)
+        if order.new.market in self.halted:
+            self._drop(order, "CANCELED_MARKET_RESOLVED", report)
+        elif self._refuse_match(order, fills):
+            self._drop(order, "CANCELED", report)
+        elif self._refuse_money(order, fills):
+            self._drop(order, "CANCELED_NOT_ENOUGH_BALANCE", report)
+        else:
+            self._work(order, fills, now_ms, report)
+            if not fills:
+                report.updates.append(_update("UPDATE", order))
         return report
 
     def cancel(self, order_id: str, status: str = "CANCELED") -> Report:
@@ -114,9 +146,35 @@ class MatchingEngine:
             return Report(error=refusals.NOT_CANCELED)
         total = self.books[order.new.market].reduce(order, order.remaining)
         self._release(order, order.reserved)
-        self._finish(order, status)
-        change = LevelChange(side=order.yes_side, price=order.yes_price, size=total, outcome=order.new.outcome)
-        return Report(order=order, changes=[change], updates=[_update("CANCELLATION", order)])
+        report = Report(order=order, changes=[_change(order, total)])
+        self._drop(order, status, report)
+        return report
+
+    def change_grid(self, instrument: Instrument) -> list[Report]:
+        """Put a market on the tick of ``instrument``; orders whose price is not on it are cancelled first, and told."""
+        market, grid = instrument.market, instrument.grid
+        resting = list(self.books[market].orders())
+        held = [order for order in self.held.values() if order.new.market == market]
+        lost = {order.new.order_id for order in (*resting, *held) if not _fits(order, grid)}
+        reports = []
+        for order in held:
+            if order.new.order_id in lost:
+                del self.held[order.new.order_id]
+                self._release(order, order.reserved)
+                reports.append(Report(order=order))
+                self._drop(order, "CANCELED", reports[-1])
+        reports.extend(self.cancel(order.new.order_id) for order in resting if order.new.order_id in lost)
+        self._instruments[market] = instrument
+        book = self.books[market] = RestingBook()
+        for order in (*resting, *held):
+            if order.new.order_id not in lost:
+                order.yes_price = order.instrument.grid.onto(grid, order.yes_price)
+                order.new = structs.replace(order.new, price=order.instrument.grid.onto(grid, order.new.price))
+                order.instrument = instrument
+        for order in resting:
+            if order.new.order_id not in lost:
+                book.add(order)
+        return reports
 
     def open_orders(self, account: str) -> list[Order]:
         """Open orders of an account, oldest first."""
@@ -128,6 +186,8 @@ class MatchingEngine:
             return refusals.MARKET_NOT_FOUND
         if new.order_id in self.orders:
             return refusals.duplicated(new.order_id)
+        if new.market in self.halted:
+            return self.halted[new.market]
         grid = instrument.grid
         if not 0 < new.price < grid.k:
             return refusals.off_grid(new.order_id, str(new.price / grid.k), grid.tick_text)
@@ -143,8 +203,8 @@ class MatchingEngine:
             return refusals.EXPIRATION
         return ""
 
-    def _refuse_match(self, order: Order, fills: list[Fill], grid: Grid) -> str:
-        new = order.new
+    def _refuse_match(self, order: Order, fills: list[Fill]) -> str:
+        new, grid = order.new, order.instrument.grid
         taking = new.order_type in ("FOK", "FAK")
         if new.order_type == "FAK" and not fills:
             return refusals.FAK_MISSED
@@ -154,12 +214,12 @@ class MatchingEngine:
                 notional = new.budget if new.budget is not None else grid.notional(new.price, new.size)
             if notional < MARKETABLE_MINIMUM:
                 return refusals.marketable_minimum(new.side, notional)
-        if new.order_type == "FOK" and not self._filled_whole(order, fills, grid):
+        if new.order_type == "FOK" and not self._filled_whole(order, fills):
             return refusals.FOK_MISSED
         return ""
 
-    def _refuse_money(self, order: Order, fills: list[Fill], fee: int, grid: Grid) -> str:
-        new = order.new
+    def _refuse_money(self, order: Order, fills: list[Fill]) -> str:
+        new, grid = order.new, order.instrument.grid
         account = self.ledger.accounts.get(new.account)
         if account is None:
             return refusals.no_balance(0, 0, 0, new.size)
@@ -170,6 +230,7 @@ class MatchingEngine:
             need: int = new.size
         else:
             held = (account.cash, account.active_cash, account.matched_cash)
+            fee = sum(self._fee(order, fill) for fill in fills)
             need = sum(self._taker_cash(order, fill) for fill in fills) + fee
             if new.budget is None:
                 need += grid.notional(new.price, Shares(max(0, new.size - matched)))
@@ -179,9 +240,9 @@ class MatchingEngine:
             return refusals.no_balance(*held, need)
         return ""
 
-    def _plan(self, order: Order, grid: Grid) -> Iterable[Fill]:
+    def _plan(self, order: Order) -> Iterable[Fill]:
         """The makers an order meets, and how much of each, without touching anything."""
-        new = order.new
+        new, grid = order.new, order.instrument.grid
         wanted: int = new.size
         budget = new.budget
         for maker in self.books[new.market].counterparties(order.yes_side, order.yes_price):
@@ -201,8 +262,8 @@ class MatchingEngine:
                 budget = Usd(budget - self._taker_cash(order, fill))
             yield fill
 
-    def _filled_whole(self, order: Order, fills: list[Fill], grid: Grid) -> bool:
-        new = order.new
+    def _filled_whole(self, order: Order, fills: list[Fill]) -> bool:
+        new, grid = order.new, order.instrument.grid
         if new.budget is None:
             return sum(fill.size for fill in fills) == new.size
         left = new.budget - sum(self._taker_cash(order, fill) for fill in fills)
@@ -213,19 +274,25 @@ class MatchingEngine:
         """Micro-dollars the taker pays or gets: the maker's sum, or what is left of one dollar a share."""
         return fill.cash if order.new.side != fill.maker.new.side else fill.size - fill.cash
 
-    def _fee(self, market: str, fill: Fill) -> int:
-        rate = self._fee_bps[market]
-        if not rate:
-            return 0
-        k = self._instruments[market].grid.k
-        price = fill.maker.yes_price
-        exact = fill.size * rate * price * (k - price)
-        unit = 10_000 * k * k * FEE_QUANTUM
-        return max(1, (exact + unit // 2) // unit) * FEE_QUANTUM
+    def _fee(self, taker: Order, fill: Fill) -> Usd:
+        rate = self._fee_bps[taker.new.market]
+        return taker_fee(taker.instrument.grid, fill.maker.yes_price, Shares(fill.size), rate)
+
+    def _hold(self, order: Order) -> Report:
+        """Keep an order for its market's taker delay; it can be neither matched nor cancelled (2.5)."""
+        order.status = "DELAYED"
+        self.held[order.new.order_id] = order
+        self._reserve(order)
+        return Report(order=order, updates=[_update("PLACEMENT", order)])
+
+    def _work(self, order: Order, fills: list[Fill], now_ms: int, report: Report) -> None:
+        """Match an order with what was planned for it, then rest or finish what is left."""
+        if fills:
+            self._execute(order, fills, now_ms, report)
+        self._rest_or_finish(order, report)
 
     def _execute(self, taker: Order, fills: list[Fill], now_ms: int, report: Report) -> None:
-        new = taker.new
-        grid = self._instruments[new.market].grid
+        new, grid = taker.new, taker.instrument.grid
         book = self.books[new.market]
         trade_id, transaction = self._next_trade()
         size = cash = fee = 0
@@ -247,7 +314,7 @@ class MatchingEngine:
             movements.append(_movement(maker, fill.size, fill.cash, 0))
             size += fill.size
             cash += self._taker_cash(taker, fill)
-            fee += self._fee(new.market, fill)
+            fee += self._fee(taker, fill)
             report.updates.append(_update("UPDATE", maker))
         movements.append(_movement(taker, size, cash, fee))
         taker.matched = Shares(size)
@@ -257,6 +324,7 @@ class MatchingEngine:
         report.trade = Trade(
             trade_id=trade_id,
             market=new.market,
+            instrument=taker.instrument,
             taker=taker,
             size=Shares(size),
             cash=Usd(cash),
@@ -271,29 +339,38 @@ class MatchingEngine:
         )
         self.ledger.commit(new.market, movements)
 
-    def _rest_or_finish(self, order: Order, grid: Grid, report: Report) -> None:
+    def _rest_or_finish(self, order: Order, report: Report) -> None:
         new = order.new
-        matched = order.matched > 0
         if order.remaining > 0 and new.order_type in ("GTC", "GTD"):
             total = self.books[new.market].add(order)
-            order.reserved = grid.notional(new.price, order.remaining) if new.side == "BUY" else order.remaining
-            self.ledger.reserve(new, order.reserved)
+            self._reserve(order)
             self.open.setdefault(new.account, {})[new.order_id] = order
-            report.changes.append(
-                LevelChange(side=order.yes_side, price=order.yes_price, size=total, outcome=new.outcome)
-            )
+            report.changes.append(_change(order, total))
         elif new.order_type == "FAK" and new.budget is None and order.remaining > 0:
-            self._finish(order, "CANCELED")
-            report.updates.append(_update("CANCELLATION", order))
+            self._drop(order, "CANCELED", report)
             return
         else:
             self._finish(order, "MATCHED")
-        if matched:
+        if order.matched:
             report.updates.append(_update("UPDATE", order))
+
+    def _reserve(self, order: Order) -> None:
+        """Hold back what the rest of an order may cost; a delayed one's fee is looked at when it matches."""
+        new, grid = order.new, order.instrument.grid
+        if new.side == "SELL":
+            order.reserved = order.remaining
+        else:
+            order.reserved = grid.notional(new.price, order.remaining) if new.budget is None else new.budget
+        self.ledger.reserve(new, order.reserved)
 
     def _release(self, order: Order, amount: int) -> None:
         order.reserved -= amount
         self.ledger.reserve(order.new, -amount)
+
+    def _drop(self, order: Order, status: str, report: Report) -> None:
+        """End an order that found no (further) match, and say so."""
+        self._finish(order, status)
+        report.updates.append(_update("CANCELLATION", order))
 
     def _finish(self, order: Order, status: str) -> None:
         order.status = status
@@ -310,6 +387,16 @@ class MatchingEngine:
         self._trade_count += 1
         digest = hashlib.sha256(f"trade/{self._seed}/{self._trade_count}".encode()).digest()
         return str(uuid.UUID(bytes=digest[:16], version=4)), "0x" + hashlib.sha256(digest).hexdigest()
+
+
+def _fits(order: Order, grid: Grid) -> bool:
+    """Whether an order's price is one of another grid."""
+    dollars = order.instrument.grid.dollars_of(order.yes_price)
+    return dollars % grid.tick_usd == 0 and 0 < dollars < MICRO
+
+
+def _change(order: Order, total: Shares) -> LevelChange:
+    return LevelChange(side=order.yes_side, price=order.yes_price, size=total, outcome=order.new.outcome)
 
 
 def _movement(order: Order, size: int, cash: int, fee: int) -> Movement:

@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from core.market.instrument import Instrument
 from core.units import OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 OrderType = Literal["GTC", "GTD", "FOK", "FAK"]
@@ -46,16 +47,18 @@ class Order(msgspec.Struct):
     """An accepted order and what became of it."""
 
     new: NewOrder
+    instrument: Instrument
+    """The market as it was when the order was last priced: its tick may change under a resting order."""
     yes_side: Side
     yes_price: Ticks
     created_ms: int
     """Receive time, unix milliseconds."""
     matched: Shares = Shares(0)
     status: str = "LIVE"
-    """``LIVE``, ``MATCHED`` or a ``CANCELED…`` text (polymarket-api.md 6.1)."""
+    """``LIVE``, ``DELAYED``, ``MATCHED`` or a ``CANCELED…`` text (polymarket-api.md 6.1)."""
     trades: list[str] = []
     reserved: int = 0
-    """Micro-dollars (BUY) or micro-shares (SELL) held back while the order rests."""
+    """Micro-dollars (BUY) or micro-shares (SELL) held back while the order rests or is delayed."""
 
     @property
     def remaining(self) -> Shares:
@@ -93,6 +96,8 @@ class Trade(msgspec.Struct):
     trade_id: str
     """UUID."""
     market: str
+    instrument: Instrument
+    """The market as it was at the match; prices of this trade are on its grid."""
     taker: Order
     size: Shares
     cash: Usd
@@ -104,6 +109,7 @@ class Trade(msgspec.Struct):
     movements: list[Movement]
     matched_ms: int
     status: str = "MATCHED"
+    """``MATCHED``, ``MINED``, ``CONFIRMED``, ``RETRYING`` or ``FAILED`` (polymarket-api.md 6.2)."""
     updated_ms: int = 0
     transaction_hash: str = ""
     self_trade: bool = False

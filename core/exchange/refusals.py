@@ -14,6 +14,7 @@ POST_ONLY_TYPE = "invalid post-only order: post-only is only allowed for GTC and
 FOK_MISSED = "order couldn't be fully filled. FOK orders are fully filled or killed."
 FAK_MISSED = "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
 MARKET_NOT_FOUND = "market not found"
+NOT_READY = "market is not yet ready to process new orders"
 ORDER_NOT_FOUND = "Order not found"
 NO_BOOK = "No orderbook exists for the requested token id"
 TOKEN = "Invalid token id"
@@ -21,6 +22,27 @@ NOT_CANCELED = "order can't be found - already canceled or matched"
 L1 = "Invalid L1 Request headers"
 L2 = "Unauthorized/Invalid api key"
 LIMIT = "Payload exceeds the limit"
+VERSION_MISMATCH = "order_version_mismatch"
+SIGNATURE_TYPE = "invalid signature_type"
+ASSET_TYPE = "invalid asset_type"
+CURSOR = "Invalid cursor"
+CREATE_KEY = "Could not create api key"
+DERIVE_KEY = "Could not derive api key!"
+RESTARTING = "service not ready"
+POST_ONLY_MODE = "post-only mode: only post-only orders and cancels are allowed"
+CANCEL_ONLY = "Trading is currently cancel-only. New orders are not accepted, but cancels are allowed."
+DISABLED = "Trading is currently disabled. Check polymarket.com for updates"
+TOO_FAST = "Too Many Requests"
+
+_STATUSES = {
+    NO_BOOK: 404,
+    L1: 401,
+    RESTARTING: 425,
+    POST_ONLY_MODE: 503,
+    CANCEL_ONLY: 503,
+    DISABLED: 503,
+    TOO_FAST: 429,
+}
 
 
 def duplicated(order_id: str) -> str:
@@ -51,6 +73,16 @@ def no_balance(balance: int, active: int, matched: int, need: int) -> str:
     return f"{head}, sum of active orders: {active}, sum of matched orders: {matched}, order amount (inc. fees): {need}"
 
 
+def closed_only(address: str) -> str:
+    """The account may only reduce what it holds."""
+    return f"'{address}' address in closed only mode"
+
+
+def banned(address: str) -> str:
+    """The account may not trade at all."""
+    return f"'{address}' address banned"
+
+
 def too_many(count: int, allowed: int) -> str:
     """A batch longer than the venue takes."""
     return f"Too many orders in payload: {count}, max allowed: {allowed}"
@@ -58,10 +90,12 @@ def too_many(count: int, allowed: int) -> str:
 
 def status_of(error: str) -> int:
     """HTTP status of a refusal: the venue derives it from words in the text (polymarket-api.md 4)."""
+    if error in _STATUSES:
+        return _STATUSES[error]
     lowered = error.lower()
-    if "not found" in lowered or error == NO_BOOK:
+    if "not found" in lowered:
         return 404
-    return 401 if "unauthorized" in lowered or error == L1 else 400
+    return 401 if "unauthorized" in lowered else 400
 
 
 def inaccurate(side: str, decimals: int) -> str:

@@ -7,7 +7,7 @@ The order id is the hash under the market's domain; signature types 0, 1 and 2 s
 from typing import Final
 
 import msgspec
-from coincurve import PublicKey
+from coincurve import PrivateKey, PublicKey
 from eth_hash.auto import keccak
 
 CHAIN_ID: Final = 137
@@ -20,6 +20,14 @@ _NESTED_TYPE: Final = (
 )
 _AUTH_TYPE: Final = "ClobAuth(address address,string timestamp,uint256 nonce,string message)"
 _AUTH_TEXT: Final = "This message attests that I control the given wallet"
+DEPOSIT_WALLET: Final = 3
+"""Signature type of a contract wallet that signs the nested form and is itself the signer (3.1)."""
+_LONGEST_NUMBER: Final = 78
+"""Digits of the largest uint256."""
+_MOST_SALT: Final = (1 << 53) - 1
+"""A salt travels as a JSON number, which holds no more than this exactly (polymarket-api.md 3.4)."""
+_V2_POSITION: Final = ((1 << 64) - 1) << 40
+"""Bits which are zero in the position ids of Protocol V2 (polymarket-api.md 2.1)."""
 _HALF_ORDER: Final = 0x7FFFFFFFFFFFFFFFFFFFFFFFFFFFFFFF5D576E7357A4501DDFE92F46681B20A0
 """Half the order of secp256k1; contracts refuse signatures with a larger ``s``."""
 
@@ -54,13 +62,27 @@ def _word(value: int) -> bytes:
 
 
 def _fixed(text: str, length: int) -> bytes:
+    digits = text.removeprefix("0x")
+    if len(digits) != 2 * length:
+        raise SigningError(f"{len(digits)} hexadecimal digits where {2 * length} belong")
     try:
-        raw = bytes.fromhex(text.removeprefix("0x"))
+        raw = bytes.fromhex(digits)
     except ValueError as error:
         raise SigningError(f"not hexadecimal: {text[:80]!r}") from error
     if len(raw) != length:
-        raise SigningError(f"{len(raw)} bytes where {length} belong")
+        raise SigningError(f"not hexadecimal: {text[:80]!r}")
     return raw
+
+
+def decimal(text: str) -> int:
+    """A number of the wire as it is written there: ASCII digits and nothing else, at most a uint256.
+
+    Raises:
+        SigningError: it is none.
+    """
+    if not (text.isascii() and text.isdigit()) or len(text) > _LONGEST_NUMBER:
+        raise SigningError(f"not a decimal number: {text[:80]!r}")
+    return int(text)
 
 
 def address_bytes(text: str) -> bytes:
@@ -79,6 +101,11 @@ def checksummed(address: bytes) -> str:
     return "0x" + "".join(c.upper() if int(h, 16) > 7 else c for c, h in zip(plain, shade, strict=False))
 
 
+def address_of_key(secret: bytes) -> str:
+    """The checksummed address of a 32-byte private key."""
+    return checksummed(keccak(PrivateKey(secret).public_key.format(compressed=False)[1:])[12:])
+
+
 def domain_separator(name: str, version: str, contract: str | None) -> bytes:
     """The EIP-712 domain hash of a contract, or of no contract at all, on Polygon."""
     fields = "string name,string version,uint256 chainId" + (",address verifyingContract" if contract else "")
@@ -93,11 +120,34 @@ EXCHANGE_NAME: Final = "Polymarket CTF Exchange"
 DOMAIN_V2: Final = domain_separator(EXCHANGE_NAME, "2", "0xE111180000d2663C0091e4f400237545B87B996B")
 """Domain separator of markets that are not neg-risk (polymarket-api.md 3.4)."""
 DOMAIN_V2_NEG_RISK: Final = domain_separator(EXCHANGE_NAME, "2", "0xe2222d279d744050d28e00520010520000310F59")
+DOMAIN_V3: Final = domain_separator(EXCHANGE_NAME, "3", "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa")
+"""Domain separator of every Protocol V2 position, neg-risk or not."""
+DOMAINS_V2: Final = (DOMAIN_V2, DOMAIN_V2_NEG_RISK)
 _DOMAIN_AUTH: Final = domain_separator("ClobAuthDomain", "1", None)
 _ORDER_HASH: Final = keccak(ORDER_TYPE.encode())
 _NESTED_HASH: Final = keccak((_NESTED_TYPE + ORDER_TYPE).encode())
 _AUTH_HASH: Final = keccak(_AUTH_TYPE.encode())
 _NESTED_TAIL: Final = keccak(b"DepositWallet") + keccak(b"1") + _word(CHAIN_ID)
+
+
+def is_v2_position(token: str) -> bool:
+    """Whether a token id is a position of Protocol V2.
+
+    Raises:
+        SigningError: it is no number.
+    """
+    return decimal(token) & _V2_POSITION == 0
+
+
+def domain_of(token: str, *, neg_risk: bool) -> bytes:
+    """Domain separator of the exchange contract that trades a token (polymarket-api.md 3.4).
+
+    Raises:
+        SigningError: the token id is no number.
+    """
+    if is_v2_position(token):
+        return DOMAIN_V3
+    return DOMAIN_V2_NEG_RISK if neg_risk else DOMAIN_V2
 
 
 def order_struct_hash(order: SignedOrder) -> bytes:
@@ -106,13 +156,9 @@ def order_struct_hash(order: SignedOrder) -> bytes:
     Raises:
         SigningError: a field is malformed.
     """
-    try:
-        words = [int(order.tokenId), int(order.makerAmount), int(order.takerAmount)]
-        stamp = int(order.timestamp)
-    except ValueError as error:
-        raise SigningError("a number of the order is none") from error
-    if order.side not in ("BUY", "SELL") or min(order.salt, order.signatureType, stamp, *words) < 0:
-        raise SigningError("side or a number of the order is out of range")
+    words = [decimal(text) for text in (order.tokenId, order.makerAmount, order.takerAmount)]
+    if order.side not in ("BUY", "SELL") or not 0 <= order.salt <= _MOST_SALT:
+        raise SigningError("side or salt of the order is out of range")
     return keccak(
         b"".join(
             (
@@ -123,7 +169,7 @@ def order_struct_hash(order: SignedOrder) -> bytes:
                 *(_word(value) for value in words),
                 _word(0 if order.side == "BUY" else 1),
                 _word(order.signatureType),
-                _word(stamp),
+                _word(decimal(order.timestamp)),
                 _fixed(order.metadata, 32),
                 _fixed(order.builder, 32),
             )
@@ -154,6 +200,19 @@ def unwrap_nested(signature: str, domain: bytes, struct_hash: bytes) -> str:
     if raw[65:] != tail:
         raise SigningError("the nested signature belongs to another order")
     return raw[:65].hex()
+
+
+def is_signed(order: SignedOrder, struct_hash: bytes, domain: bytes, owner: str) -> bool:
+    """Whether an order carries the signature of ``owner`` (an EOA) for an exchange's domain, in its wallet's form."""
+    try:
+        if order.signatureType == DEPOSIT_WALLET:
+            inner = unwrap_nested(order.signature, domain, struct_hash)
+            signer = recover(nested_digest(domain, struct_hash, order.maker), inner)
+        else:
+            signer = recover(digest(domain, struct_hash), order.signature)
+    except SigningError:
+        return False
+    return signer == address_bytes(owner)
 
 
 def auth_digest(address: str, timestamp: str, nonce: int) -> bytes:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from itertools import product
 from pathlib import Path
-from typing import IO, Final, cast
+from typing import IO, Any, Final, cast
 
 import msgspec
 
@@ -90,14 +90,24 @@ def read_gamma(path: Path) -> dict[str, Instrument]:
     Raises:
         UsageError: the file cannot be read, or an object in it is no market.
     """
+    return {market: instrument for market, (instrument, _) in read_gamma_objects(path).items()}
+
+
+def read_gamma_objects(path: Path) -> dict[str, tuple[Instrument, dict[str, Any]]]:
+    """Instruments as :func:`read_gamma` gives them, each with the object it was read from.
+
+    Raises:
+        UsageError: the file cannot be read, or an object in it is no market.
+    """
     try:
         raw = _gamma.decode(path.read_bytes())
-        markets = [parse_market(item) for item in (raw if isinstance(raw, list) else [raw])]
+        objects = raw if isinstance(raw, list) else [raw]
+        instruments = [parse_market(item).instrument for item in objects]
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror}); give a Gamma file with --gamma") from error
     except (*UNREADABLE, MalformedMessage) as error:
         raise UsageError(f"{path}: not Gamma markets: {error}") from error
-    return {market.instrument.market: market.instrument for market in markets}
+    return {one.market: (one, item) for one, item in zip(instruments, objects, strict=True)}
 
 
 def infer_instruments(messages: Iterable[MarketMessage], known: dict[str, Instrument]) -> list[Instrument]:

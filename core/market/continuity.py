@@ -169,6 +169,11 @@ class TrackedBook:
         """Only a synced book may be quoted on."""
         return self.state == "SYNCED"
 
+    @property
+    def last_trade(self) -> str:
+        """Price text of the market's last trade as the hash has it, three decimals; "" while it is not known."""
+        return self._last_trade
+
     def lose(self, reason: str) -> None:
         """Stop believing the book; its levels stay for show until a full book comes."""
         if self.state == "SYNCED":

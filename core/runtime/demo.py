@@ -8,7 +8,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
@@ -18,6 +18,8 @@ from core.venue.credentials import Secret, Wallet
 
 START_SEC: Final = 20.0
 STOP_SEC: Final = 3.0
+SPEED: Final = 8
+"""How many seconds pass for the demo's participants in one: at their own pace a market changes once a second."""
 
 
 class DemoExchange:
@@ -33,6 +35,7 @@ class DemoExchange:
             PreflightError: it did not come up.
         """
         arguments = ["-P", "-m", "core.exchange", "--seed", str(settings.seed), "--markets", str(settings.demo_markets)]
+        arguments += ["--speed", str(SPEED)]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,
@@ -46,7 +49,7 @@ class DemoExchange:
         assert self._process.stdout is not None
         try:
             line = await asyncio.wait_for(self._process.stdout.readline(), START_SEC)
-            told = msgspec.json.decode(line, type=dict[str, str | int])
+            told = msgspec.json.decode(line, type=dict[str, Any])
         except (TimeoutError, msgspec.DecodeError) as error:
             await self.stop()
             raise PreflightError("the demo exchange did not start; run `python -m core.exchange` to see why") from error

@@ -100,7 +100,7 @@ class Exchange:
     @property
     def settings(self) -> dict[str, str]:
         """Environment that points the program here."""
-        return {f"POLYMM_{name.upper()}": url for name, url in self.urls.items() if name != "port"} | {
+        return {f"POLYMM_{name.upper()}": url for name, url in self.urls.items() if name.endswith("_url")} | {
             "POLYGON_RPC_URL": self.urls["rpc_url"]
         }
 

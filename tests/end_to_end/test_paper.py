@@ -19,7 +19,7 @@ from tests.loopback.relay import wire_tap
 
 async def test_paper_asks_for_nothing_private_and_never_reads_the_key(tmp_path: Path) -> None:
     """Everything it sends is heard: no credential, no user channel, no order; a garbage key changes nothing."""
-    with exchange("--seed", "3", "--markets", "2", "--speed", "4") as venue:
+    with exchange("--seed", "3", "--markets", "2", "--speed", "24") as venue:
         async with wire_tap(int(venue.urls["port"])) as tap:
             addresses = {
                 name: url.replace(f":{venue.urls['port']}", f":{tap.port}") for name, url in venue.settings.items()
@@ -44,7 +44,7 @@ async def test_paper_asks_for_nothing_private_and_never_reads_the_key(tmp_path: 
 
 async def test_paper_ends_in_order_and_keeps_its_books(tmp_path: Path) -> None:
     """Simulated orders end like real ones: a signal, cancel all, verified, every row with its end."""
-    with exchange("--seed", "3", "--markets", "2", "--speed", "8") as venue:
+    with exchange("--seed", "3", "--markets", "2", "--speed", "48") as venue:
         env = environment(tmp_path, **venue.settings, POLYMM_MARKETS=",".join(venue.market_ids()))
         process = await asyncio.create_subprocess_exec(
             *PROGRAM, "--mode", "paper", "--no-ui", "--json", cwd=ROOT, env=env, stdin=-3, stdout=-1, stderr=-1

@@ -1,84 +1,27 @@
 """The official client against the exchange on real sockets: what it does there it can do at the venue."""
 
-import asyncio
 import dataclasses
 import hashlib
 import json
-import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
 from decimal import Decimal
 from typing import Any
 
-import httpx
 import pytest
-import websockets
 from polymarket import AsyncSecureClient
-from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
+from polymarket._internal.environment import PRODUCTION_CONFIG
 from polymarket._internal.wallet import derive_proxy_wallet_address
 from polymarket.errors import OrderHeartbeatMismatchError, RequestRejectedError
 
-from core.clock import ManualClock
 from core.exchange import signing
-from core.exchange.api.server import RunningExchange, build_host
-from core.units import MICRO, Usd
-
-KEY = "0x" + "11" * 32
-EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
-PATIENCE_S = 10.0
-
-
-class Venue:
-    """An exchange serving in this process, on a clock the test moves, and ways to talk to it."""
-
-    def __init__(self, running: RunningExchange, clock: ManualClock, http: httpx.AsyncClient) -> None:
-        self.running = running
-        self.urls: dict[str, Any] = running.urls
-        self.exchange = running.host.exchange
-        self.market, self.listing = next(iter(self.exchange.listings.items()))
-        self.yes = self.listing.instrument.yes_token
-        self.no = self.listing.instrument.no_token
-        self._clock = clock
-        self.http = http
-
-    def pass_time(self, seconds: float) -> None:
-        """Move the exchange's clock and let what is due happen."""
-        self._clock.advance_to(self._clock.monotonic() + seconds)
-        self.running.host.catch_up()
-
-    async def client(self, wallet: str | None = EOA, key: str = KEY) -> AsyncSecureClient:
-        config = dataclasses.replace(
-            PRODUCTION_CONFIG,
-            clob_url=self.urls["clob_url"],
-            gamma_url=self.urls["gamma_url"],
-            data_url=self.urls["data_url"],
-            relayer_url=self.urls["relayer_url"],
-            rpc_url=self.urls["rpc_url"],
-            clob_market_ws_url=self.urls["ws_market_url"],
-            clob_user_ws_url=self.urls["ws_user_url"],
-        )
-        environment = create_environment(name="loopback", config=config)
-        return await AsyncSecureClient.create(private_key=key, wallet=wallet, environment=environment)
-
-    async def take(self, outcome: str, side: str, size: float) -> dict[str, Any]:
-        body = {"market": self.market, "outcome": outcome, "side": side, "size": size}
-        answer = await self.http.post(self.urls["clob_url"] + "/_exchange/trade", json=body)
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
-
-    async def ledger(self) -> dict[str, Any]:
-        answer = await self.http.get(self.urls["clob_url"] + "/_exchange/ledger?accounts=outside")
-        assert answer.status_code == 200, answer.text
-        return dict(answer.json())
+from core.units import MICRO
+from tests.loopback.venue import EOA, Venue, listening, user_frame, venue_running, wire_order
 
 
 @pytest.fixture
 async def venue() -> AsyncIterator[Venue]:
-    clock = ManualClock(unix=time.time())
-    cash = Usd(50_000 * MICRO)
-    host = build_host(seed=1, markets=2, speed=1.0, auto_cash=cash, paused=True, clock=clock)
-    async with RunningExchange(host) as running, httpx.AsyncClient() as http:
-        yield Venue(running, clock, http)
+    async with venue_running() as running:
+        yield running
 
 
 @pytest.fixture
@@ -86,38 +29,6 @@ async def client(venue: Venue) -> AsyncIterator[AsyncSecureClient]:
     made = await venue.client()
     yield made
     await made.close()
-
-
-class Ear:
-    """Reads a socket and remembers; waits for what is to come with a deadline."""
-
-    def __init__(self, socket: websockets.ClientConnection) -> None:
-        self.socket = socket
-        self.heard: list[dict[str, Any]] = []
-
-    async def until(self, fits: Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
-        """The first event, heard already or still to come, that fits."""
-        position = 0
-        async with asyncio.timeout(PATIENCE_S):
-            while True:
-                while position < len(self.heard):
-                    if fits(self.heard[position]):
-                        return self.heard[position]
-                    position += 1
-                message = json.loads(await self.socket.recv())
-                self.heard.extend(message if isinstance(message, list) else [message])
-
-
-@asynccontextmanager
-async def listening(url: str, first: dict[str, Any]) -> AsyncIterator[Ear]:
-    async with websockets.connect(url) as socket:
-        await socket.send(json.dumps(first))
-        yield Ear(socket)
-
-
-def user_frame(client: AsyncSecureClient) -> dict[str, Any]:
-    keys = client.credentials
-    return {"type": "user", "auth": {"apiKey": keys.key, "secret": keys.secret, "passphrase": keys.passphrase}}
 
 
 def book_hash(book: dict[str, Any], last: str) -> str:
@@ -184,21 +95,6 @@ async def test_the_life_of_a_post_only_order(venue: Venue, client: AsyncSecureCl
     (order,) = ledger["orders"]
     assert (order["id"], order["status"], order["matched"]) == (placed.order_id, "CANCELED", "60")
     assert [entry["error"] for entry in ledger["received"]] == [""]
-
-
-def wire_order(signed: Any) -> signing.SignedOrder:
-    return signing.SignedOrder(
-        salt=signed.salt,
-        maker=signed.maker,
-        signer=signed.signer,
-        tokenId=signed.token_id,
-        makerAmount=str(signed.maker_amount),
-        takerAmount=str(signed.taker_amount),
-        side=signed.side,
-        signatureType=signed.signature_type,
-        timestamp=str(signed.timestamp),
-        signature=signed.signature,
-    )
 
 
 async def test_a_batch_answers_leg_by_leg_and_cancels_by_every_door(venue: Venue, client: AsyncSecureClient) -> None:
@@ -309,7 +205,7 @@ async def test_the_public_reads_of_the_client_work(venue: Venue, client: AsyncSe
     book = await client.get_order_book(token_id=venue.yes)
     assert book.hash == venue.exchange.faces[venue.market].hash("YES") and book.tick_size == Decimal("0.01")
     books = await client.get_order_books(token_ids=[venue.yes, venue.no])
-    assert [b.token_id for b in books] == [venue.yes, venue.no]
+    assert {b.token_id for b in books} == {venue.yes, venue.no}
     mid = await client.get_midpoint(token_id=venue.yes)
     assert mid == (book.bids[-1].price + book.asks[-1].price) / 2
     assert await client.get_spread(token_id=venue.yes) == book.asks[-1].price - book.bids[-1].price

@@ -16,13 +16,14 @@ from typing import Any
 import httpx
 import pytest
 import websockets
+from websockets.sync.client import connect as sync_connect
 
 ROOT = Path(__file__).resolve().parents[2]
 PATIENCE_S = 20
 
 
 @contextmanager
-def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, str]]]:
+def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
     process = subprocess.Popen(
         [sys.executable, "-m", "core.exchange", *arguments],
         cwd=ROOT,
@@ -43,14 +44,16 @@ def started(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str
 
 def test_it_prints_one_line_serves_lean_and_ends_with_its_parent() -> None:
     begun = time.monotonic()
-    with started("--seed", "3", "--markets", "8", "--speed", "5") as (process, urls):
+    with started("--seed", "3", "--markets", "8", "--speed", "30") as (process, urls):
         assert time.monotonic() - begun < 5
         assert set(urls) == {
             "port", "clob_url", "gamma_url", "data_url", "ws_market_url", "ws_user_url", "relayer_url", "rpc_url",
+            "chain_id", "private_key", "address", "wallets", "credentials",
         }  # fmt: skip
         assert httpx.get(urls["clob_url"] + "/ok").json() == "OK"
         assert len(httpx.get(urls["gamma_url"] + "/markets").json()) == 8
-        assert httpx.get(urls["relayer_url"] + "/deployed").json() == {"deployed": True}
+        asked = {"address": urls["wallets"]["deposit"]}
+        assert httpx.get(urls["relayer_url"] + "/deployed", params=asked).json() == {"deployed": True}
         chain = httpx.post(urls["rpc_url"], json={"id": 1, "method": "eth_chainId"}).json()
         assert chain == {"jsonrpc": "2.0", "id": 1, "result": "0x89"}
         if os.path.exists(f"/proc/{process.pid}/statm"):
@@ -62,9 +65,26 @@ def test_it_prints_one_line_serves_lean_and_ends_with_its_parent() -> None:
         assert process.stdout.read() == "" and process.stderr.read() == ""
 
 
+def test_fifty_lively_markets_fit_into_two_hundred_megabytes() -> None:
+    """The whole process at its peak, with everything of it watched."""
+    with started("--seed", "3", "--markets", "50", "--speed", "30") as (process, urls):
+        status = Path(f"/proc/{process.pid}/status")
+        if not status.exists():
+            pytest.skip("this system does not tell a process's peak memory")
+        markets = httpx.get(urls["gamma_url"] + "/markets", params={"limit": 50}).json()
+        tokens = [token for market in markets for token in json.loads(market["clobTokenIds"])]
+        assert len(tokens) == 100
+        with sync_connect(urls["ws_market_url"], max_size=None) as socket:
+            socket.send(json.dumps({"type": "market", "assets_ids": tokens}))
+            for _ in range(3_000):
+                socket.recv(PATIENCE_S)
+        peak = next(line.split()[1] for line in status.read_text().splitlines() if line.startswith("VmHWM"))
+        assert int(peak) * 1024 < 200_000_000
+
+
 async def test_a_raw_client_proves_every_frame_of_a_lively_process() -> None:
     """From the dump on, with both tokens' books kept by hand, every hash agrees, and in the end REST does too."""
-    with started("--seed", "6", "--markets", "3", "--speed", "8") as (_, urls):
+    with started("--seed", "6", "--markets", "3", "--speed", "50") as (_, urls):
         async with httpx.AsyncClient(base_url=urls["clob_url"]) as http:
             markets = (await http.get(urls["gamma_url"] + "/markets")).json()
             facts = {m["conditionId"]: (f"{m['orderPriceMinTickSize']:g}", m["negRisk"]) for m in markets}
@@ -172,7 +192,7 @@ def test_two_processes_with_one_seed_list_the_same_markets() -> None:
     assert found[0] == found[1] != found[2]
 
 
-@pytest.mark.parametrize("arguments", [("--markets", "9"), ("--markets", "0"), ("--speed", "0"), ("--seed", "x")])
+@pytest.mark.parametrize("arguments", [("--markets", "61"), ("--markets", "0"), ("--speed", "0"), ("--seed", "x")])
 def test_bad_arguments_end_with_a_usage_error(arguments: tuple[str, ...]) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "core.exchange", *arguments],

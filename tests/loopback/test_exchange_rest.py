@@ -213,7 +213,8 @@ async def test_junk_is_never_answered_with_a_server_error(trader: Trader, http: 
                 assert answer.status_code < 500, (method, path, junk)
 
 
-async def test_read_back_comes_in_cursor_pages(trader: Trader, tokens: list[str]) -> None:
+async def test_read_back_comes_in_cursor_pages(running: RunningExchange, trader: Trader, tokens: list[str]) -> None:
+    running.host.intake.limits.tier_of[EOA.lower()] = "Elite"
     for start in range(0, 105, 15):
         legs = [trader.body(trader.order(tokens[0], 50_000, 5_000_000)) for _ in range(start, start + 15)]
         assert all(leg["orderID"] for leg in (await trader.send("POST", "/orders", legs)).json())
@@ -231,68 +232,6 @@ async def test_read_back_comes_in_cursor_pages(trader: Trader, tokens: list[str]
     assert len((await trader.send("DELETE", "/cancel-all")).json()["canceled"]) == 105
     assert (await trader.send("DELETE", "/cancel-market-orders", {})).status_code == 400
     assert (await trader.send("DELETE", "/orders", ["0x"] * 1_001)).status_code == 400
-
-
-async def test_public_reads_answer_in_the_venues_shapes(
-    running: RunningExchange, http: httpx.AsyncClient, tokens: list[str]
-) -> None:
-    exchange = running.host.exchange
-    market, _ = exchange.by_token[tokens[0]]
-    face = exchange.faces[market]
-    bid, ask = face.top_texts("YES")
-    query = {"token_id": tokens[0]}
-    assert (await http.get("/ok")).json() == "OK" and (await http.get("/version")).json() == {"version": 2}
-    assert abs((await http.get("/time")).json() - time.time()) < 60
-    book = (await http.get("/book", params=query)).json()
-    assert book["hash"] == face.hash("YES") and book["bids"][-1]["price"] == bid and book["asks"][-1]["price"] == ask
-    assert (await http.get("/price", params=query | {"side": "BUY"})).json() == {"price": bid}
-    assert (await http.get("/price", params=query | {"side": "SELL"})).json() == {"price": ask}
-    assert (await http.get("/prices", params={"token_ids": tokens[0], "sides": "BUY"})).json() == {
-        tokens[0]: {"BUY": bid}
-    }
-    assert (await http.get("/tick-size", params=query)).json() == {"minimum_tick_size": 0.01}
-    assert (await http.get("/neg-risk", params={"token_id": tokens[2]})).json() == {"neg_risk": True}
-    assert (await http.get("/last-trade-price", params=query)).json()["price"] == face.last_trade_price
-    assert (await http.get(f"/markets-by-token/{tokens[1]}")).json()["condition_id"] == market
-    parameters = (await http.get(f"/clob-markets/{market}")).json()
-    assert parameters["t"] == [{"t": tokens[0], "o": "Yes"}, {"t": tokens[1], "o": "No"}]
-    assert "nr" not in parameters and parameters["mts"] == 0.01 and parameters["fd"]["r"] == 0.05
-    asked = [{"token_id": token} for token in (tokens[1], "404", tokens[0])]
-    assert len((await http.post("/books", json=asked)).json()) == 2
-    assert (await http.post("/books", json=asked * 200)).json() == {"error": "Payload exceeds the limit"}
-    assert (await http.get("/book", params={"token_id": "x"})).json() == {"error": "Invalid token id"}
-    missing = await http.get("/book", params={"token_id": "404"})
-    assert (missing.status_code, missing.json()["error"]) == (404, "No orderbook exists for the requested token id")
-    assert (await http.get("/clob-markets/0x1")).status_code == 404
-
-
-async def test_gamma_lists_markets_that_pass_the_usual_screen(
-    running: RunningExchange, http: httpx.AsyncClient
-) -> None:
-    gamma = str(running.urls["gamma_url"])
-    markets = (await http.get(gamma + "/markets", params={"closed": "false"})).json()
-    assert [m["conditionId"] for m in markets] == list(running.host.exchange.listings)
-    for listed in markets:
-        assert json.loads(listed["outcomes"]) == ["Yes", "No"] and len(json.loads(listed["clobTokenIds"])) == 2
-        assert sum(float(price) for price in json.loads(listed["outcomePrices"])) == pytest.approx(1)
-        assert listed["liquidityNum"] >= 10_000 and listed["volume1wk"] >= 50_000
-        assert (listed["volume1wk"] / 7) / (listed["volume1mo"] / 30) >= 0.30
-        assert listed["active"] and listed["acceptingOrders"] and not listed["closed"]
-        assert listed["endDate"].endswith("Z") and listed["events"][0]["title"]
-        assert {"orderPriceMinTickSize", "orderMinSize", "rewardsMinSize", "rewardsMaxSpread"} <= set(listed)
-    assert (await http.get(gamma + "/markets", params={"closed": "true"})).json() == []
-    second = (await http.get(gamma + "/markets", params={"limit": 1, "offset": 1})).json()
-    assert [m["id"] for m in second] == [markets[1]["id"]]
-    wanted = {"condition_ids": [markets[0]["conditionId"], markets[2]["conditionId"]]}
-    assert len((await http.get(gamma + "/markets", params=wanted)).json()) == 2
-    page = (await http.get(gamma + "/markets/keyset", params={"limit": 2})).json()
-    rest = (await http.get(gamma + "/markets/keyset", params={"limit": 2, "after_cursor": page["next_cursor"]})).json()
-    assert [m["id"] for m in page["markets"] + rest["markets"]] == [m["id"] for m in markets]
-    assert "next_cursor" not in rest
-    assert (await http.get(gamma + "/markets/keyset", params={"offset": 1})).status_code == 422
-    assert (await http.get(f"{gamma}/markets/{markets[0]['id']}")).json()["slug"] == markets[0]["slug"]
-    assert (await http.get(f"{gamma}/markets/slug/{markets[0]['slug']}")).json()["id"] == markets[0]["id"]
-    assert (await http.get(f"{gamma}/markets/none")).status_code == 404
 
 
 async def test_admin_funds_pauses_and_shows_positions(running: RunningExchange, http: httpx.AsyncClient) -> None:

@@ -14,6 +14,7 @@ from core.clock import ManualClock
 from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.api.wire_server import QUEUE_LIMIT
 from core.exchange.frames import MarketFrame
+from core.exchange.listing import listings
 from core.units import MICRO, Usd
 
 SOON_S = 5.0
@@ -131,6 +132,34 @@ async def test_custom_events_come_only_when_asked_for(
         heard = [json.loads(await hear(custom)) for _ in range(3)]
         assert [event["event_type"] for event in heard] == ["price_change", "best_bid_ask", "book"]
         assert float(heard[1]["spread"]) == pytest.approx(float(heard[1]["best_ask"]) - float(heard[1]["best_bid"]))
+
+
+async def test_new_and_resolved_markets_are_told_to_custom_sockets_only(
+    running: RunningExchange, tokens: list[str]
+) -> None:
+    """A new market to all of them, a resolved one to those who follow it; after that it has no first book."""
+    exchange = running.host.exchange
+    market, _ = exchange.by_token[tokens[0]]
+    async with await market_socket(running) as plain, await market_socket(running) as custom:
+        await plain.send(json.dumps({"type": "market", "assets_ids": tokens}))
+        await custom.send(json.dumps({"type": "market", "assets_ids": [tokens[0]], "custom_feature_enabled": True}))
+        await hear(plain)
+        await hear(custom)
+        fresh = listings(1, len(exchange.listings) + 1, exchange.now_ms // 1000)[-1]
+        exchange.open_market(fresh)
+        exchange.resolve(market, "YES")
+        running.host.flush()
+        heard = []
+        while not heard or heard[-1]["event_type"] != "market_resolved":
+            heard.append(json.loads(await hear(custom)))
+        assert heard[0]["event_type"] == "new_market" and heard[0]["clob_token_ids"] == list(exchange.by_token)[-2:]
+        assert heard[-1]["winning_asset_id"] == tokens[0]
+        await plain.send("PING")
+        while (text := await hear(plain)) != "PONG":
+            assert json.loads(text)["event_type"] == "price_change"
+    async with await market_socket(running) as late:
+        await late.send(json.dumps({"type": "market", "assets_ids": tokens[:3]}))
+        assert [book["asset_id"] for book in json.loads(await hear(late))] == [tokens[2]]
 
 
 async def test_a_socket_that_does_not_read_is_closed_and_others_live_on(

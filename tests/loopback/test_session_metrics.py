@@ -35,7 +35,7 @@ PAUSE_S = 0.0123
 @pytest.fixture(scope="module")
 def venue() -> Iterator[Exchange]:
     """A lively exchange."""
-    with exchange("--seed", "11", "--markets", "2", "--speed", "4") as running:
+    with exchange("--seed", "11", "--markets", "2", "--speed", "24") as running:
         yield running
 
 
@@ -96,7 +96,7 @@ def free_port() -> int:
 @asynccontextmanager
 async def running(root: Path, venue: Exchange, port: int) -> AsyncIterator[Running]:
     """A live session against the exchange, its market channel through a relay."""
-    urls = {name: url for name, url in venue.urls.items() if name != "port"}
+    urls = {name: url for name, url in venue.urls.items() if name.endswith("_url")}
     async with channel_relay(urls["ws_market_url"]) as relay:
         settings = Settings(mode="live", metrics_port=port, markets=tuple(venue.market_ids()), **urls)
         settings = replace(settings, ws_market_url=relay.url)

@@ -1,6 +1,6 @@
 """Ground truth for tests and the demo under ``/_exchange/``: no part of the venue, no credentials asked."""
 
-from typing import Any
+from typing import Annotated, Any
 
 import msgspec
 from starlette.requests import Request
@@ -9,6 +9,7 @@ from starlette.routing import Route
 
 from core.exchange.api.host import Host, answer, refused
 from core.exchange.ledger import Account, TokenKey
+from core.exchange.listing import extra_listing
 from core.exchange.orders import Order, Trade
 from core.units import OrderSide, Outcome, Shares, UnitError, Usd, micro_text, parse_micro
 
@@ -23,6 +24,10 @@ class _Take(msgspec.Struct):
     outcome: Outcome
     side: OrderSide
     size: float | str
+
+
+class _Open(msgspec.Struct):
+    days: Annotated[float, msgspec.Meta(gt=0, le=3_650)] = 30.0
 
 
 class _Pause(msgspec.Struct):
@@ -43,11 +48,12 @@ class AdminApi:
             Route("/_exchange/ledger", public(self._ledger), methods=["GET"]),
             Route("/_exchange/fund", public(self._fund), methods=["POST"]),
             Route("/_exchange/trade", public(self._trade), methods=["POST"]),
+            Route("/_exchange/open_market", public(self._open), methods=["POST"]),
             Route("/_exchange/pause_participants", public(self._pause), methods=["POST"]),
         ]
 
     def _ledger(self, request: Request, body: bytes) -> Response:
-        """Every account, every order ever received from outside, every trade with an outside party.
+        """Every market's truth, every account, every order ever received from outside, every trade with an outsider.
 
         ``?accounts=outside`` leaves the participants' accounts and open orders out. The books are checked first: a
         broken invariant answers 500.
@@ -60,6 +66,8 @@ class AdminApi:
         return answer(
             {
                 "now_ms": exchange.now_ms,
+                "markets": {market: self._market(market) for market in exchange.listings},
+                "rewards": micro_text(exchange.ledger.rewards),
                 "deposited": micro_text(exchange.ledger.deposited),
                 "fees": micro_text(exchange.ledger.fees),
                 "collateral": {market: micro_text(held) for market, held in exchange.ledger.collateral.items()},
@@ -97,6 +105,18 @@ class AdminApi:
             return refused(report.error)
         return answer(_trade(report.trade))
 
+    def _open(self, request: Request, body: bytes) -> Response:
+        """List one more market, which ends after ``days``, with participants of its own; tells its condition id."""
+        try:
+            asked = msgspec.json.decode(body or b"{}", type=_Open)
+        except msgspec.DecodeError as error:
+            return refused(str(error))
+        exchange = self._exchange
+        listing = extra_listing(exchange.seed, len(exchange.listings), exchange.now_ms // 1000, days=asked.days)
+        exchange.open_market(listing)
+        self._host.population.settle(listing.instrument.market)
+        return answer({"market": listing.instrument.market})
+
     def _pause(self, request: Request, body: bytes) -> Response:
         """Stop the participants, or let them go on with ``{"paused": false}``."""
         try:
@@ -105,6 +125,16 @@ class AdminApi:
             return refused(str(error))
         self._host.population.pause(asked.paused)
         return answer({"paused": asked.paused})
+
+    def _market(self, market: str) -> dict[str, Any]:
+        """What no client can know: the true probability and what the question will come to."""
+        population = self._host.population
+        return {
+            "phase": self._exchange.phase(market),
+            "result": self._exchange.results.get(market),
+            "probability": population.beliefs[market].truth,
+            "outcome": population.outcome(market),
+        }
 
     def _account(self, account: Account) -> dict[str, Any]:
         return {
@@ -124,7 +154,6 @@ class AdminApi:
 
     def _order(self, order: Order) -> dict[str, Any]:
         new = order.new
-        grid = self._exchange.engine.instrument(new.market).grid
         return {
             "id": new.order_id,
             "account": new.account,
@@ -132,7 +161,7 @@ class AdminApi:
             "market": new.market,
             "outcome": new.outcome,
             "side": new.side,
-            "price": grid.text(new.price),
+            "price": order.instrument.grid.text(new.price),
             "size": micro_text(new.size),
             "matched": micro_text(order.matched),
             "status": order.status,

@@ -13,6 +13,8 @@ from core.exchange import refusals
 from core.exchange.auth import AuthError, Credentials
 from core.exchange.crowd.participants import Population
 from core.exchange.exchange import Exchange
+from core.exchange.faults.director import Director
+from core.exchange.faults.serving import serve_directed
 from core.exchange.frames import Frame
 from core.exchange.intake import Intake
 
@@ -22,13 +24,10 @@ PULSE_MS: Final = 20
 Listener = Callable[[list[Frame]], None]
 
 
-class Host:
-    """One running exchange. All its state is touched from one event loop only."""
+class Hub:
+    """A time and who is handed the frames. All its state is touched from one event loop only."""
 
-    def __init__(self, exchange: Exchange, population: Population, clock: Clock) -> None:
-        self.exchange = exchange
-        self.population = population
-        self.intake = Intake(exchange)
+    def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self._epoch = clock.unix() - clock.monotonic()
         self._listeners: list[Listener] = []
@@ -45,16 +44,62 @@ class Host:
         """Have every batch of frames handed to ``listener``."""
         self._listeners.append(listener)
 
-    def flush(self) -> None:
-        """Hand out what became due; called after everything that changes the exchange."""
-        out = self.exchange.drain()
-        if out:
-            self.broadcast(out)
-
     def broadcast(self, frames: list[Frame]) -> None:
         """Hand frames to every listener."""
         for listener in self._listeners:
             listener(frames)
+
+    def catch_up(self) -> None:
+        """Let everything due up to now happen, and send it."""
+        raise NotImplementedError
+
+    def flush(self) -> None:
+        """Hand out what a request made due."""
+
+    async def serve(self, request: Request, body: bytes, act: Callable[[], Response]) -> Response:
+        """Answer a request with what ``act`` does, at the present moment."""
+        self.catch_up()
+        answer = act()
+        self.flush()
+        return answer
+
+    def public(self, handler: Callable[[Request, bytes], Response]) -> "Handler":
+        """Wrap a handler that needs no credentials."""
+
+        async def open_to_all(request: Request) -> Response:
+            body = await request.body()
+            return await self.serve(request, body, lambda: handler(request, body))
+
+        return open_to_all
+
+
+class Host(Hub):
+    """One running exchange."""
+
+    def __init__(self, exchange: Exchange, population: Population, clock: Clock) -> None:
+        super().__init__(clock)
+        self.exchange = exchange
+        self.population = population
+        self.intake = Intake(exchange)
+        self.director = Director(exchange, self.intake.limits)
+
+    def now_s(self) -> float:
+        """Unix seconds by the venue's clock, which a fault may put wrong."""
+        return super().now_s() + (self.director.clock_offset_s if self.director.armed else 0.0)
+
+    def broadcast(self, frames: list[Frame]) -> None:
+        """Hand frames to every listener, or what faults leave of them."""
+        super().broadcast(self.director.route(frames) if self.director.armed else frames)
+
+    def flush(self) -> None:
+        """Hand out what became due; called after everything that changes the exchange."""
+        if self.director.armed:
+            super().broadcast(self.director.outbox())
+        out = self.exchange.drain()
+        if out:
+            self.broadcast(out)
+        if self.director.armed:
+            self.director.watch()
 
     def catch_up(self) -> None:
         """Let everything due up to now happen, and send it."""
@@ -65,36 +110,40 @@ class Host:
         """Keep the exchange going until cancelled."""
         while True:
             self.catch_up()
+            if self.director.broken is not None:
+                raise self.director.broken
             wait_ms = min(PULSE_MS, self.exchange.next_due_ms - self.now_ms())
             await asyncio.sleep(max(1, wait_ms) / 1000)
+
+    async def serve(self, request: Request, body: bytes, act: Callable[[], Response]) -> Response:
+        """Answer a request, or do to it what faults want."""
+        if not self.director.armed:
+            return await super().serve(request, body, act)
+        return await serve_directed(self.director, request, body, act, self.catch_up, self._pause)
+
+    async def _pause(self, wait_ms: int) -> None:
+        """Wait for so much exchange time."""
+        over = asyncio.Event()
+        self.exchange.schedule(self.exchange.now_ms + wait_ms, lambda _: over.set())
+        await over.wait()
 
     def private(self, handler: "PrivateHandler") -> "Handler":
         """Wrap a handler so that it runs only for a proven API key (L2, polymarket-api.md 3.3)."""
 
         async def guarded(request: Request) -> Response:
             body = await request.body()
-            try:
-                who = self.exchange.keys.check_l2(request.headers, request.method, request.url.path, body, self.now_s())
-            except AuthError as error:
-                return refused(str(error))
-            self.catch_up()
-            answer = handler(request, who, body)
-            self.flush()
-            return answer
+
+            def proven() -> Response:
+                keys, path = self.exchange.keys, request.url.path
+                try:
+                    who = keys.check_l2(request.headers, request.method, path, body, self.now_s())
+                except AuthError as error:
+                    return refused(str(error))
+                return handler(request, who, body)
+
+            return await self.serve(request, body, proven)
 
         return guarded
-
-    def public(self, handler: Callable[[Request, bytes], Response]) -> "Handler":
-        """Wrap a handler that needs no credentials."""
-
-        async def open_to_all(request: Request) -> Response:
-            body = await request.body()
-            self.catch_up()
-            answer = handler(request, body)
-            self.flush()
-            return answer
-
-        return open_to_all
 
 
 Handler = Callable[[Request], Awaitable[Response]]

@@ -1,19 +1,48 @@
-"""CLOB REST, public part: books, prices and market parameters (polymarket-api.md 4.1), and the whole route table."""
+"""CLOB REST, public part: books and prices, market parameters and lists, price history (polymarket-api.md 4.1)."""
 
+from datetime import UTC, datetime
 from typing import Any, Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from core.exchange import refusals
+from core.exchange.api.book_api import BookApi, Place, is_token
+from core.exchange.api.cursors import cursor_page
+from core.exchange.api.gamma import LEGACY_FEE, REWARD_ASSET, tags_of
 from core.exchange.api.host import Host, answer, refused
-from core.exchange.face import Face
-from core.units import Outcome, micro_text
+from core.exchange.api.marks import mark
+from core.exchange.api.params import Asked, BadParam
+from core.exchange.api.price_series import INTERVALS, MINUTE_S, least_step_s, series
+from core.exchange.exchange import Exchange
+from core.exchange.listing import Listing
+from core.exchange.rewards import MIN_AGE_MS
+from core.market.instrument import Instrument
+from core.units import MICRO, OUTCOMES
 
-BOOKS_LIMIT: Final = 500
-"""Most tokens in one POST /books or /prices."""
+PAGE: Final = 100
+_NAMES: Final = {"YES": "Yes", "NO": "No"}
+_SIMPLE: Final = ("condition_id", "rewards", "tokens", "active", "closed", "archived", "accepting_orders")
+
+
+class ExchangeShelf:
+    """The books of an exchange; a market that is closed has none."""
+
+    def __init__(self, exchange: Exchange) -> None:
+        self._exchange = exchange
+
+    def face(self, token: str) -> Place | None:
+        """A token's book; None when there is none now."""
+        place = self._exchange.by_token.get(token)
+        if place is None or self._exchange.phase(place[0]) in ("closed", "resolved"):
+            return None
+        return self._exchange.faces[place[0]], place[1]
+
+    def instrument(self, token: str) -> Instrument | None:
+        """The market of a token; None for a stranger."""
+        place = self._exchange.by_token.get(token)
+        return None if place is None else self._exchange.faces[place[0]].instrument
 
 
 class MarketApi:
@@ -22,41 +51,26 @@ class MarketApi:
     def __init__(self, host: Host) -> None:
         self._host = host
         self._exchange = host.exchange
+        self._books = BookApi(host, ExchangeShelf(host.exchange))
 
     def routes(self) -> list[Route]:
         """The routes of this part."""
-        public = self._host.public
         table = (
-            ("/", "GET", self._ok),
-            ("/ok", "GET", self._ok),
-            ("/time", "GET", self._time),
-            ("/version", "GET", self._version),
-            ("/book", "GET", self._book),
-            ("/books", "POST", self._books),
-            ("/price", "GET", self._price),
-            ("/prices", "POST", self._prices),
-            ("/prices", "GET", self._prices_listed),
-            ("/midpoint", "GET", self._midpoint),
-            ("/midpoints", "POST", self._midpoints),
-            ("/spread", "GET", self._spread),
-            ("/spreads", "POST", self._spreads),
-            ("/last-trade-price", "GET", self._last_trade),
-            ("/tick-size", "GET", self._tick_size),
-            ("/neg-risk", "GET", self._neg_risk),
-            ("/markets-by-token/{token}", "GET", self._by_token),
-            ("/clob-markets/{market}", "GET", self._parameters),
+            ("/", self._ok),
+            ("/ok", self._ok),
+            ("/time", self._time),
+            ("/version", self._version),
+            ("/fee-rate", self._fee_rate),
+            ("/clob-markets/{market}", self._parameters),
+            ("/markets", self._markets),
+            ("/simplified-markets", self._simplified),
+            ("/sampling-markets", self._sampling),
+            ("/sampling-simplified-markets", self._sampling_simplified),
+            ("/markets/{market}", self._market),
+            ("/prices-history", self._prices_history),
         )
-        return [Route(path, public(handler), methods=[method]) for path, method, handler in table]
-
-    def _face(self, token: str) -> tuple[Face, Outcome] | None:
-        place = self._exchange.by_token.get(token)
-        return None if place is None else (self._exchange.faces[place[0]], place[1])
-
-    def _asked(self, request: Request) -> tuple[Face, Outcome] | Response:
-        token = request.query_params.get("token_id", "")
-        if not token.isdecimal():
-            return refused(refusals.TOKEN)
-        return self._face(token) or refused(refusals.NO_BOOK)
+        own = [Route(path, self._host.public(handler), methods=["GET"]) for path, handler in table]
+        return [*self._books.routes(), *own]
 
     def _ok(self, request: Request, body: bytes) -> Response:
         return answer("OK")
@@ -67,157 +81,163 @@ class MarketApi:
     def _version(self, request: Request, body: bytes) -> Response:
         return answer({"version": 2})
 
-    def _book(self, request: Request, body: bytes) -> Response:
-        asked = self._asked(request)
-        if isinstance(asked, Response):
-            return asked
-        return Response(asked[0].rest_book(asked[1]), media_type="application/json")
-
-    def _books(self, request: Request, body: bytes) -> Response:
-        asked = _asked_list(body)
-        if isinstance(asked, Response):
-            return asked
-        found = [self._face(one.get("token_id", "")) for one in asked]
-        texts = [place[0].rest_book(place[1]) for place in found if place is not None]
-        return Response(f"[{','.join(texts)}]", media_type="application/json")
-
-    def _price_of(self, face: Face, outcome: Outcome, side: str) -> str | None:
-        """BUY gives the best bid, SELL the best ask, as a live probe of the venue found."""
-        bid, ask = face.top(outcome)
-        ticks = bid if side == "BUY" else ask
-        return None if ticks is None else face.instrument.grid.text(ticks)
-
-    def _price(self, request: Request, body: bytes) -> Response:
-        asked = self._asked(request)
-        if isinstance(asked, Response):
-            return asked
-        side = request.query_params.get("side", "").upper()
-        if side not in ("BUY", "SELL"):
-            return refused("Invalid side")
-        return answer({"price": self._price_of(*asked, side) or "0"})
-
-    def _price_map(self, wanted: list[dict[str, str]]) -> Response:
-        prices: dict[str, dict[str, str]] = {}
-        for one in wanted:
-            token, side = one.get("token_id", ""), one.get("side", "")
-            place = self._face(token)
-            price = None if place is None else self._price_of(*place, side)
-            if price is not None:
-                prices.setdefault(token, {})[side] = price
-        return answer(prices)
-
-    def _prices(self, request: Request, body: bytes) -> Response:
-        asked = _asked_list(body)
-        return asked if isinstance(asked, Response) else self._price_map(asked)
-
-    def _prices_listed(self, request: Request, body: bytes) -> Response:
-        tokens = request.query_params.get("token_ids", "").split(",")
-        sides = request.query_params.get("sides", "").split(",")
-        if len(tokens) != len(sides) or len(tokens) > BOOKS_LIMIT:
-            return refused(refusals.PAYLOAD)
-        return self._price_map([{"token_id": t, "side": s} for t, s in zip(tokens, sides, strict=True)])
-
-    @staticmethod
-    def _mid_of(face: Face, outcome: Outcome) -> str | None:
-        bid, ask = face.top(outcome)
-        if bid is None or ask is None:
-            return None
-        return micro_text((bid + ask) * face.instrument.grid.tick_usd // 2)
-
-    @staticmethod
-    def _spread_of(face: Face, outcome: Outcome) -> str | None:
-        bid, ask = face.top(outcome)
-        return None if bid is None or ask is None else face.instrument.grid.text(ask - bid)
-
-    def _midpoint(self, request: Request, body: bytes) -> Response:
-        asked = self._asked(request)
-        if isinstance(asked, Response):
-            return asked
-        mid = self._mid_of(*asked)
-        return refused(refusals.NO_BOOK) if mid is None else answer({"mid": mid})
-
-    def _spread(self, request: Request, body: bytes) -> Response:
-        asked = self._asked(request)
-        if isinstance(asked, Response):
-            return asked
-        spread = self._spread_of(*asked)
-        return refused(refusals.NO_BOOK) if spread is None else answer({"spread": spread})
-
-    def _midpoints(self, request: Request, body: bytes) -> Response:
-        asked = _asked_list(body)
-        if isinstance(asked, Response):
-            return asked
-        places = {one.get("token_id", ""): self._face(one.get("token_id", "")) for one in asked}
-        values = {token: self._mid_of(*place) for token, place in places.items() if place is not None}
-        return answer({token: value for token, value in values.items() if value is not None})
-
-    def _spreads(self, request: Request, body: bytes) -> Response:
-        asked = _asked_list(body)
-        if isinstance(asked, Response):
-            return asked
-        places = {one.get("token_id", ""): self._face(one.get("token_id", "")) for one in asked}
-        values = {token: self._spread_of(*place) for token, place in places.items() if place is not None}
-        return answer({token: value for token, value in values.items() if value is not None})
-
-    def _last_trade(self, request: Request, body: bytes) -> Response:
-        asked = self._asked(request)
-        if isinstance(asked, Response):
-            return asked
-        return answer({"price": asked[0].last_trade_price, "side": asked[0].last_trade_side})
-
-    def _tick_size(self, request: Request, body: bytes) -> Response:
-        asked = self._asked(request)
-        if isinstance(asked, Response):
-            return asked
-        return answer({"minimum_tick_size": float(asked[0].instrument.tick_text)})
-
-    def _neg_risk(self, request: Request, body: bytes) -> Response:
-        asked = self._asked(request)
-        if isinstance(asked, Response):
-            return asked
-        return answer({"neg_risk": asked[0].instrument.neg_risk})
-
-    def _by_token(self, request: Request, body: bytes) -> Response:
-        place = self._face(request.path_params["token"])
+    def _fee_rate(self, request: Request, body: bytes) -> Response:
+        """The legacy figure, which says nothing about the fee in force (polymarket-api.md 9.1)."""
+        token = request.query_params.get("token_id", "")
+        if not is_token(token):
+            return refused(refusals.TOKEN)
+        place = self._exchange.by_token.get(token)
         if place is None:
-            return refused(refusals.MARKET_NOT_FOUND)
-        instrument = place[0].instrument
-        return answer(
-            {
-                "condition_id": instrument.market,
-                "primary_token_id": instrument.yes_token,
-                "secondary_token_id": instrument.no_token,
-            }
-        )
+            return refused(refusals.NO_BOOK)
+        return answer({"base_fee": LEGACY_FEE if self._exchange.listings[place[0]].plot.fee_bps else 0})
 
     def _parameters(self, request: Request, body: bytes) -> Response:
         listing = self._exchange.listings.get(request.path_params["market"])
-        if listing is None:
-            return refused(refusals.MARKET_NOT_FOUND)
-        instrument, plot = listing.instrument, listing.plot
+        return refused(refusals.MARKET_NOT_FOUND) if listing is None else answer(self._short(listing))
+
+    def _short(self, listing: Listing) -> dict[str, Any]:
+        plot, phase = listing.plot, self._exchange.phase(listing.instrument.market)
+        instrument = self._exchange.faces[listing.instrument.market].instrument
+        age_s, legacy = MIN_AGE_MS // 1000, LEGACY_FEE if plot.fee_bps else 0
         parameters: dict[str, Any] = {
+            "gst": None,
+            "r": {"mi": plot.reward_size, "ma": plot.reward_cents, "e": plot.daily_reward > 0, "moas": age_s},
+            "t": [{"t": instrument.token_of(outcome), "o": _NAMES[outcome]} for outcome in OUTCOMES],
             "c": instrument.market,
-            "t": [{"t": instrument.yes_token, "o": "Yes"}, {"t": instrument.no_token, "o": "No"}],
-            "mts": float(instrument.tick_text),
             "mos": float(instrument.min_size_text),
-            "ao": True,
+            "mts": float(instrument.tick_text),
+            "mbf": legacy,
+            "tbf": legacy,
+            "ao": phase == "open",
             "cbos": True,
-            "r": {"mi": plot.reward_size, "ma": plot.reward_cents, "e": True, "moas": 4},
-            "mbf": 0,
-            "tbf": 0,
-            "itode": False,
-            "v": "v1",
+            "aot": _iso(listing.start_unix),
+            "rfqe": False,
+            "itode": plot.delay_ms > 0,
+            "ibce": False,
+            "oas": age_s,
+            "v": plot.version,
         }
         if instrument.neg_risk:
             parameters["nr"] = True
         if plot.fee_bps:
             parameters["fd"] = {"r": plot.fee_bps / 10_000, "e": 1, "to": True}
-        return answer(parameters)
+        return parameters
+
+    def _market(self, request: Request, body: bytes) -> Response:
+        listing = self._exchange.listings.get(request.path_params["market"])
+        return refused(refusals.MARKET_NOT_FOUND) if listing is None else answer(self._long(listing))
+
+    def _long(self, listing: Listing) -> dict[str, Any]:
+        """A market in the words of the CLOB's old lists."""
+        plot, market = listing.plot, listing.instrument.market
+        instrument, phase = self._exchange.faces[market].instrument, self._exchange.phase(market)
+        result = self._exchange.results.get(market)
+        closed, legacy = phase in ("closed", "resolved"), LEGACY_FEE if plot.fee_bps else 0
+        rates = [{"asset_address": REWARD_ASSET, "rewards_daily_rate": plot.daily_reward}]
+        tokens = [
+            {
+                "token_id": instrument.token_of(outcome),
+                "outcome": _NAMES[outcome],
+                "price": mark(self._exchange, market, outcome) / MICRO,
+                "winner": result == outcome,
+            }
+            for outcome in OUTCOMES
+        ]
+        return {
+            "enable_order_book": not closed,
+            "active": True,
+            "closed": closed,
+            "archived": False,
+            "accepting_orders": phase == "open",
+            "accepting_order_timestamp": _iso(listing.start_unix),
+            "minimum_order_size": float(instrument.min_size_text),
+            "minimum_tick_size": float(instrument.tick_text),
+            "condition_id": market,
+            "question_id": listing.question_id,
+            "question": plot.question,
+            "description": "",
+            "market_slug": listing.slug,
+            "end_date_iso": _iso(listing.end_unix),
+            "game_start_time": None,
+            "seconds_delay": plot.delay_ms // 1000,
+            "fpmm": "",
+            "maker_base_fee": legacy,
+            "taker_base_fee": legacy,
+            "notifications_enabled": True,
+            "neg_risk": instrument.neg_risk,
+            "neg_risk_market_id": listing.neg_risk_market_id,
+            "neg_risk_request_id": "",
+            "icon": "",
+            "image": "",
+            "rewards": {
+                "rates": rates if plot.daily_reward else None,
+                "min_size": plot.reward_size,
+                "max_spread": plot.reward_cents,
+            },
+            "is_50_50_outcome": result == "HALF",
+            "tokens": tokens,
+            "tags": [tag["label"] for tag in tags_of(listing)],
+        }
+
+    def _markets(self, request: Request, body: bytes) -> Response:
+        return self._page(request, sampling=False, simple=False)
+
+    def _simplified(self, request: Request, body: bytes) -> Response:
+        return self._page(request, sampling=False, simple=True)
+
+    def _sampling(self, request: Request, body: bytes) -> Response:
+        return self._page(request, sampling=True, simple=False)
+
+    def _sampling_simplified(self, request: Request, body: bytes) -> Response:
+        return self._page(request, sampling=True, simple=True)
+
+    def _page(self, request: Request, *, sampling: bool, simple: bool) -> Response:
+        """One page of the old lists; ``sampling`` restricts them to open markets that pay rewards."""
+        found = [
+            each
+            for market, each in self._exchange.listings.items()
+            if not sampling or (each.plot.daily_reward and self._exchange.phase(market) == "open")
+        ]
+        try:
+            return answer(
+                cursor_page(
+                    found, request.query_params.get("next_cursor", ""), PAGE, self._brief if simple else self._long
+                )
+            )
+        except BadParam as error:
+            return refused(str(error))
+
+    def _brief(self, listing: Listing) -> dict[str, Any]:
+        fields = self._long(listing)
+        return {name: fields[name] for name in _SIMPLE}
+
+    def _prices_history(self, request: Request, body: bytes) -> Response:
+        try:
+            return self._series(Asked(request.query_params))
+        except BadParam as error:
+            return refused(f"invalid filters: {error}")
+
+    def _series(self, asked: Asked) -> Response:
+        token, interval, now_s = asked.text("market"), asked.text("interval"), self._exchange.now_ms // 1000
+        if not is_token(token):
+            raise BadParam("'market' must be a token id")
+        if interval and ("startTs" in asked or interval not in INTERVALS):
+            raise BadParam("'interval' must be one of " + ", ".join(INTERVALS) + ", without 'startTs'")
+        if not interval and "startTs" not in asked:
+            raise BadParam("'interval' or 'startTs' must be given")
+        least = least_step_s(interval) // MINUTE_S if interval else 1
+        if asked.whole("fidelity", least, 1) < least:
+            raise BadParam(f"minimum 'fidelity' for '{interval}' range is {least}")
+        step_s = asked.whole("fidelity", least) * MINUTE_S
+        reach_s = INTERVALS.get(interval)
+        start_s = asked.whole("startTs", 0 if reach_s is None else now_s - reach_s)
+        end_s = asked.whole("endTs", now_s)
+        if start_s > end_s:
+            raise BadParam("'startTs' must not be after 'endTs'")
+        place = self._exchange.by_token.get(token)
+        points = [] if place is None else series(self._exchange, *place, start_s, end_s, step_s)
+        return answer({"history": [{"t": at_s, "p": price / MICRO} for at_s, price in points]})
 
 
-def _asked_list(body: bytes) -> list[dict[str, str]] | Response:
-    try:
-        asked = msgspec.json.decode(body, type=list[dict[str, str]])
-    except msgspec.DecodeError:
-        return refused(refusals.PAYLOAD)
-    return asked if len(asked) <= BOOKS_LIMIT else refused(refusals.LIMIT)
+def _iso(unix_s: float) -> str:
+    return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")

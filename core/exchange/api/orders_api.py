@@ -1,45 +1,42 @@
-"""CLOB REST, private part: orders, cancels, read-back, balances, keys, heartbeat (polymarket-api.md 3, 4.2, 4.3)."""
+"""CLOB REST: orders and cancels, and the limits they are under (polymarket-api.md 4.2, 10.2, 10.3)."""
 
-import base64
-import binascii
-from collections.abc import Sequence
-from typing import Any, Final
+from collections.abc import Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.exchange import frames, refusals
+from core.exchange import refusals
+from core.exchange.api.account_api import AccountApi, open_orders
+from core.exchange.api.auth_api import AuthApi
+from core.exchange.api.gate import halted, post_only_refusal, unless_restarting
 from core.exchange.api.host import Host, answer, refused
-from core.exchange.auth import AuthError, Credentials
-from core.exchange.intake import BATCH_LIMIT, Refused
-from core.exchange.orders import Order, Report, Trade
-from core.exchange.wallets import wallets_of
+from core.exchange.auth import Credentials
+from core.exchange.intake import BATCH_LIMIT, Refused, parse
+from core.exchange.limits import Bucket
+from core.exchange.orders import Order, Report
 from core.units import micro_text
 
 CANCEL_LIMIT: Final = 1_000
 """Most ids in one DELETE /orders (polymarket-api.md 2.5)."""
-PAGE: Final = 100
-END_CURSOR: Final = "LTE="
-_SPENDERS: Final = (
-    "0xE111180000d2663C0091e4f400237545B87B996B",
-    "0xe2222d279d744050d28e00520010520000310F59",
-    "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa",
-)
-_UNLIMITED: Final = str(2**256 - 1)
+_STATUSES: Final = {"DELAYED": "delayed", "UNMATCHED": "unmatched"}
+"""What the answer to an order calls its state; everything else that did not match at once is live."""
+
+T = TypeVar("T")
 
 
 class OrdersApi:
-    """Everything that needs an API key, and the making of keys."""
+    """Placing and cancelling; the rest of what needs an API key is served by its two companions."""
 
     def __init__(self, host: Host) -> None:
         self._host = host
         self._exchange = host.exchange
+        self._limits = host.intake.limits
 
     def routes(self) -> list[Route]:
-        """The routes of this part."""
-        private = self._host.private
+        """The routes of the private API."""
         table = (
             ("/order", "POST", self._post_order),
             ("/orders", "POST", self._post_orders),
@@ -47,194 +44,101 @@ class OrdersApi:
             ("/orders", "DELETE", self._cancel_orders),
             ("/cancel-all", "DELETE", self._cancel_all),
             ("/cancel-market-orders", "DELETE", self._cancel_market),
-            ("/data/orders", "GET", self._orders),
-            ("/data/order/{order_id}", "GET", self._order),
-            ("/data/trades", "GET", self._trades),
-            ("/balance-allowance", "GET", self._balance),
-            ("/balance-allowance/update", "GET", self._balance),
-            ("/auth/api-keys", "GET", self._api_keys),
-            ("/auth/api-key", "DELETE", self._delete_key),
-            ("/auth/ban-status/closed-only", "GET", self._closed_only),
-            ("/v1/heartbeats", "POST", self._heartbeat),
         )
-        routes = [Route(path, private(handler), methods=[method]) for path, method, handler in table]
-        routes.append(Route("/auth/api-key", self._host.public(self._create_key), methods=["POST"]))
-        routes.append(Route("/auth/derive-api-key", self._host.public(self._derive_key), methods=["GET"]))
-        return routes
+        routes = [
+            Route(path, self._host.private(unless_restarting(self._exchange, handler)), methods=[method])
+            for path, method, handler in table
+        ]
+        return [*routes, *AccountApi(self._host).routes(), *AuthApi(self._host).routes()]
 
-    def _take(self, raw: bytes | msgspec.Raw, who: Credentials) -> Report:
+    def _metered(self, who: Credentials, bucket: Bucket, cost: int, act: Callable[[], Response]) -> Response:
+        """Do something if the venue's mode and the signer's bucket let it, and tell how the bucket stands."""
+        now_ms = self._exchange.now_ms
+        wait_s = 0
+        response = halted(self._exchange, cancelling=bucket == "cancels")
+        if response is None:
+            wait_s = self._limits.take(who.address, bucket, cost, now_ms)
+            response = refused(refusals.TOO_FAST) if wait_s else act()
+        response.headers.update(self._limits.headers(who.address, bucket, now_ms, wait_s))
+        return response
+
+    def _take(self, raw: bytes | msgspec.Raw, who: Credentials) -> dict[str, Any]:
+        """Place one posted order; the answer to it, or to its leg of a batch."""
         try:
-            new = self._host.intake.read(raw, who)
+            taken = self._host.intake.read(raw, who)
         except Refused as refusal:
             self._exchange.note_received(who.api_key, refusal.order_id, refusal.text)
-            return Report(error=refusal.text)
-        return self._exchange.place(new)
+            return _placed(Report(error=refusal.text))
+        return _placed(self._exchange.place(taken.order), deferred=taken.deferred)
 
     def _post_order(self, request: Request, who: Credentials, body: bytes) -> Response:
-        report = self._take(body, who)
-        return refused(report.error) if report.error else answer(_placed(report))
+        return self._metered(who, "orders", 1, lambda: self._placed_one(self._take(body, who)))
+
+    def _placed_one(self, placed: dict[str, Any]) -> Response:
+        if placed["errorMsg"] == refusals.POST_ONLY_MODE:
+            return post_only_refusal(self._exchange)
+        return refused(placed["errorMsg"]) if placed["errorMsg"] else answer(placed)
 
     def _post_orders(self, request: Request, who: Credentials, body: bytes) -> Response:
-        try:
-            legs = msgspec.json.decode(body, type=list[msgspec.Raw])
-        except msgspec.DecodeError:
-            return refused(refusals.PAYLOAD)
-        if len(legs) > BATCH_LIMIT:
-            return refused(refusals.too_many(len(legs), BATCH_LIMIT))
-        if not legs:
-            return refused(refusals.PAYLOAD)
-        return answer([_placed(self._take(leg, who)) for leg in legs])
+        legs = _read(body, list[msgspec.Raw]) or []
+        if not 0 < len(legs) <= BATCH_LIMIT:
+            text = refusals.too_many(len(legs), BATCH_LIMIT) if legs else refusals.PAYLOAD
+            return self._metered(who, "orders", 1, lambda: refused(text))
+        return self._metered(who, "orders", len(legs), lambda: self._placed_all([self._take(leg, who) for leg in legs]))
+
+    def _placed_all(self, placed: list[dict[str, Any]]) -> Response:
+        """A batch is answered leg by leg; one with nothing the venue's mode allows is refused as a whole."""
+        if all(leg["errorMsg"] == refusals.POST_ONLY_MODE for leg in placed):
+            return post_only_refusal(self._exchange)
+        return answer(placed)
 
     def _cancelled(self, who: Credentials, order_ids: list[str]) -> Response:
-        done, failed = self._exchange.cancel(who.api_key, order_ids, self._host.now_ms())
+        done, failed = self._exchange.cancel(who.api_key, order_ids, self._exchange.now_ms)
         return answer({"canceled": done, "not_canceled": failed})
 
     def _cancel_order(self, request: Request, who: Credentials, body: bytes) -> Response:
-        try:
-            order_id = msgspec.json.decode(body, type=dict[str, str])["orderID"]
-        except (msgspec.DecodeError, KeyError):
-            return refused(refusals.PAYLOAD)
-        return self._cancelled(who, [order_id])
+        order_id = (_read(body, dict[str, str]) or {}).get("orderID")
+        return self._cancel_ids(who, None if order_id is None else [order_id])
 
     def _cancel_orders(self, request: Request, who: Credentials, body: bytes) -> Response:
-        try:
-            order_ids = msgspec.json.decode(body, type=list[str])
-        except msgspec.DecodeError:
-            return refused(refusals.PAYLOAD)
-        if len(order_ids) > CANCEL_LIMIT:
-            return refused(refusals.too_many(len(order_ids), CANCEL_LIMIT))
-        return self._cancelled(who, order_ids)
+        return self._cancel_ids(who, _read(body, list[str]))
+
+    def _cancel_ids(self, who: Credentials, order_ids: list[str] | None) -> Response:
+        if order_ids is None or len(order_ids) > CANCEL_LIMIT:
+            text = refusals.PAYLOAD if order_ids is None else refusals.too_many(len(order_ids), CANCEL_LIMIT)
+            return self._metered(who, "cancels", 1, lambda: refused(text))
+        return self._metered(who, "cancels", max(1, len(order_ids)), lambda: self._cancelled(who, order_ids))
 
     def _cancel_all(self, request: Request, who: Credentials, body: bytes) -> Response:
-        return self._cancelled(who, [order.new.order_id for order in self._exchange.open_orders(who.api_key)])
+        return self._metered(who, "cancels", 1, lambda: self._cancel_matching(who, {}))
 
     def _cancel_market(self, request: Request, who: Credentials, body: bytes) -> Response:
-        try:
-            wanted = msgspec.json.decode(body, type=dict[str, str])
-        except msgspec.DecodeError:
-            return refused(refusals.PAYLOAD)
+        wanted = _read(body, dict[str, str]) or {}
         if not (wanted.get("market") or wanted.get("asset_id")):
-            return refused(refusals.PAYLOAD)
-        return self._cancelled(who, [order.new.order_id for order in self._filtered(who, wanted)])
+            return self._metered(who, "cancels", 1, lambda: refused(refusals.PAYLOAD))
+        return self._metered(who, "cancels", 1, lambda: self._cancel_matching(who, wanted))
 
-    def _filtered(self, who: Credentials, wanted: Any) -> list[Order]:
-        market, asset = wanted.get("market"), wanted.get("asset_id")
-        token_of = self._exchange.engine.instrument
-        return [
-            order
-            for order in self._exchange.open_orders(who.api_key)
-            if (not market or order.new.market == market)
-            and (not asset or token_of(order.new.market).token_of(order.new.outcome) == asset)
-        ]
-
-    def _order_body(self, order: Order) -> dict[str, Any]:
-        instrument = self._exchange.engine.instrument(order.new.market)
-        shown = self._exchange.ledger.accounts[order.new.account].shown
-        return frames.order_fields(instrument, order, shown) | {
-            "status": order.status,
-            "size_matched": micro_text(order.matched),
-            "associate_trades": order.trades,
-            "created_at": order.created_ms // 1000,
-        }
-
-    def _orders(self, request: Request, who: Credentials, body: bytes) -> Response:
-        params = request.query_params
-        found = self._filtered(who, params)
-        if "id" in params:
-            found = [order for order in found if order.new.order_id == params["id"]]
-        return _page([self._order_body(order) for order in found], params.get("next_cursor", ""))
-
-    def _order(self, request: Request, who: Credentials, body: bytes) -> Response:
-        order = self._exchange.engine.orders.get(request.path_params["order_id"])
-        if order is None or order.new.owner != who.api_key:
-            return refused(refusals.ORDER_NOT_FOUND)
-        return answer(self._order_body(order))
-
-    def _trade_body(self, trade: Trade, who: Credentials) -> dict[str, Any]:
-        accounts = self._exchange.ledger.accounts
-        involved = [trade.taker, *(fill.order for fill in trade.fills)]
-        shown = {order.new.account: accounts[order.new.account].shown for order in involved}
-        mine = next(order.new.account for order in involved if order.new.owner == who.api_key)
-        instrument = self._exchange.engine.instrument(trade.market)
-        fields = frames.trade_fields(instrument, trade, who.api_key, mine, shown)
-        return fields | {"match_time_nano": str(trade.matched_ms * 1_000_000), "err_msg": ""}
-
-    def _trades(self, request: Request, who: Credentials, body: bytes) -> Response:
-        params = request.query_params
-        try:
-            after, before = int(params.get("after", "0")), int(params.get("before", str(self._exchange.now_ms)))
-        except ValueError:
-            return refused(refusals.PAYLOAD)
-        maker = params.get("maker_address", "").lower()
-        found = []
-        for trade in self._exchange.trades_of(who.api_key):
-            fields = self._trade_body(trade, who)
-            same = all(fields[key] == params[key] for key in ("id", "market", "asset_id") if key in params)
-            same = same and (not maker or maker == fields["maker_address"].lower())
-            if same and after < trade.matched_ms // 1000 <= before:
-                found.append(fields)
-        return _page(found, params.get("next_cursor", ""))
-
-    def _balance(self, request: Request, who: Credentials, body: bytes) -> Response:
-        """Settled money of the key's wallets of one kind; a wallet nobody has seen yet is funded by asking."""
-        params = request.query_params
-        kind = params.get("signature_type", "0")
-        wallets = wallets_of(who.address, int(kind)) if kind in ("0", "1", "2", "3") else ()
-        if not wallets:
-            return refused("invalid signature_type")
-        ledger = self._exchange.ledger
-        if not any(wallet.lower() in ledger.accounts for wallet in wallets):
-            self._exchange.admit(wallets[0])
-        held = [ledger.accounts[wallet.lower()] for wallet in wallets if wallet.lower() in ledger.accounts]
-        if params.get("asset_type") == "COLLATERAL":
-            balance = sum(account.cash for account in held)
-        else:
-            place = self._exchange.by_token.get(params.get("token_id", ""))
-            if place is None:
-                return refused(refusals.TOKEN)
-            balance = sum(account.tokens.get(place, 0) for account in held)
-        return answer({"balance": str(balance), "allowances": dict.fromkeys(_SPENDERS, _UNLIMITED)})
-
-    def _api_keys(self, request: Request, who: Credentials, body: bytes) -> Response:
-        return answer({"apiKeys": [held.api_key for held in self._exchange.keys.of_address(who.address)]})
-
-    def _delete_key(self, request: Request, who: Credentials, body: bytes) -> Response:
-        self._exchange.keys.drop(who.api_key)
-        return answer("OK")
-
-    def _closed_only(self, request: Request, who: Credentials, body: bytes) -> Response:
-        return answer({"closed_only": False})
-
-    def _heartbeat(self, request: Request, who: Credentials, body: bytes) -> Response:
-        try:
-            sent = msgspec.json.decode(body, type=dict[str, str | None]).get("heartbeat_id") or ""
-        except msgspec.DecodeError:
-            return refused(refusals.PAYLOAD)
-        accepted, expected = self._exchange.deadman.beat(who.api_key, sent, self._exchange.now_ms)
-        if accepted:
-            return answer({"heartbeat_id": expected})
-        return answer({"error_msg": "Invalid Heartbeat ID", "heartbeat_id": expected}, 400)
-
-    def _create_key(self, request: Request, body: bytes) -> Response:
-        try:
-            address, nonce = self._exchange.keys.check_l1(request.headers, self._host.now_s())
-        except AuthError as error:
-            return refused(str(error))
-        made = self._exchange.keys.create(address, nonce)
-        self._exchange.admit(address)
-        return refused("Could not create api key") if made is None else answer(made.wire())
-
-    def _derive_key(self, request: Request, body: bytes) -> Response:
-        try:
-            address, nonce = self._exchange.keys.check_l1(request.headers, self._host.now_s())
-        except AuthError as error:
-            return refused(str(error))
-        held = self._exchange.keys.derive(address, nonce)
-        return refused("Could not derive api key!") if held is None else answer(held.wire())
+    def _cancel_matching(self, who: Credentials, wanted: Mapping[str, str]) -> Response:
+        """Cancel what fits; it costs one token more for each, which nobody knew before, so there may be a debt."""
+        found: list[Order] = open_orders(self._exchange, who, wanted)
+        response = self._cancelled(who, [order.new.order_id for order in found])
+        self._limits.charge(who.address, "cancels", len(found), self._exchange.now_ms)
+        return response
 
 
-def _placed(report: Report) -> dict[str, Any]:
-    """The answer to one posted order; a refused leg says success with an empty id (polymarket-api.md 4.2)."""
+def _read(body: bytes, kind: type[T]) -> T | None:
+    """A JSON body of the type given; None when it is something else."""
+    try:
+        return parse(body, kind)
+    except Refused:
+        return None
+
+
+def _placed(report: Report, *, deferred: bool = False) -> dict[str, Any]:
+    """The answer to one posted order; a refused leg says success with an empty id (polymarket-api.md 4.2).
+
+    A ``deferred`` order that matched is answered as if it had not yet: the client asked not to wait for it.
+    """
     body: dict[str, Any] = {
         "success": True,
         "errorMsg": report.error,
@@ -247,9 +151,11 @@ def _placed(report: Report) -> dict[str, Any]:
     }
     if report.order is None:
         return body
-    body |= {"orderID": report.order.new.order_id, "status": "live"}
     trade = report.trade
-    if trade is not None:
+    body |= {"orderID": report.order.new.order_id, "status": _STATUSES.get(report.order.status, "live")}
+    if trade is not None and deferred:
+        body["status"] = "delayed"
+    elif trade is not None:
         cash, shares = micro_text(trade.cash), micro_text(trade.size)
         buys = trade.taker.new.side == "BUY"
         body |= {
@@ -259,15 +165,3 @@ def _placed(report: Report) -> dict[str, Any]:
             "tradeIDs": [trade.trade_id],
         }
     return body
-
-
-def _page(items: Sequence[dict[str, Any]], cursor: str) -> Response:
-    """One page in the cursor envelope; a cursor is the base64 of an offset (polymarket-api.md 4.2)."""
-    try:
-        start = int(base64.b64decode(cursor)) if cursor and cursor != END_CURSOR else 0
-    except (binascii.Error, ValueError):
-        return refused("Invalid cursor")
-    page = items[start : start + PAGE] if cursor != END_CURSOR else []
-    end = start + PAGE
-    following = base64.b64encode(str(end).encode()).decode() if end < len(items) and page else END_CURSOR
-    return answer({"limit": PAGE, "count": len(page), "next_cursor": following, "data": list(page)})

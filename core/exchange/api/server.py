@@ -2,48 +2,85 @@
 
 import asyncio
 import contextlib
+import ipaddress
 import os
 import socket
 import threading
-from collections.abc import Iterator
-from typing import Final
+from collections.abc import Callable, Coroutine, Iterator
+from typing import Any, Final, Self
 
 import uvicorn
 from starlette.applications import Starlette
 
 from core.clock import Clock
+from core.errors import UsageError
 from core.exchange.api.admin import AdminApi
-from core.exchange.api.catalogue import DATA, GAMMA, RELAYER, RPC, Catalogue
+from core.exchange.api.chain_api import RELAYER, RPC, ChainApi
+from core.exchange.api.data_api import DATA, DataApi
+from core.exchange.api.gamma_api import GAMMA, GammaApi
 from core.exchange.api.host import Host
 from core.exchange.api.market_api import MarketApi
 from core.exchange.api.orders_api import OrdersApi
+from core.exchange.api.rewards_api import RewardsApi
 from core.exchange.api.wire_server import WireServer
 from core.exchange.crowd.participants import Population
-from core.exchange.exchange import Exchange
+from core.exchange.crowd.profiles import Name
+from core.exchange.exchange import AUTO_CASH, Exchange
+from core.exchange.faults.api import FaultsApi
+from core.exchange.faults.connection import OpenHttp
 from core.units import Usd
 
 LOOPBACK: Final = "127.0.0.1"
-_INPUT_MOST: Final = 1 << 20
+INPUT_MOST: Final = 1 << 20
 """Bytes of the largest body or frame taken."""
 
 
-def build_host(*, seed: int, markets: int, speed: float, auto_cash: Usd, paused: bool, clock: Clock) -> Host:
+def build_host(
+    *,
+    seed: int,
+    markets: int,
+    clock: Clock,
+    speed: float = 1.0,
+    auto_cash: Usd = AUTO_CASH,
+    paused: bool = False,
+    profile: Name = "normal",
+    baiter: bool = False,
+) -> Host:
     """A fresh exchange with its participants, at the clock's wall time."""
     exchange = Exchange(seed=seed, markets=markets, now_ms=int(clock.unix() * 1000), auto_cash=auto_cash)
-    population = Population(exchange, speed=speed, paused=paused)
+    population = Population(exchange, profile=profile, speed=speed, paused=paused, baiter=baiter)
     return Host(exchange, population, clock)
 
 
 def build_app(host: Host) -> Starlette:
     """All routes of the exchange."""
-    parts = (MarketApi(host), OrdersApi(host), Catalogue(host), AdminApi(host))
+    parts = (
+        *(MarketApi(host), RewardsApi(host), OrdersApi(host), GammaApi(host), DataApi(host)),
+        *(ChainApi(host), AdminApi(host), FaultsApi(host)),
+    )
     routes = [route for part in parts for route in part.routes()]
-    return Starlette(routes=[*routes, *WireServer(host).routes()], max_body_size=_INPUT_MOST)
+    return Starlette(routes=[*routes, *WireServer(host).routes()], max_body_size=INPUT_MOST)
 
 
-def addresses(port: int) -> dict[str, int | str]:
-    """Where each service listens; the one line the process prints."""
-    web, wire = f"http://{LOOPBACK}:{port}", f"ws://{LOOPBACK}:{port}"
+def loopback(host: str) -> str:
+    """The loopback address a host name means.
+
+    Raises:
+        UsageError: it is no loopback address; the exchange hands out money and keys to whoever asks.
+    """
+    try:
+        address = ipaddress.ip_address(LOOPBACK if host == "localhost" else host)
+    except ValueError as error:
+        raise UsageError(f"--host {host}: not an address; give a loopback address such as {LOOPBACK}") from error
+    if not address.is_loopback:
+        raise UsageError(f"--host {host}: the exchange binds loopback addresses only, such as {LOOPBACK}")
+    return str(address)
+
+
+def addresses(host: str, port: int) -> dict[str, int | str]:
+    """Where each service listens."""
+    place = f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+    web, wire = f"http://{place}", f"ws://{place}"
     return {
         "port": port,
         "clob_url": web,
@@ -56,11 +93,20 @@ def addresses(port: int) -> dict[str, int | str]:
     }
 
 
-def _listener(port: int) -> socket.socket:
-    """A bound socket that names its protocol: asyncio turns Nagle's delay off only for sockets that do."""
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+def _listener(host: str, port: int) -> socket.socket:
+    """A bound socket that names its protocol: asyncio turns Nagle's delay off only for sockets that do.
+
+    Raises:
+        UsageError: the port is taken or not ours to take.
+    """
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((LOOPBACK, port))
+    try:
+        listener.bind((host, port))
+    except (OSError, OverflowError) as error:
+        listener.close()
+        raise UsageError(f"--host {host} --port {port}: cannot listen there ({error}); --port 0 finds one") from error
     return listener
 
 
@@ -82,27 +128,23 @@ class _Server(uvicorn.Server):
         yield
 
 
-class RunningExchange:
-    """An exchange that serves on the running event loop; an async context manager.
+class Serving:
+    """An application that serves on the running event loop, with its clockwork; an async context manager."""
 
-    Example::
-
-        async with RunningExchange(host, port=0) as running:
-            print(running.urls["clob_url"])
-    """
-
-    def __init__(self, host: Host, port: int = 0) -> None:
-        self.host = host
-        self._listener = _listener(port)
-        self.urls = addresses(self._listener.getsockname()[1])
+    def __init__(
+        self, app: Starlette, clockwork: Callable[[], Coroutine[Any, Any, None]], port: int = 0, host: str = LOOPBACK
+    ) -> None:
+        self._clockwork = clockwork
+        self._listener = _listener(host, port)
+        self.urls = addresses(host, self._listener.getsockname()[1])
         config = uvicorn.Config(
-            build_app(host),
+            app,
             log_config=None,
             access_log=False,
             lifespan="off",
-            http="h11",
+            http=OpenHttp,
             ws="websockets-sansio",
-            ws_max_size=_INPUT_MOST,
+            ws_max_size=INPUT_MOST,
             ws_per_message_deflate=False,
             timeout_graceful_shutdown=1,
             timeout_keep_alive=60,
@@ -110,10 +152,10 @@ class RunningExchange:
         self._server = _Server(config)
         self._tasks: list[asyncio.Task[None]] = []
 
-    async def __aenter__(self) -> "RunningExchange":
+    async def __aenter__(self) -> Self:
         """Start serving; returns when requests are answered."""
         self._tasks.append(asyncio.create_task(self._server.serve([self._listener]), name="exchange server"))
-        self._tasks.append(asyncio.create_task(self.host.run(), name="exchange clockwork"))
+        self._tasks.append(asyncio.create_task(self._clockwork(), name="exchange clockwork"))
         await self._server.listening.wait()
         return self
 
@@ -140,7 +182,21 @@ class RunningExchange:
             task.result()
 
 
-def stop_at_eof(running: RunningExchange, descriptor: int) -> None:
+class RunningExchange(Serving):
+    """An exchange that serves.
+
+    Example::
+
+        async with RunningExchange(host, port=0) as running:
+            print(running.urls["clob_url"])
+    """
+
+    def __init__(self, host: Host, port: int = 0, address: str = LOOPBACK) -> None:
+        super().__init__(build_app(host), host.run, port, address)
+        self.host = host
+
+
+def stop_at_eof(running: Serving, descriptor: int) -> None:
     """End the server when ``descriptor`` reaches its end or is not open, that is, when the parent is gone."""
     loop = asyncio.get_running_loop()
 

@@ -4,15 +4,19 @@ A socket's messages wait in a bounded queue of its own: one that reads too slowl
 """
 
 import asyncio
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 import msgspec
+from starlette.responses import Response
 from starlette.routing import WebSocketRoute
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
-from core.exchange.api.host import Host
+from core.exchange.api.host import Host, Hub
 from core.exchange.auth import Credentials
-from core.exchange.frames import Frame, MarketFrame, UserFrame
+from core.exchange.faults.connection import reset, silence
+from core.exchange.faults.effects import Dump
+from core.exchange.faults.verbs import Channel
+from core.exchange.frames import CUSTOM_KINDS, Frame, MarketFrame, UserFrame
 
 QUEUE_LIMIT: Final = 20_000
 """Frames a socket may lag behind before it is closed."""
@@ -24,14 +28,15 @@ _BAD_PAYLOAD: Final = "invalid subscription payload"
 _INVALID_OPERATION: Final = "INVALID OPERATION"
 
 
-class _Channel:
+class WireChannel:
     """One accepted socket: an outgoing queue, and what both channels have in common."""
 
-    def __init__(self, host: Host, socket: WebSocket) -> None:
+    def __init__(self, host: Hub, socket: WebSocket) -> None:
         self.host = host
         self._socket = socket
         self._queue: asyncio.Queue[str | tuple[int, str]] = asyncio.Queue(QUEUE_LIMIT)
         self._closing = False
+        self._stalled = False
         self.subscribed = False
 
     def send(self, text: str) -> None:
@@ -50,10 +55,22 @@ class _Channel:
             self._closing = True
             self._queue.put_nowait((code, reason))
 
+    def reset(self) -> None:
+        """End the TCP connection with a reset (a fault)."""
+        self._closing = True
+        reset(self._socket.scope)
+
+    def stall(self) -> None:
+        """Neither read nor write any more, nor close (a fault)."""
+        self._closing = self._stalled = True
+        silence(self._socket.scope)
+
     async def pump(self) -> None:
         """Send what is queued until the socket ends."""
         while True:
             item = await self._queue.get()
+            if self._stalled:
+                continue
             try:
                 if isinstance(item, str):
                     await self._socket.send_text(item)
@@ -63,16 +80,22 @@ class _Channel:
             except (WebSocketDisconnect, RuntimeError):
                 return
 
+    def opened(self) -> None:
+        """Called once the socket is accepted."""
+
     async def serve(self) -> None:
         """Read until the other end goes away."""
         await self._socket.accept()
+        self.opened()
         writer = asyncio.create_task(self.pump(), name="socket writer")
         try:
             while True:
                 message = await self._socket.receive()
                 if message["type"] == "websocket.disconnect":
                     return
-                if not self._closing:
+                if self._stalled:
+                    silence(self._socket.scope)
+                elif not self._closing:
                     self._receive(message.get("text") or "")
         finally:
             writer.cancel()
@@ -102,17 +125,17 @@ class _Channel:
         raise NotImplementedError
 
 
-class MarketChannel(_Channel):
-    """One socket on ``/ws/market``."""
+class MarketSubscription(WireChannel):
+    """The rules of ``/ws/market``, wherever its books come from."""
 
-    def __init__(self, host: Host, socket: WebSocket) -> None:
+    def __init__(self, host: Hub, socket: WebSocket) -> None:
         super().__init__(host, socket)
         self._tokens: set[str] = set()
         self._custom = False
 
     def begin(self, message: dict[str, Any]) -> bool:
         """Subscribe with the first frame."""
-        tokens = _texts(message.get("assets_ids"))
+        tokens = texts(message.get("assets_ids"))
         if message.get("type") != "market" or tokens is None:
             return False
         self.subscribed = True
@@ -122,7 +145,7 @@ class MarketChannel(_Channel):
 
     def change(self, message: dict[str, Any]) -> bool:
         """Add or remove tokens; a token already active is ignored, but the custom flag is taken."""
-        tokens = _texts(message.get("assets_ids"))
+        tokens = texts(message.get("assets_ids"))
         if tokens is None:
             return False
         if message["operation"] == "unsubscribe":
@@ -133,11 +156,39 @@ class MarketChannel(_Channel):
         self._add(tokens, dump=message.get("initial_dump") is not False)
         return True
 
+    def _add(self, tokens: list[str], *, dump: bool) -> None:
+        """Subscribe to ``tokens`` and, if ``dump``, send their books in one array (5.1)."""
+        raise NotImplementedError
+
+
+class MarketChannel(MarketSubscription):
+    """One socket on ``/ws/market`` of an exchange."""
+
+    host: Host
+    channel: Channel = "market"
+    owner = ""
+
+    @property
+    def tokens(self) -> set[str]:
+        """What it is subscribed to."""
+        return self._tokens
+
+    def opened(self) -> None:
+        """Tell the director."""
+        self.host.director.opened(self)
+
     def deliver(self, frame: MarketFrame) -> None:
         """Send a frame that concerns this socket."""
-        wanted = frame.kind != "best_bid_ask" or self._custom
-        if wanted and not self._tokens.isdisjoint(frame.tokens):
-            self.send(frame.text)
+        if not self._concerned(frame):
+            return
+        director = self.host.director
+        heard = director.hears(self, frame) if director.armed else frame
+        if isinstance(heard, MarketFrame) and self._concerned(heard):
+            self.send(heard.text)
+
+    def _concerned(self, frame: MarketFrame) -> bool:
+        wanted = self._custom or frame.kind not in CUSTOM_KINDS
+        return wanted and (not frame.tokens or not self._tokens.isdisjoint(frame.tokens))
 
     def _add(self, tokens: list[str], *, dump: bool) -> None:
         """Subscribe to the known ones among ``tokens`` and send their books in one array (5.1)."""
@@ -145,14 +196,31 @@ class MarketChannel(_Channel):
         self.host.catch_up()
         fresh = [t for t in dict.fromkeys(tokens) if t not in self._tokens and t in exchange.by_token]
         self._tokens.update(fresh)
-        if fresh and dump and len(self._tokens) <= DUMP_LIMIT:
-            places = [exchange.by_token[token] for token in fresh]
-            books = [exchange.faces[market].socket_book(outcome, initial=True) for market, outcome in places]
-            self.send(f"[{','.join(books)}]")
+        director = self.host.director
+        if director.armed:
+            director.subscribed(self, fresh)
+        if not dump or len(self._tokens) > DUMP_LIMIT:
+            return
+        books = [Dump(kind="book", tokens=(token,), text=text) for token in fresh if (text := self._first_book(token))]
+        arriving = director.dump(self, books) if director.armed else [book.text for book in books]
+        if arriving:
+            self.send(f"[{','.join(arriving)}]")
+
+    def _first_book(self, token: str) -> str:
+        """A token's book as a subscription begins with it; empty when its market has none any more."""
+        exchange = self.host.exchange
+        market, outcome = exchange.by_token[token]
+        if exchange.phase(market) in ("closed", "resolved"):
+            return ""
+        return exchange.faces[market].socket_book(outcome, initial=True)
 
 
-class UserChannel(_Channel):
+class UserChannel(WireChannel):
     """One socket on ``/ws/user``."""
+
+    host: Host
+    channel: Channel = "user"
+    tokens: frozenset[str] = frozenset()
 
     def __init__(self, host: Host, socket: WebSocket) -> None:
         super().__init__(host, socket)
@@ -160,23 +228,36 @@ class UserChannel(_Channel):
         self._markets: set[str] | None = None
         """None for all."""
 
+    @property
+    def owner(self) -> str:
+        """The API key it belongs to; empty before the subscription."""
+        return "" if self._who is None else self._who.api_key
+
+    def opened(self) -> None:
+        """Tell the director."""
+        self.host.director.opened(self)
+
     def begin(self, message: dict[str, Any]) -> bool:
         """Take credentials and, if given, the markets; no markets means all."""
         auth = message.get("auth")
         if message.get("type") != "user" or not isinstance(auth, dict):
             return False
-        fields = _texts([auth.get(name) for name in ("apiKey", "secret", "passphrase")])
+        fields = texts([auth.get(name) for name in ("apiKey", "secret", "passphrase")])
         if fields is None:
             return False
-        self._who = self.host.exchange.keys.check_socket(*fields)
-        markets = _texts(message.get("markets"))
+        director = self.host.director
+        if not (director.armed and director.refuses_key(fields[0])):
+            self._who = self.host.exchange.keys.check_socket(*fields)
+        markets = texts(message.get("markets"))
         self._markets = set(markets) if markets else None
         self.subscribed = self._who is not None
+        if self.subscribed and director.armed:
+            director.subscribed(self, [])
         return self.subscribed
 
     def change(self, message: dict[str, Any]) -> bool:
         """Add or remove markets; adding to "all" changes nothing."""
-        markets = _texts(message.get("markets"))
+        markets = texts(message.get("markets"))
         if markets is None:
             return False
         if message["operation"] == "unsubscribe":
@@ -190,8 +271,14 @@ class UserChannel(_Channel):
         """Send a frame that belongs to this socket's key."""
         if self._who is None or frame.owner != self._who.api_key:
             return
-        if self._markets is None or frame.market in self._markets:
+        if self._markets is not None and frame.market not in self._markets:
+            return
+        director = self.host.director
+        if not director.armed or director.hears(self, frame) is not None:
             self.send(frame.text)
+
+
+AnyChannel = TypeVar("AnyChannel", MarketChannel, UserChannel)
 
 
 class WireServer:
@@ -218,24 +305,28 @@ class WireServer:
 
     async def _serve_market(self, socket: WebSocket) -> None:
         channel = MarketChannel(self._host, socket)
-        self._market.add(channel)
-        try:
-            await channel.serve()
-        finally:
-            self._market.discard(channel)
+        await self._serve(channel, socket, self._market)
 
     async def _serve_user(self, socket: WebSocket) -> None:
         channel = UserChannel(self._host, socket)
-        self._user.add(channel)
+        await self._serve(channel, socket, self._user)
+
+    async def _serve(self, channel: AnyChannel, socket: WebSocket, group: set[AnyChannel]) -> None:
+        director = self._host.director
+        if director.armed and not director.admits(channel.channel):
+            await socket.send_denial_response(Response("no new connections", status_code=503))
+            return
+        group.add(channel)
         try:
             await channel.serve()
         finally:
-            self._user.discard(channel)
+            group.discard(channel)
+            director.closed(channel)
 
 
-def _texts(value: object) -> list[str] | None:
+def texts(value: object) -> list[str] | None:
     """A list of texts; None when it is none."""
     if not isinstance(value, list):
         return None
-    texts = [item for item in value if isinstance(item, str)]
-    return texts if len(texts) == len(value) else None
+    found = [item for item in value if isinstance(item, str)]
+    return found if len(found) == len(value) else None

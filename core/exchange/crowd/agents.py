@@ -1,55 +1,84 @@
-"""The synthetic participants (market-making.md 4.7). Each lives in one market, on money of its own.
+"""The synthetic participants who quote (market-making.md 4.7). Each lives in one market, on money of its own.
 
-An agent is woken, acts through its desk, and says how many seconds it will sleep. Distances are in ticks from what it
-thinks fair; spreads are set so wide that a market maker two ticks off fair is at the touch.
+An agent is woken, acts through its desk, and says how many seconds it will sleep. Distances are in marks, ticks of the
+market's first grid, from what it thinks fair; spreads are set so wide that a market maker two ticks off fair is at the
+touch.
 """
 
-import math
-import random
 from abc import ABC, abstractmethod
-from collections.abc import Iterable
 from typing import Final
 
-from core.exchange.crowd.belief import Belief, Hawkes
+from core.exchange.crowd.belief import Belief
 from core.exchange.crowd.desk import Desk
+from core.exchange.crowd.dice import Dice
 from core.exchange.orders import Order
 from core.units import Side
 
 SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
-_DOLLAR_BETS: Final = (5, 10, 20, 25, 50, 100, 250)
+_ROOM: Final = 12.0
+"""Marks from fair to the nearer end below which all distances shrink in proportion, as spreads of long shots do ..."""
+_LEAST_SHRINK: Final = 0.3
+"""... but no further than this."""
 
 
 class Agent(ABC):
-    """One participant of one market."""
+    """Somebody, or something, that acts in one market."""
 
-    def __init__(self, desk: Desk, belief: Belief) -> None:
-        self.desk = desk
-        self.belief = belief
+    machine = False
+    """Its pauses are counted in the exchange's time, not in participants': a machine is as quick as it is."""
 
-    def open(self, dice: random.Random) -> None:
+    def __init__(self, dice: Dice) -> None:
+        self.dice = dice
+
+    def open(self) -> None:
         """Fill the book before the doors open; most have nothing to do."""
         return
 
     @abstractmethod
-    def wake(self, dice: random.Random) -> float:
+    def wake(self) -> float:
         """Act, and return the seconds until the next waking."""
 
-    def jumped(self, dice: random.Random) -> float | None:
-        """Seconds after which ``wake`` should run because the truth jumped; None to ignore it."""
+    def hear(self) -> float | None:
+        """There is news: seconds of the exchange's time until ``react`` should run; None to ignore it."""
         return None
 
+    def react(self) -> None:
+        """Act on news."""
+        return
+
+
+class Trader(Agent):
+    """An agent with a desk and an opinion."""
+
+    def __init__(self, desk: Desk, belief: Belief) -> None:
+        super().__init__(desk.dice)
+        self.desk = desk
+        self.belief = belief
+
+    def fair(self, lag_s: float = 0.0) -> float:
+        """What the public thought ``lag_s`` ago, in marks."""
+        return self.desk.mark(self.belief.public(lag_s))
+
     def away(self, order: Order, fair: float) -> float:
-        """How many ticks behind fair an order rests; negative when it gives money away."""
-        return fair - order.yes_price if order.yes_side == "bid" else order.yes_price - fair
+        """At what distance behind fair an order rests; negative when it gives money away."""
+        ahead = (fair - self.desk.mark_of(order)) / self._shrink(fair)
+        return ahead if order.yes_side == "bid" else -ahead
 
-    def rest_at(self, dice: random.Random, side: Side, fair: float, distance: float, size: float) -> None:
-        """Rest ``size`` shares ``distance`` ticks behind fair, rounded away from it."""
-        price = math.floor(fair - distance) if side == "bid" else math.ceil(fair + distance)
-        self.desk.rest(dice, side, price, size)
+    def place_at(self, side: Side, fair: float, distance: float) -> float:
+        """The mark at a distance behind fair."""
+        distance *= self._shrink(fair)
+        return fair - distance if side == "bid" else fair + distance
+
+    def rest_at(self, side: Side, fair: float, distance: float, size: float) -> None:
+        """Rest ``size`` shares at a distance behind fair, rounded away from it."""
+        self.desk.rest(side, self.place_at(side, fair, distance), size)
+
+    def _shrink(self, fair: float) -> float:
+        return min(1.0, max(_LEAST_SHRINK, min(fair, self.desk.marks - fair) / _ROOM))
 
 
-class Ladder(Agent):
-    """A maker that wants some levels on each side between a near and a far distance."""
+class Ladder(Trader):
+    """A maker with some levels on each side, which follows the public when it has moved far enough."""
 
     def __init__(
         self,
@@ -63,9 +92,13 @@ class Ladder(Agent):
         spread: float,
         lag_s: float,
         sleep_s: tuple[float, float],
-        moves: int,
+        tolerance: float,
+        flicker: float = 0.0,
+        pull_s: tuple[float, float] | None = None,
     ) -> None:
+        """``pull_s`` makes it a machine that takes its quotes out on news, and is how long it then stays out."""
         super().__init__(desk, belief)
+        self.machine = pull_s is not None
         self._near = near
         self._gap = gap
         self._count = count
@@ -73,188 +106,159 @@ class Ladder(Agent):
         self._spread = spread
         self._lag_s = lag_s
         self._sleep_s = sleep_s
-        self._moves = moves
+        self._tolerance = tolerance
+        self._flicker = flicker
+        self._pull_s = pull_s
+        self._anchor = 0.0
+        self._placed = 0
+        self._out_s = 0.0
 
-    def open(self, dice: random.Random) -> None:
+    def open(self) -> None:
         """Build the whole ladder."""
-        for side in SIDES:
-            self._fill(dice, side, [], self._count)
+        self._quote(self.fair(self._lag_s), [])
 
-    def wake(self, dice: random.Random) -> float:
-        """Drop what came too near or was left behind, then refill; a few orders at a time."""
-        fair = self.desk.ticks(self.belief.public(self._lag_s))
+    def wake(self) -> float:
+        """Follow the public where it has gone, and replace what was taken."""
+        sleep = self.dice.uniform(*self._sleep_s)
+        if self._out_s > 0:
+            self._out_s -= sleep
+            return sleep
+        fair = self.fair(self._lag_s)
         orders = self.desk.open_orders()
-        least = self._near[0] - 0.75
-        most = self._near[1] + self._count * self._gap[1] + 2
-        wrong = [order for order in orders if not least <= self.away(order, fair) <= most]
-        wrong.sort(key=lambda order: self.away(order, fair))
-        hurry = any(self.away(order, fair) < 0.5 for order in wrong)
-        for order in wrong if hurry else wrong[: self._moves]:
+        renewed = self._flicker and self.dice.random() < self._flicker
+        if renewed and orders:
+            self.desk.withdraw(orders.pop(self.dice.randrange(len(orders))))
+        if renewed or len(orders) < self._placed or abs(fair - self._anchor) >= self._tolerance:
+            self._quote(fair, orders)
+        return sleep
+
+    def hear(self) -> float | None:
+        """A machine hears of news 100 to 300 ms later, which may be too late."""
+        return None if self._pull_s is None else self.dice.uniform(0.1, 0.3)
+
+    def react(self) -> None:
+        """Take all quotes out and wait until the public has made up its mind."""
+        for order in self.desk.open_orders():
             self.desk.withdraw(order)
-        kept = [order for order in orders if order not in wrong]
-        if dice.random() < 0.25 and kept:
-            self.desk.withdraw(kept.pop(dice.randrange(len(kept))))
+        if self._pull_s is not None:
+            self._out_s = self.dice.uniform(*self._pull_s)
+
+    def _quote(self, fair: float, orders: list[Order]) -> None:
+        """Drop what came too near or was left behind, then refill."""
+        self._anchor = fair
+        most = self._near[1] + self._count * self._gap[1] + 2
         for side in SIDES:
-            self._fill(dice, side, [order for order in kept if order.yes_side == side], self._moves)
-        return dice.uniform(*self._sleep_s)
+            mine = sorted((o for o in orders if o.yes_side == side), key=lambda order: self.away(order, fair))
+            kept = [order for order in mine if self._near[0] - 0.75 <= self.away(order, fair) <= most]
+            if len(kept) == self._count and self.away(kept[0], fair) > self._near[1] + 1:
+                kept.pop()
+            for order in mine:
+                if order not in kept:
+                    self.desk.withdraw(order)
+            self._fill(side, fair, kept)
+        self._placed = len(self.desk.open_orders())
 
-    def _fill(self, dice: random.Random, side: Side, mine: list[Order], most: int) -> None:
-        fair = self.desk.ticks(self.belief.public(self._lag_s))
-        taken: set[int] = {order.yes_price for order in mine}
-        distance = dice.uniform(*self._near)
-        for _ in range(min(most, self._count - len(mine))):
-            while self._price(side, fair, distance) in taken:
+    def _fill(self, side: Side, fair: float, kept: list[Order]) -> None:
+        taken = {round(self.desk.mark_of(order)) for order in kept}
+        distance = self.dice.uniform(*self._near)
+        for _ in range(self._count - len(kept)):
+            while round(self.place_at(side, fair, distance)) in taken:
                 distance += 1
-            taken.add(self.desk.tick(self._price(side, fair, distance)))
-            self.rest_at(dice, side, fair, distance, dice.lognormvariate(math.log(self._size), self._spread))
-            distance += dice.uniform(*self._gap)
-
-    @staticmethod
-    def _price(side: Side, fair: float, distance: float) -> int:
-        return math.floor(fair - distance) if side == "bid" else math.ceil(fair + distance)
+            taken.add(round(self.place_at(side, fair, distance)))
+            self.rest_at(side, fair, distance, self.dice.lognormal(self._size, self._spread))
+            distance += self.dice.uniform(*self._gap)
 
 
-class Crowd(Agent):
-    """Everybody else: a long uneven tail of orders that slowly come and go."""
+class Crowd(Trader):
+    """Everybody else: a long uneven tail of orders."""
 
-    def __init__(self, desk: Desk, belief: Belief, *, nearest: float, reach: float, levels: int) -> None:
+    def __init__(
+        self, desk: Desk, belief: Belief, *, nearest: float, reach: float, levels: int, sleep_s: float
+    ) -> None:
         super().__init__(desk, belief)
         self._nearest = nearest
         self._reach = reach
         self._levels = levels
+        self._sleep_s = sleep_s
 
-    def open(self, dice: random.Random) -> None:
+    def open(self) -> None:
         """Fill the tail."""
         for side in SIDES:
-            for _ in range(self._levels):
-                self._add(dice, side)
+            self._add(side, self._levels)
 
-    def wake(self, dice: random.Random) -> float:
-        """Leave where the price came near; otherwise add or cancel one order."""
-        fair = self.desk.ticks(self.belief.public())
-        orders = self.desk.open_orders()
-        near = [order for order in orders if self.away(order, fair) < self._nearest - 1]
-        if near:
-            self.desk.withdraw(min(near, key=lambda order: self.away(order, fair)))
-        elif orders and dice.random() * 2 * self._levels * 2 < len(orders):
-            self.desk.withdraw(orders[dice.randrange(len(orders))])
-        else:
-            counts = {side: sum(order.yes_side == side for order in orders) for side in SIDES}
-            side: Side = "bid" if counts["bid"] <= counts["ask"] else "ask"
-            self._add(dice, side)
-        return dice.expovariate(1.2)
+    def wake(self) -> float:
+        """Leave where the price came near, and come back elsewhere, not always at once."""
+        fair = self.fair()
+        counts = dict.fromkeys(SIDES, 0)
+        for order in self.desk.open_orders():
+            if self.away(order, fair) < self._nearest - 1:
+                self.desk.withdraw(order)
+            else:
+                counts[order.yes_side] += 1
+        for side, count in counts.items():
+            self._add(side, round((self._levels - count) * self.dice.random() + 0.2))
+        return self.dice.expovariate(1 / self._sleep_s)
 
-    def _add(self, dice: random.Random, side: Side) -> None:
-        fair = self.desk.ticks(self.belief.public())
-        distance = self._nearest + dice.expovariate(1 / self._reach)
-        size = dice.lognormvariate(math.log(180), 1.3)
-        if dice.random() < 0.4:
-            size = max(10.0, round(size, -1 if size < 500 else -2))
-        self.rest_at(dice, side, fair, distance, size)
+    def _add(self, side: Side, number: int) -> None:
+        fair = self.fair()
+        for _ in range(number):
+            distance = self._nearest + self.dice.expovariate(1 / self._reach)
+            size = self.dice.lognormal(180, 1.3)
+            if self.dice.random() < 0.4:
+                size = max(10.0, round(size, -1 if size < 500 else -2))
+            self.rest_at(side, fair, distance, size)
 
 
-class Farmer(Agent):
-    """Collects rewards: the least scoring size on both sides inside the band, refreshed every half minute."""
+class Farmer(Trader):
+    """Collects rewards: the least scoring size on both sides inside the band, looked after every half minute.
+
+    What still stands well is left alone: young orders do not score (polymarket-api.md 9.3).
+    """
+
+    _SLACK = 1.5
 
     def __init__(self, desk: Desk, belief: Belief, *, distance: float, size: float) -> None:
         super().__init__(desk, belief)
         self._distance = distance
         self._size = size
 
-    def open(self, dice: random.Random) -> None:
+    def open(self) -> None:
         """Quote from the start."""
-        self._quote(dice)
+        self._quote()
 
-    def wake(self, dice: random.Random) -> float:
-        """Cancel and quote anew."""
-        self._quote(dice)
-        return dice.uniform(25, 35)
+    def wake(self) -> float:
+        """Quote anew what has left its place."""
+        self._quote()
+        return self.dice.uniform(25, 35)
 
-    def _quote(self, dice: random.Random) -> None:
+    def _quote(self) -> None:
+        fair = self.fair(2.0)
+        standing = []
         for order in self.desk.open_orders():
-            self.desk.withdraw(order)
-        fair = self.desk.ticks(self.belief.public(2.0))
+            if abs(self.away(order, fair) - self._distance - 0.5) > self._SLACK or order.matched:
+                self.desk.withdraw(order)
+            else:
+                standing.append(order.yes_side)
         for side in SIDES:
-            self.rest_at(dice, side, fair, self._distance, self._size)
+            if side not in standing:
+                self.rest_at(side, fair, self._distance, self._size)
 
 
-class NoiseTaker(Agent):
-    """Takes the touch in bursts, for no good reason, or for a rumour of where the truth is."""
+class Canceller(Agent):
+    """Why other people's orders go away: a little of everything that rests in a market is withdrawn as time passes."""
 
-    def __init__(self, desk: Desk, belief: Belief, *, rate: float, size: float, tilt: float, insight: float) -> None:
-        super().__init__(desk, belief)
-        self._insight = insight
-        self._arrivals = Hawkes(mu=rate * 0.6, alpha=0.24, beta=0.6)
-        self._size = size
-        self._tilt = tilt
-        self._last: Side = "bid"
+    def __init__(self, dice: Dice, victims: list[Desk], *, decay: float, sleep_s: float) -> None:
+        """``decay`` is the share of the resting orders that goes each second."""
+        super().__init__(dice)
+        self._victims = victims
+        self._decay = decay
+        self._sleep_s = sleep_s
 
-    def wake(self, dice: random.Random) -> float:
-        """Take something off one side; bursts tend to keep their direction."""
-        rumour = self.desk.ticks(self.belief.truth - self.belief.public())
-        up = dice.random() < 0.5 + self._tilt + self._insight * math.tanh(rumour)
-        side: Side = self._last if dice.random() < 0.35 else ("bid" if up else "ask")
-        self._last = side
-        slip = dice.choice((0, 0, 1, 2, 4))
-        if dice.random() < 0.3:
-            self.desk.spend(dice, side, slip, dice.choice(_DOLLAR_BETS))
-        else:
-            size = dice.lognormvariate(math.log(self._size), 1.1)
-            self.desk.take(dice, side, slip, max(5.0, min(2_500.0, size)))
-        return self._arrivals.next_wait(dice)
-
-
-class Informed(Agent):
-    """Knows the truth and trades when the book is wrong by more than its edge and the fee."""
-
-    def __init__(
-        self, desk: Desk, belief: Belief, *, edge: float, size: tuple[float, float], patience_s: float, quick: bool
-    ) -> None:
-        super().__init__(desk, belief)
-        self._edge = edge
-        self._size = size
-        self._patience_s = patience_s
-        self._quick = quick
-
-    def jumped(self, dice: random.Random) -> float | None:
-        """A sniper comes 50 to 400 ms after a jump."""
-        return dice.uniform(0.05, 0.4) if self._quick else None
-
-    def wake(self, dice: random.Random) -> float:
-        """Take what is offered too cheaply, up to the limit where the edge ends."""
-        fair = self.desk.ticks(self.belief.truth)
-        margin = self._edge + self.desk.fee_ticks(fair)
-        self.desk.take_to(dice, "bid", math.floor(fair - margin), dice.uniform(*self._size))
-        self.desk.take_to(dice, "ask", math.ceil(fair + margin), dice.uniform(*self._size))
-        return dice.expovariate(1 / self._patience_s)
-
-
-def usual_agents(desks: Iterable[Desk], belief: Belief, reward_size: float, reward_cents: float) -> list[Agent]:
-    """The demo's cast for one market: ten participants; ``desks`` yields each a desk of its own."""
-    desk = iter(desks)
-    first = next(desk)
-    fine = first.grid.k > 100
-    reach = 26.0 if fine else 9.0
-    band = reward_cents / 100 * first.grid.k
-    agents: list[Agent] = [
-        Ladder(
-            first, belief, near=(2.6, 3.8), gap=(1.0, 2.0), count=3, size=45, spread=0.7,
-            lag_s=0.2, sleep_s=(0.25, 0.55), moves=1,
-        ),
-        Ladder(
-            next(desk), belief, near=(4.0, 5.5), gap=(1.0, 2.6), count=7, size=420, spread=0.6,
-            lag_s=5.0, sleep_s=(1.0, 2.6), moves=2,
-        ),
-        Ladder(
-            next(desk), belief, near=(5.0, 8.0), gap=(1.5, 3.5), count=6, size=900, spread=0.5,
-            lag_s=5.0, sleep_s=(1.6, 3.4), moves=2,
-        ),
-        Crowd(next(desk), belief, nearest=6.0, reach=reach, levels=30 if fine else 22),
-        Farmer(next(desk), belief, distance=max(3.2, band * 0.55), size=reward_size),
-        Farmer(next(desk), belief, distance=max(3.6, band * 0.8), size=reward_size),
-        NoiseTaker(next(desk), belief, rate=0.16, size=45, tilt=0.03, insight=0.3),
-        NoiseTaker(next(desk), belief, rate=0.06, size=160, tilt=-0.03, insight=0.4),
-        Informed(next(desk), belief, edge=1.0, size=(80, 350), patience_s=1e9, quick=True),
-        Informed(next(desk), belief, edge=0.5, size=(60, 300), patience_s=12, quick=False),
-    ]  # fmt: skip
-    return agents
+    def wake(self) -> float:
+        """Withdraw some orders, several at a time as batches of cancels do."""
+        chance = self._decay * self._sleep_s
+        for desk in self._victims:
+            for order in desk.open_orders():
+                if self.dice.random() < chance:
+                    desk.withdraw(order)
+        return self.dice.expovariate(1 / self._sleep_s)

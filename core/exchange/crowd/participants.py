@@ -1,86 +1,203 @@
-"""The population of an exchange: who lives in which market, and the waking of each in its time."""
+"""The population of an exchange: what is true in its markets, who lives there, and the waking of each in its time."""
 
-import random
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from typing import Final
 
-from core.exchange.crowd.agents import Agent, usual_agents
-from core.exchange.crowd.belief import STEP_S, Belief, stream
+from core.exchange.crowd.agents import Agent
+from core.exchange.crowd.belief import Belief, Hidden, Kind, Question, finale
+from core.exchange.crowd.cast import usual_cast
 from core.exchange.crowd.desk import Desk
+from core.exchange.crowd.dice import Dice
+from core.exchange.crowd.profiles import PROFILES, Name, Profile
 from core.exchange.exchange import Exchange
+from core.exchange.lifecycle import Result
+from core.exchange.listing import Listing, siblings
+from core.exchange.plots import Plot
+from core.units import grid_of
 
-_NAP_MS: Final = 250
-"""How long a paused participant sleeps before it looks again."""
-
+ORACLE_MS: Final = 7_200_000
+"""From the end of a market to its resolution, undisputed (market-making.md 2.5) ..."""
+ORACLE_SHARE: Final = 0.05
+"""... but at most this share of the market's own life."""
+_NAP_S: Final = 0.25
+"""How long participants sleep in the exchange's time when they can do nothing."""
 _FOREVER_S: Final = 1e8
+_OVER: Final = ("closed", "resolved")
+
+
+class _Event:
+    """One hidden outcome, the markets that ask about it, and who waits for news in each."""
+
+    def __init__(self, hidden: Hidden, plots: list[Plot], end_unix: int, life_s: float) -> None:
+        self.hidden = hidden
+        self.plots = plots
+        self.end_ms = end_unix * 1000
+        self.life_s = life_s
+        self.places: dict[str, int] = {}
+        """Which question each listed market asks."""
+        self.over = False
 
 
 class Population:
-    """Beliefs and participants of all markets; ``speed`` makes their time run faster than the exchange's."""
+    """Beliefs and participants of all markets.
 
-    def __init__(self, exchange: Exchange, *, speed: float = 1.0, paused: bool = False) -> None:
+    ``speed`` is how many seconds of theirs pass in one of the exchange's: beliefs, lags of opinion, arrivals and
+    patience run faster. What belongs to machines and networks does not: the fast makers' looks and lag, the sniper's
+    50 to 400 ms, and the venue's own delays; nor does the date at which a question ends.
+    """
+
+    def __init__(
+        self,
+        exchange: Exchange,
+        *,
+        profile: Name | Profile = "normal",
+        speed: float = 1.0,
+        paused: bool = False,
+        baiter: bool = False,
+    ) -> None:
+        """``baiter`` adds to every market somebody who lures those who follow the touch blindly."""
         if speed <= 0:
             raise ValueError("speed must be positive")
         self.accounts: set[str] = set()
         """Addresses of all participants."""
         self.beliefs: dict[str, Belief] = {}
         self._exchange = exchange
+        self._profile = PROFILES[profile] if isinstance(profile, str) else profile
         self._speed = speed
         self._paused = paused
-        self._counters: dict[str, int] = {}
+        self._baiter = baiter
+        self._events: dict[str, _Event] = {}
+        self._agents: dict[str, list[Agent]] = {}
         for market in exchange.listings:
-            self._settle(market)
+            self.settle(market)
         exchange.drain()
+        self._later(self._profile.step_s / speed, self._believe)
 
     def pause(self, paused: bool) -> None:
         """Stop all participants, or let them go on; their resting orders stay."""
         self._paused = paused
 
-    def _settle(self, market: str) -> None:
-        exchange = self._exchange
-        listing = exchange.listings[market]
-        plot, grid = listing.plot, listing.instrument.grid
-        belief = Belief(exchange.seed, market, plot.start, grid.tick, plot.vol_ticks)
-        self.beliefs[market] = belief
-        agents = usual_agents(self._desks(market), belief, plot.reward_size, plot.reward_cents)
+    def outcome(self, market: str) -> Result:
+        """How a market will be resolved; nobody in it knows."""
+        event = self._events[self._exchange.listings[market].event_id]
+        return "YES" if event.hidden.outcome(event.places[market]) else "NO"
+
+    def settle(self, market: str) -> None:
+        """Move into a market of the exchange, also into one that was opened while it ran.
+
+        Raises:
+            ValueError: it belongs to an event whose outcome was drawn without it.
+        """
+        listing = self._exchange.listings[market]
+        event = self._event(listing)
+        questions = [plot.question for plot in event.plots]
+        if listing.plot.question not in questions:
+            raise ValueError(f"the event {listing.event_title!r} was settled without this question")
+        event.places[market] = questions.index(listing.plot.question)
+        seed = self._exchange.seed
+        belief = self.beliefs[market] = Belief(seed, market, _question(listing.plot, listing.event_id), self._profile)
+
+        def hire(name: str) -> Desk:
+            desk = Desk(self._exchange, market, name)
+            self.accounts.add(desk.account)
+            return desk
+
+        dice = Dice(seed, f"{market}/canceller")
+        agents = self._agents[market] = usual_cast(
+            hire, dice, belief, listing.plot, self._profile, speed=self._speed, with_baiter=self._baiter
+        )
         for agent in agents:
-            self.accounts.add(agent.desk.account)
-            agent.open(self._dice(agent))
+            agent.dice.turn()
+            agent.open()
         for agent in agents:
-            self._later(self._dice(agent).uniform(0.1, 3.0), partial(self._wake, agent))
-        self._later(STEP_S, partial(self._believe, belief, agents))
+            self._later(agent.dice.turn().uniform(0.1, 3.0) / self._speed, partial(self._wake, market, agent))
 
-    def _desks(self, market: str) -> Iterator[Desk]:
-        number = 0
-        while True:
-            yield Desk(self._exchange, market, f"participant/{number}")
-            number += 1
+    def _event(self, listing: Listing) -> _Event:
+        """The event of a listing; its other questions count even where they are not listed."""
+        found = self._events.get(listing.event_id)
+        if found is not None:
+            return found
+        plot = listing.plot
+        plots = siblings(plot)
+        if plot not in plots:
+            family = [each for each in self._exchange.listings.values() if each.event_id == listing.event_id]
+            plots = [each.plot for each in family]
+        kind: Kind = "single" if len(plots) == 1 else "exclusive" if plot.neg_risk else "nested"
+        questions = [_question(each, listing.event_id) for each in plots]
+        hidden = Hidden(self._exchange.seed, listing.event_id, questions, self._profile, kind)
+        life_s = listing.end_unix - listing.start_unix
+        event = self._events[listing.event_id] = _Event(hidden, plots, listing.end_unix, life_s)
+        return event
 
-    def _dice(self, agent: Agent) -> random.Random:
-        key = agent.desk.key
-        count = self._counters[key] = self._counters.get(key, -1) + 1
-        return stream(self._exchange.seed, key, count)
-
-    def _wake(self, agent: Agent, now_ms: int) -> None:
-        if self._paused:
-            self._exchange.schedule(now_ms + _NAP_MS, partial(self._wake, agent))
+    def _wake(self, market: str, agent: Agent, now_ms: int) -> None:
+        if self._exchange.phase(market) in _OVER:
             return
-        self._later(agent.wake(self._dice(agent)), partial(self._wake, agent))
+        again = partial(self._wake, market, agent)
+        if self._idle(market):
+            self._later(_NAP_S, again)
+            return
+        agent.dice.turn()
+        sleep_s = agent.wake()
+        self._later(sleep_s if agent.machine else sleep_s / self._speed, again)
 
-    def _snipe(self, agent: Agent, now_ms: int) -> None:
-        if not self._paused:
-            agent.wake(self._dice(agent))
+    def _react(self, market: str, agent: Agent, now_ms: int) -> None:
+        if not self._idle(market):
+            agent.dice.turn()
+            agent.react()
 
-    def _believe(self, belief: Belief, agents: list[Agent], now_ms: int) -> None:
-        if not self._paused and belief.step():
-            for agent in agents:
-                delay = agent.jumped(self._dice(agent))
-                if delay is not None:
-                    self._later(delay, partial(self._snipe, agent))
-        self._later(STEP_S, partial(self._believe, belief, agents))
+    def _idle(self, market: str) -> bool:
+        """Whether the participants of a market can or may do nothing now."""
+        modes = ("restarting", "disabled", "cancel_only")
+        return self._paused or self._exchange.mode.state in modes or self._exchange.phase(market) != "open"
 
-    def _later(self, wait_s: float, action: Callable[[int], None]) -> None:
-        """Schedule after ``wait_s`` seconds of participants' time, never in the same millisecond."""
-        wait_ms = max(1, round(min(wait_s / self._speed, _FOREVER_S) * 1000))
+    def _believe(self, now_ms: int) -> None:
+        wait_s = self._later(self._profile.step_s / self._speed, self._believe)
+        for event in self._events.values():
+            if not event.over and now_ms >= event.end_ms:
+                self._end(event)
+            elif not event.over and not self._paused:
+                self._learn(event, wait_s, now_ms)
+
+    def _learn(self, event: _Event, wait_s: float, now_ms: int) -> None:
+        dt = wait_s * self._speed
+        owed = finale((event.end_ms - now_ms) / 1000, wait_s, event.life_s)
+        news = event.hidden.step(dt, owed)
+        for market, place in event.places.items():
+            self.beliefs[market].learn(event.hidden.truths[place], dt)
+            if place in news:
+                self._tell(market)
+
+    def _tell(self, market: str) -> None:
+        for agent in self._agents[market]:
+            agent.dice.turn()
+            delay_s = agent.hear()
+            if delay_s is not None:
+                self._later(delay_s, partial(self._react, market, agent))
+
+    def _end(self, event: _Event) -> None:
+        """Close the markets of an event whose time has come; the oracle speaks later."""
+        event.over = True
+        wait_ms = min(ORACLE_MS, round(event.life_s * ORACLE_SHARE * 1000))
+        for market, place in event.places.items():
+            self.beliefs[market].truth = float(event.hidden.outcome(place))
+            self._exchange.close_market(market)
+            self._exchange.schedule(self._exchange.now_ms + wait_ms, partial(self._resolve, market))
+
+    def _resolve(self, market: str, now_ms: int) -> None:
+        self._exchange.resolve(market, self.outcome(market))
+
+    def _later(self, wait_s: float, action: Callable[[int], None]) -> float:
+        """Schedule after ``wait_s`` seconds of the exchange's, never in the same millisecond; returns the real wait."""
+        wait_ms = max(1, round(min(wait_s, _FOREVER_S) * 1000))
         self._exchange.schedule(self._exchange.now_ms + wait_ms, action)
+        return wait_ms / 1000
+
+
+def _question(plot: Plot, event_id: str) -> Question:
+    return Question(
+        name=f"{event_id}/{plot.question}",
+        start=plot.start,
+        tick=grid_of(plot.tick_text).tick,
+        vol_ticks=plot.vol_ticks,
+    )

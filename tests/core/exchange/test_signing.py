@@ -35,7 +35,7 @@ CASES = {
     ),
     "v3": (
         V3_TOKEN,
-        signing.domain_separator(signing.EXCHANGE_NAME, "3", "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"),
+        signing.DOMAIN_V3,
         "8f94c33e49338fc5182c87625297a86d009e9cc5b9645fde5197298fb4af38d9",
         "3d95ad3761834b08bac653a6aa67e1ca52e963e1ad022a52fe1a1a3069e0cf83",
         "ad33b6c49a35cbeb75419b71c32ff180334e67350e0f20affc56c1866f5f9cbe"
@@ -69,6 +69,32 @@ def test_order_id_and_signer_match_the_vectors(case: str) -> None:
     assert signing.checksummed(signing.recover(message, "0x" + signature)) == EOA
 
 
+@pytest.mark.parametrize("case", CASES)
+def test_the_domain_follows_from_the_token_and_the_market(case: str) -> None:
+    """Protocol V2 positions have an exchange of their own, whether their market is neg-risk or not."""
+    token, domain, *_ = CASES[case]
+    neg_risk = domain == signing.DOMAIN_V2_NEG_RISK
+    assert signing.domain_of(token, neg_risk=neg_risk) == domain
+    assert signing.is_v2_position(token) == (case == "v3")
+    assert signing.domain_of(V3_TOKEN, neg_risk=True) == signing.DOMAIN_V3
+    published = {
+        signing.DOMAIN_V2: "3264e159346253e26a64e00b69032db0e7d32f94628de3e6eecb50304d7af3d2",
+        signing.DOMAIN_V2_NEG_RISK: "9b858f53327b0bd13af8ec14cfb35234fb9eb7b0504d1a4e61f433840d30e81a",
+        signing.DOMAIN_V3: "466c63910185bbd55e8679264200c4e0abdcbb0c6264eb3d41d13326022e095b",
+    }
+    assert domain.hex() == published[domain]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_signature_counts_only_under_its_own_domain(case: str) -> None:
+    token, domain, _, _, signature = CASES[case]
+    signed = msgspec.structs.replace(vector(token), signature="0x" + signature)
+    struct_hash = signing.order_struct_hash(signed)
+    for other in (signing.DOMAIN_V2, signing.DOMAIN_V2_NEG_RISK, signing.DOMAIN_V3):
+        assert signing.is_signed(signed, struct_hash, other, EOA) == (other == domain)
+    assert not signing.is_signed(signed, struct_hash, domain, WALLET)
+
+
 def test_deposit_wallet_signs_the_nested_form_but_keeps_the_plain_order_id() -> None:
     made = signing.order_struct_hash(vector(wallet=WALLET, kind=3))
     assert made.hex() == "a1034d3e73e51bf3a841184402fbba6534a044b2d2817ce46808719bbe20dd46"
@@ -85,6 +111,9 @@ def test_nested_signature_is_unwrapped_only_for_its_own_order() -> None:
     whole = "0x" + INNER + (signing.DOMAIN_V2 + made + kind + len(kind).to_bytes(2, "big")).hex()
     expected = "bb0b8bc15f1489660e2ed39815fabf2552d6e7f2e0b467e97d67d4f66ef2b512"
     assert hashlib.sha256(whole.encode()).hexdigest() == expected
+    signed = msgspec.structs.replace(vector(wallet=WALLET, kind=3), signature=whole)
+    assert signing.is_signed(signed, made, signing.DOMAIN_V2, EOA)
+    assert not signing.is_signed(signed, made, signing.DOMAIN_V3, EOA)
     assert signing.unwrap_nested(whole, signing.DOMAIN_V2, made) == INNER
     with pytest.raises(SigningError):
         signing.unwrap_nested(whole, signing.DOMAIN_V2_NEG_RISK, made)
@@ -118,7 +147,21 @@ def test_the_second_form_of_a_signature_is_refused() -> None:
         {"maker": "0x12"},
         {"side": "HOLD"},
         {"salt": -1},
+        {"salt": 2**53},
         {"makerAmount": str(2**256)},
+        {"makerAmount": "9" * 5_000},
+        {"makerAmount": "-1"},
+        {"makerAmount": "+1"},
+        {"makerAmount": " 1"},
+        {"makerAmount": "1_0"},
+        {"makerAmount": "1.0"},
+        {"makerAmount": "1e3"},
+        {"takerAmount": ""},
+        {"takerAmount": "\u0661\u0662"},
+        {"timestamp": "soon"},
+        {"signer": EOA[:-1] + " "},
+        {"signer": "0x" + "g" * 40},
+        {"metadata": "0x" + "00" * 33},
         {"builder": "0x"},
     ],
 )
@@ -139,8 +182,12 @@ def test_l1_headers_prove_the_address() -> None:
     for wrong in ({"poly_nonce": "1"}, {"poly_address": WALLET}, {"poly_timestamp": "1790000001"}, {"poly_nonce": "x"}):
         with pytest.raises(AuthError, match="Invalid L1"):
             ring.check_l1(headers | wrong, 1790000100.0)
-    with pytest.raises(AuthError):
-        ring.check_l1(headers, 1790001000.0)
+    for stamp in ("1790000000.0", "nan", "-1790000000", "1_790_000_000", "", "9" * 400):
+        with pytest.raises(AuthError, match="Invalid L1"):
+            ring.check_l1(headers | {"poly_timestamp": stamp}, 1790000100.0)
+    for skew in (-301, 301):
+        with pytest.raises(AuthError):
+            ring.check_l1(headers, 1790000000.0 + skew)
     with pytest.raises(AuthError):
         ring.check_l1({}, 1790000000.0)
 
@@ -175,8 +222,15 @@ def test_l2_headers_must_be_right_in_every_part() -> None:
             ring.check_l2(headers | {name: "1"}, "POST", "/order", b"{}", 1790000001.0)
     with pytest.raises(AuthError):
         ring.check_l2(headers, "POST", "/order", b"{ }", 1790000001.0)
-    with pytest.raises(AuthError):
-        ring.check_l2(headers, "POST", "/order", b"{}", 1790000001.0 + 3600)
+    for skew in (-300, 300):
+        assert ring.check_l2(headers, "POST", "/order", b"{}", 1790000000.0 + skew) == key
+        with pytest.raises(AuthError):
+            ring.check_l2(headers, "POST", "/order", b"{}", 1790000000.0 + 2 * skew)
+    for name in headers:
+        with pytest.raises(AuthError, match="Unauthorized"):
+            ring.check_l2(headers | {name: "\u00e9\u0661"}, "POST", "/order", b"{}", 1790000001.0)
+        with pytest.raises(AuthError, match="Unauthorized"):
+            ring.check_l2({k: v for k, v in headers.items() if k != name}, "POST", "/order", b"{}", 1790000001.0)
 
 
 def test_keys_are_made_once_per_address_and_nonce_and_survive_a_restart() -> None:

@@ -1,0 +1,51 @@
+"""The two doors to the chain, relayer and JSON-RPC, and the Data API's view of a wallet's approvals."""
+
+from typing import Any, Final
+
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from core.exchange import chain
+from core.exchange.api import relayer_api, rpc_api
+from core.exchange.api.data_api import DATA
+from core.exchange.api.host import Host, answer, refused
+from core.exchange.signing import CHAIN_ID, SigningError, address_bytes, checksummed
+from core.exchange.transactions import Chain
+
+RELAYER: Final = relayer_api.RELAYER
+RPC: Final = rpc_api.RPC
+
+
+class ChainApi:
+    """Everything that is served of one chain."""
+
+    def __init__(self, host: Host) -> None:
+        self._host = host
+        self._chain = Chain(host.exchange)
+        self._parts = (relayer_api.RelayerApi(host, self._chain), rpc_api.RpcApi(host, self._chain))
+
+    def routes(self) -> list[Route]:
+        """The routes of all parts; each service has a path of its own on the one port."""
+        routes = [route for part in self._parts for route in part.routes()]
+        return [*routes, Route(f"{DATA}/v2/approvals", self._host.public(self._approvals), methods=["GET"])]
+
+    def _approvals(self, request: Request, body: bytes) -> Response:
+        """What a wallet lets the venue's contracts take, in the shape the official client reads."""
+        try:
+            wallet = address_bytes(request.query_params.get("user", ""))
+        except SigningError:
+            return refused("invalid user address")
+        rows = [self._approval("0x" + wallet.hex(), *pair) for pair in chain.USUAL_APPROVALS]
+        return answer({"data": {"address": checksummed(wallet), "chain_id": CHAIN_ID, "contracts": rows}})
+
+    def _approval(self, wallet: str, token: str, spender: str) -> dict[str, Any]:
+        amount = self._chain.approvals.amount(wallet, token, spender)
+        fields = {
+            "token": checksummed(address_bytes(token)),
+            "spender": checksummed(address_bytes(spender)),
+            "approved": amount > 0,
+        }
+        if token != chain.PUSD:
+            return fields | {"standard": "ERC1155"}
+        return fields | {"standard": "ERC20", "amount": "max" if amount == chain.UNLIMITED else str(amount)}

@@ -1,0 +1,97 @@
+"""The exchange as a program of its own: the one line it prints, and its ending.
+
+Two ways in: ``polymm-tui exchange``, which ends on SIGINT or SIGTERM, and ``python -m core.exchange``, the child of a
+demo, which ends with its parent.
+"""
+
+import argparse
+import asyncio
+import gc
+import hashlib
+import json
+import signal
+import sys
+from typing import Any, Final
+
+from core.clock import SystemClock
+from core.errors import UsageError
+from core.exchange.api.playback import RunningPlayback, build_playback
+from core.exchange.api.server import RunningExchange, Serving, build_host, loopback, stop_at_eof
+from core.exchange.arguments import DEFAULT_SEED
+from core.exchange.exchange import Exchange
+from core.exchange.faults.script import load
+from core.exchange.signing import CHAIN_ID, address_of_key
+from core.exchange.wallets import wallets_of
+from core.units import usd_from_float
+
+_STDIN = 0
+_ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_WALLET_KINDS: Final = ("eoa", "proxy", "safe", "deposit")
+
+
+def run(arguments: argparse.Namespace, *, ends_with_parent: bool) -> int:
+    """Serve until told to end.
+
+    Raises:
+        UsageError: an argument or a file it names cannot be used.
+    """
+    _refuse_unfit(arguments)
+    asyncio.run(_serve(arguments, ends_with_parent))
+    return 0
+
+
+def account_of(exchange: Exchange) -> dict[str, Any]:
+    """A throw-away key that follows from the seed, its wallets, which find money when first used, and its API key."""
+    key = hashlib.sha256(f"throw-away/{exchange.seed}".encode()).hexdigest()
+    address = address_of_key(bytes.fromhex(key))
+    wallets = {name: wallets_of(address, kind)[0] for kind, name in enumerate(_WALLET_KINDS)}
+    credentials = exchange.keys.create(address, 0)
+    assert credentials is not None
+    return {"private_key": "0x" + key, "address": address, "wallets": wallets, "credentials": credentials.wire()}
+
+
+def _refuse_unfit(arguments: argparse.Namespace) -> None:
+    """Refuse arguments that would be ignored."""
+    if arguments.gamma and not arguments.recording:
+        raise UsageError("--gamma describes the markets of a recording; give --recording FILE too")
+    if arguments.recording and (arguments.script or arguments.paused or arguments.baiter):
+        raise UsageError("--recording plays what was recorded: --script, --paused and --baiter do not go with it")
+
+
+async def _serve(arguments: argparse.Namespace, ends_with_parent: bool) -> None:
+    address = loopback(arguments.host)
+    serving, told = _recorded(arguments, address) if arguments.recording else _exchange(arguments, address)
+    async with serving:
+        if ends_with_parent:
+            stop_at_eof(serving, _STDIN)
+            signal.signal(signal.SIGINT, signal.SIG_IGN)
+        loop = asyncio.get_running_loop()
+        for number in (signal.SIGTERM, signal.SIGHUP) if ends_with_parent else _ENDING:
+            loop.add_signal_handler(number, serving.stop)
+        gc.collect()
+        gc.freeze()
+        sys.stdout.write(json.dumps(serving.urls | told) + "\n")
+        sys.stdout.flush()
+        await serving.wait()
+
+
+def _exchange(arguments: argparse.Namespace, address: str) -> tuple[Serving, dict[str, Any]]:
+    rules = load(arguments.script) if arguments.script else []
+    host = build_host(
+        seed=DEFAULT_SEED if arguments.seed is None else arguments.seed,
+        markets=arguments.markets,
+        speed=arguments.speed,
+        auto_cash=usd_from_float(arguments.cash),
+        paused=arguments.paused,
+        profile=arguments.profile,
+        baiter=arguments.baiter,
+        clock=SystemClock(),
+    )
+    host.director.arm(rules)
+    told = {"chain_id": CHAIN_ID} | account_of(host.exchange)
+    return RunningExchange(host, arguments.port, address), told
+
+
+def _recorded(arguments: argparse.Namespace, address: str) -> tuple[Serving, dict[str, Any]]:
+    host = build_playback(arguments.recording, clock=SystemClock(), gamma=arguments.gamma, speed=arguments.speed)
+    return RunningPlayback(host, arguments.port, address), {"chain_id": CHAIN_ID}
