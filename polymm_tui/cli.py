@@ -9,6 +9,7 @@ from typing import Any, NoReturn
 
 from core.config import Effective, load
 from core.errors import PolymmError, UsageError
+from core.exchange.arguments import add_arguments
 from polymm_tui import __version__
 from polymm_tui.streams import give, say
 
@@ -50,7 +51,10 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="stop in order after this")
     parser.add_argument("--seed", type=int, help="seed of the demo exchange and of layer jitter")
     parser.set_defaults(run=_run_session)
-    commands = parser.add_subparsers(title="commands", metavar="replay | config")
+    commands = parser.add_subparsers(title="commands", metavar="exchange | replay | config")
+    exchange = commands.add_parser("exchange", help="a Polymarket on loopback, for tests and practice")
+    add_arguments(exchange)
+    exchange.set_defaults(run=_run_exchange)
     replay = commands.add_parser("replay", help="play a recording through the engine")
     replay.add_argument("file", type=Path, metavar="FILE", help="recording: JSON lines, plain or gzip")
     replay.add_argument("--speed", type=_speed, metavar="X|max", help="recorded seconds per second, or max")
@@ -105,13 +109,16 @@ def _speed(text: str) -> float:
     return value
 
 
-def _refuse_session_flags(options: argparse.Namespace, command: str) -> None:
+def _refuse_flags(options: argparse.Namespace, command: str, *names: str) -> None:
     """A flag that would be ignored is a mistake.
 
     Raises:
-        UsageError: a flag of a session was given with a command that has none.
+        UsageError: one of the flags ``names`` was given with a command that has no use for it.
     """
-    given = [f"--{name}" for name in ("mode", "duration", "seed") if getattr(options, name) is not None]
+    values = {name: getattr(options, name) for name in names}
+    given = [
+        f"--{name.replace('_', '-')}" for name, value in values.items() if value is not None and value is not False
+    ]
     if given:
         raise UsageError(f"{', '.join(given)}: not a flag of `{command}`; see `polymm-tui {command} --help`")
 
@@ -136,7 +143,7 @@ def _run_session(options: argparse.Namespace) -> int:
 def _run_replay(options: argparse.Namespace) -> int:
     from polymm_tui.launch import run_replay
 
-    _refuse_session_flags(options, "replay")
+    _refuse_flags(options, "replay", "mode", "duration", "seed")
     return run_replay(
         options.file,
         _settings(options).settings,
@@ -147,8 +154,15 @@ def _run_replay(options: argparse.Namespace) -> int:
     )
 
 
+def _run_exchange(options: argparse.Namespace) -> int:
+    from core.exchange.command import run
+
+    _refuse_flags(options, "exchange", "mode", "duration", "config", "no_ui", "json")
+    return run(options, ends_with_parent=False)
+
+
 def _show_config(options: argparse.Namespace) -> int:
-    _refuse_session_flags(options, "config")
+    _refuse_flags(options, "config", "mode", "duration", "seed")
     rows = _settings(options).rows()
     if options.json:
         import msgspec
