@@ -17,7 +17,6 @@ from core.exchange import frames, refusals
 from core.exchange.auth import KeyRing
 from core.exchange.clockwork import Clockwork, Happening
 from core.exchange.deadman import SWEEP_MS, Deadman
-from core.exchange.face import Face
 from core.exchange.frames import Frame
 from core.exchange.history import History
 from core.exchange.ledger import Ledger
@@ -35,8 +34,9 @@ from core.exchange.lifecycle import (
 )
 from core.exchange.listing import Listing, listings
 from core.exchange.matching import RECORD_LIMIT, MatchingEngine
-from core.exchange.notices import CANCELLED, FILL_FAILED, FILLED, RESOLVED, REWARDED, Notices
-from core.exchange.orders import NewOrder, Order, OrderUpdate, Report, Trade
+from core.exchange.notices import RESOLVED, REWARDED, Notices
+from core.exchange.orders import NewOrder, Order, Report, Trade
+from core.exchange.publisher import Publisher
 from core.exchange.rewards import Paid, Rewards, day_of, next_midnight
 from core.exchange.settlement import USUAL_DELAYS, Delays, Settlement
 from core.units import MICRO, OUTCOMES, OrderSide, Outcome, Shares, Ticks, Usd, micro_text
@@ -45,6 +45,8 @@ GTD_LEAD_S: Final = 60
 """The venue removes a GTD order this long before its stated expiration (polymarket-api.md 2.5)."""
 _FORCER: Final = "0x" + "f0" * 20
 _MINUTE_MS: Final = 60_000
+_DOWN_MS: Final = 1_000
+"""How often what is due looks whether the venue is up again."""
 
 AUTO_CASH: Final = Usd(50_000 * MICRO)
 """What an unknown outside account finds on arrival."""
@@ -91,7 +93,9 @@ class Exchange:
         self.closed_only: set[str] = set()
         """Lower-case EOAs that may only reduce and cancel."""
         self.listings: dict[str, Listing] = {}
-        self.faces: dict[str, Face] = {}
+        self._publisher = Publisher(self.ledger, self.notices)
+        self.faces = self._publisher.faces
+        """How each market looks from outside."""
         self.by_token: dict[str, tuple[str, Outcome]] = {}
         """Token id to its market and outcome."""
         self.received: deque[Received] = deque(maxlen=RECORD_LIMIT)
@@ -104,7 +108,6 @@ class Exchange:
         self._delays = delays
         self._phases: dict[str, Phase] = {}
         self._forced = 0
-        self._frames: list[Frame] = []
         self._accounts: dict[str, set[str]] = {}
         for listing in listings(seed, markets, now_ms // 1000):
             self._list(listing)
@@ -134,8 +137,7 @@ class Exchange:
 
     def drain(self) -> list[Frame]:
         """The frames that became due since the last call, in order."""
-        out, self._frames = self._frames, []
-        return out
+        return self._publisher.drain()
 
     # Orders
 
@@ -208,7 +210,7 @@ class Exchange:
 
     def trades_of(self, owner: str) -> list[Trade]:
         """Trades with a part of an API key, newest first."""
-        return [t for t in reversed(self.trades.values()) if any(owner == o for o, _ in _parties(t))]
+        return [t for t in reversed(self.trades.values()) if any(owner == o for o, _ in t.parties)]
 
     def is_scoring(self, order_id: str) -> bool:
         """Whether a resting order would earn liquidity rewards now (polymarket-api.md 4.3)."""
@@ -283,7 +285,7 @@ class Exchange:
     def open_market(self, listing: Listing) -> None:
         """List one more market and announce it."""
         self._list(listing)
-        self._frames.append(frames.new_market(listing, self.now_ms))
+        self._publisher.say(frames.new_market(listing, self.now_ms))
 
     def pause_market(self, market: str, paused: bool) -> None:
         """Let an open market take no orders, or take them again."""
@@ -307,7 +309,7 @@ class Exchange:
         self._set_phase(market, "resolved")
         self.ledger.results[market] = result
         if announce:
-            self._frames.append(frames.market_resolved(self.listings[market], result, self.now_ms))
+            self._publisher.say(frames.market_resolved(self.listings[market], result, self.now_ms))
         for owner, accounts in self._accounts.items():
             if any(self.ledger.account(a).tokens.get((market, o)) for a in accounts for o in OUTCOMES):
                 self.notices.tell(owner, RESOLVED, self.now_ms, {"market": market})
@@ -320,18 +322,14 @@ class Exchange:
         Raises:
             UnitError: there is no such grid.
         """
-        face = self.faces[market]
-        old = face.instrument.grid
-        instrument = structs.replace(face.instrument, tick_text=tick_text)
-        if instrument.grid is old:
+        present = self.engine.instrument(market)
+        instrument = structs.replace(present, tick_text=tick_text)
+        if instrument.grid is present.grid:
             return
         for report in self.engine.change_grid(instrument):
             self._publish(report)
         self.listings[market] = structs.replace(self.listings[market], instrument=instrument)
-        face.advance(self.now_ms)
-        face.regrid(instrument)
-        self._frames.extend(frames.tick_size_change(face, old.tick_text, outcome) for outcome in OUTCOMES)
-        self._frames.extend(frames.books(face))
+        self._publisher.regrid(instrument, self.now_ms)
 
     def delay_takers(self, market: str, delay_ms: int) -> None:
         """Hold marketable orders of a market for so long from now on; 0 ends it (polymarket-api.md 2.5)."""
@@ -375,7 +373,7 @@ class Exchange:
         market = instrument.market
         self.listings[market] = listing
         self.engine.add_market(instrument, plot.fee_bps, delays_takers=plot.delay_ms > 0)
-        self.faces[market] = Face(instrument, Ticks(round(plot.start * instrument.grid.k)), self.now_ms)
+        self._publisher.open(listing, self.now_ms)
         self.by_token[instrument.yes_token] = (market, "YES")
         self.by_token[instrument.no_token] = (market, "NO")
         self.traded[market] = 0
@@ -390,33 +388,12 @@ class Exchange:
 
     def _publish(self, report: Report) -> None:
         assert report.order is not None
+        self._publisher.report(report, self.now_ms)
+        if report.trade is not None:
+            self._keep(report.trade)
         market = report.order.new.market
-        face = self.faces[market]
-        face.advance(self.now_ms)
-        trade = report.trade
-        if trade is not None:
-            face.set_last_trade(trade.last_price, trade.taker.new.side)
-        for change in report.changes:
-            before = face.top("YES")
-            face.set_level(change.side, change.price, change.size)
-            self._frames.append(frames.price_change(face, change))
-            if face.top("YES") != before:
-                self._frames.extend((frames.best_bid_ask(face, "YES"), frames.best_bid_ask(face, "NO")))
-        for update in report.updates:
-            self._tell_order(update)
-        if trade is not None:
-            self._frames.extend(frames.books(face))
-            self._keep(trade)
-        if report.changes and needs_finer_tick(face):
+        if report.changes and needs_finer_tick(self.faces[market]):
             self.schedule(self.now_ms, partial(self._refine, market))
-
-    def _tell_order(self, update: OrderUpdate) -> None:
-        new = update.order.new
-        if not new.owner:
-            return
-        self._frames.append(frames.order_event(update, self.ledger.accounts[new.account].shown, self.now_ms))
-        if update.status not in ("LIVE", "DELAYED", "MATCHED", "CANCELED"):
-            self.notices.tell(new.owner, CANCELLED, self.now_ms, {"order_id": new.order_id, "status": update.status})
 
     def _refine(self, market: str, now_ms: int) -> None:
         if needs_finer_tick(self.faces[market]):
@@ -424,42 +401,34 @@ class Exchange:
 
     def _keep(self, trade: Trade) -> None:
         self.traded[trade.market] += trade.size
-        if any(owner for owner, _ in _parties(trade)):
+        if any(owner for owner, _ in trade.parties):
             self.trades[trade.trade_id] = trade
             if len(self.trades) > RECORD_LIMIT:
                 del self.trades[next(iter(self.trades))]
         self.history.traded(trade)
-        self._tell(trade)
-        self.schedule(self.now_ms + self.clockwork.draw(self._delays.tape), partial(self._print, trade))
+        self._publisher.tell(trade, self.now_ms)
+        self.schedule(self.now_ms + self.clockwork.draw(self._delays.tape), partial(self._publisher.print, trade))
         self.settlement.begin(trade)
-
-    def _print(self, trade: Trade, now_ms: int) -> None:
-        self._frames.append(frames.last_trade_price(trade, now_ms))
 
     def _settled(self, trade: Trade) -> None:
         if trade.status == "MINED":
             self.rewards.settled(self.listings[trade.market], trade)
             self.history.settled(trade)
-        self._tell(trade)
-
-    def _tell(self, trade: Trade) -> None:
-        parties = [(owner, account) for owner, account in _parties(trade) if owner]
-        if not parties:
-            return
-        accounts = {trade.taker.new.account, *(fill.order.new.account for fill in trade.fills)}
-        shown = {account: self.ledger.accounts[account].shown for account in accounts}
-        kind = {"MATCHED": FILLED, "FAILED": FILL_FAILED}.get(trade.status)
-        for owner, account in parties:
-            self._frames.append(frames.trade_event(trade, owner, account, shown, self.now_ms))
-            if kind is not None:
-                self.notices.tell(owner, kind, self.now_ms, {"trade_id": trade.trade_id, "market": trade.market})
+        self._publisher.tell(trade, self.now_ms)
 
     def _let_go(self, order_id: str, now_ms: int) -> None:
+        """End a taker delay; what the venue does in its time waits while the venue is down."""
+        if not self.mode.cancels:
+            self.schedule(now_ms + _DOWN_MS, partial(self._let_go, order_id))
+            return
         report = self.engine.let_go(order_id, now_ms)
         if report.order is not None:
             self._publish(report)
 
     def _expire(self, order_id: str, now_ms: int) -> None:
+        if not self.mode.cancels:
+            self.schedule(now_ms + _DOWN_MS, partial(self._expire, order_id))
+            return
         self.withdraw(order_id, "CANCELED_EXPIRED_ORDER")
 
     def _sweep(self, now_ms: int) -> None:
@@ -493,11 +462,3 @@ class Exchange:
                 shown = self.ledger.account(paid.account).shown
                 told = {"market": paid.market, "account": shown, "amount": micro_text(paid.amount)}
                 self.notices.tell(owner, REWARDED, self.now_ms, told)
-
-
-def _parties(trade: Trade) -> list[tuple[str, str]]:
-    """Owner and account of everyone in a trade, the taker first, each owner once."""
-    seen: dict[str, str] = {trade.taker.new.owner: trade.taker.new.account}
-    for fill in trade.fills:
-        seen.setdefault(fill.order.new.owner, fill.order.new.account)
-    return list(seen.items())

@@ -115,6 +115,14 @@ class Trade(msgspec.Struct):
     self_trade: bool = False
     """Taker and at least one maker are the same account."""
 
+    @property
+    def parties(self) -> list[tuple[str, str]]:
+        """Owner and account of everyone in it, the taker first, each owner once."""
+        seen: dict[str, str] = {self.taker.new.owner: self.taker.new.account}
+        for fill in self.fills:
+            seen.setdefault(fill.order.new.owner, fill.order.new.account)
+        return list(seen.items())
+
 
 class LevelChange(msgspec.Struct, frozen=True):
     """A new displayed total of one level of the YES book."""

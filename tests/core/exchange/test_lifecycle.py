@@ -10,9 +10,10 @@ from core.exchange.exchange import Exchange
 from core.exchange.frames import CUSTOM_KINDS, MarketFrame, UserFrame
 from core.exchange.lifecycle import Result
 from core.exchange.listing import listings
-from core.exchange.orders import NewOrder, OrderType, Report, Trade
+from core.exchange.orders import OrderType, Report, Trade
 from core.exchange.settlement import Delays, Spoiling
-from core.units import MICRO, OrderSide, Outcome, Shares, Ticks, Usd
+from core.units import MICRO, OrderSide, Outcome, Shares, Usd
+from tests.core.exchange.arrange import new_order
 
 START = 1_790_000_000_000
 MAKER, TAKER = "0x" + "a1" * 20, "0x" + "b2" * 20
@@ -52,18 +53,10 @@ class Floor:
         post_only: bool = False,
     ) -> Report:
         self.sent += 1
-        new = NewOrder(
-            order_id=f"0x{self.sent:064x}",
-            account=account,
-            owner="key of " + account,
-            market=self.market,
-            outcome=outcome,
-            side=side,
-            price=Ticks(price),
-            size=Shares(round(size * MICRO)),
-            order_type=order_type,
-            post_only=post_only,
-        )
+        new = new_order(
+            self.sent, account, self.market, side, price, size,
+            outcome=outcome, order_type=order_type, post_only=post_only,
+        )  # fmt: skip
         return self.exchange.submit(new, self.exchange.now_ms)
 
     def deal(self, price: int = 50, size: float = 100) -> Trade:
@@ -95,7 +88,7 @@ def test_a_paused_market_keeps_its_book_and_takes_no_orders() -> None:
     floor = Floor()
     resting = floor.send(MAKER, "BUY", 40, 10)
     floor.exchange.pause_market(floor.market, True)
-    assert floor.send(MAKER, "BUY", 40, 10).error == "market is not yet ready to process new orders"
+    assert floor.send(MAKER, "BUY", 40, 10).error == "the market is not yet ready to process new orders"
     assert floor.exchange.engine.books[floor.market].touch("bid") == 40
     assert resting.order is not None
     assert floor.exchange.cancel("key of " + MAKER, [resting.order.new.order_id], START)[0]
@@ -357,6 +350,22 @@ def test_a_restart_is_followed_by_two_minutes_of_post_only() -> None:
     floor.wait(120)
     assert floor.exchange.mode.state == "normal" and not floor.send(MAKER, "BUY", 40, 10).error
     assert floor.exchange.engine.books[floor.market].levels("bid")[0][1] == 30 * MICRO
+
+
+def test_what_falls_due_while_the_venue_is_down_happens_when_it_is_up_again() -> None:
+    """An expiry and the end of a taker delay are put off, not lost."""
+    floor = Floor(delay_ms=250)
+    floor.send(MAKER, "BUY", 50, 10)
+    expiring = new_order(77, MAKER, floor.market, "BUY", 40, 10, order_type="GTD", expiration=START // 1000 + 200)
+    dated = floor.exchange.submit(expiring, START).order
+    floor.wait(139)
+    held = floor.send(TAKER, "SELL", 50, 10).order
+    assert dated is not None and held is not None
+    floor.exchange.restart(30_000)
+    floor.wait(29)
+    assert (dated.status, held.status) == ("LIVE", "DELAYED")
+    floor.wait(2)
+    assert (dated.status, held.status) == ("CANCELED_EXPIRED_ORDER", "MATCHED")
 
 
 def test_a_restart_that_keeps_nothing_says_nothing_to_owners() -> None:
