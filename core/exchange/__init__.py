@@ -1,7 +1,7 @@
 """A Polymarket on loopback: matching, participants, wire servers.
 
-The demo trades against it and the tests take it as ground truth. ``python -m core.exchange`` starts it as a process
-of its own; the pure parts (``Exchange.step`` and ``Exchange.submit``) also run inside a simulation without a socket.
+The demo trades against it and the tests take it as ground truth. ``polymm-tui exchange`` serves it on one loopback
+port; ``Exchange`` itself runs without a socket, as :mod:`core.lab.simulation` does it.
 
 Where the venue's behaviour is not known, one was chosen:
 
@@ -12,10 +12,18 @@ Where the venue's behaviour is not known, one was chosen:
 - A post with any immediate fill answers ``matched``, even when a part then rests. The part of a FAK order in shares
   that finds nothing ends as CANCELED; one in dollars ends as MATCHED.
 - A sweep is one trade; its price on the user channel is the average, on the tape the last fill's.
-- A market that has not traded yet shows its starting price as last trade price.
+- A market that has not traded yet shows its starting price as last trade price in its books.
+- A delayed order cannot be cancelled, and its owner hears of it as PLACEMENT with status DELAYED, then as UPDATE.
+- A closing market cancels what rests with CANCELED_MARKET_RESOLVED. A finer tick keeps all orders, a coarser one
+  cancels those that are not on it; after either both books are sent.
+- Orders that a restart does not keep vanish without a word. What falls due while the venue is down happens afterwards.
+- Merging and redeeming take free tokens only: those that open SELL orders hold are refused.
+- A failed trade gives its debts back, not its orders: they stay matched.
 - Finished orders can still be read by id. Request timestamps may be five minutes off.
 - ``/deployed`` says yes to every address; a wallet unknown so far is funded when its key is made, when its balance is
   asked for, or by its first order.
+
+Not built: ``convertPositions``, combos, session keys, readonly and builder keys, limits per IP address.
 
 The participants are generous to a market maker: they quote wide, and most takers know nothing. What is earned here
 says nothing about what the venue would pay.

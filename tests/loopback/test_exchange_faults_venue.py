@@ -163,7 +163,7 @@ async def test_a_market_pauses_and_comes_back(stage: Stage) -> None:
     mine = await stage.place()
     stage.arm('do = "pause_market"\nmarket = 0\nfor = 60')
     answer = await stage.post(2)
-    assert (answer.status_code, answer.json()["error"]) == (400, "market is not yet ready to process new orders")
+    assert (answer.status_code, answer.json()["error"]) == (400, "the market is not yet ready to process new orders")
     assert await stage.open_ids() == [mine]
     stage.pass_time(60)
     assert (await stage.post(2)).status_code == 200

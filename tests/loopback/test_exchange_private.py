@@ -173,7 +173,7 @@ async def test_a_market_that_is_paused_closed_or_resolved_takes_no_orders(venue:
     exchange, market = venue.exchange, venue.market
     placed = (await trader.send("POST", "/order", trader.bid(venue.yes))).json()["orderID"]
     exchange.pause_market(market, True)
-    assert await trader.refusal(trader.bid(venue.yes)) == (400, "market is not yet ready to process new orders")
+    assert await trader.refusal(trader.bid(venue.yes)) == (400, "the market is not yet ready to process new orders")
     assert (await trader.send("DELETE", "/order", {"orderID": placed})).json()["canceled"] == [placed]
     exchange.pause_market(market, False)
     resting = (await trader.send("POST", "/order", trader.bid(venue.yes))).json()["orderID"]

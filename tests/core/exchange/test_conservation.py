@@ -9,9 +9,10 @@ from msgspec import structs
 from core.exchange.exchange import Exchange
 from core.exchange.lifecycle import Result
 from core.exchange.listing import listings
-from core.exchange.orders import NewOrder, OrderType
+from core.exchange.orders import OrderType
 from core.exchange.settlement import Spoiling
-from core.units import MICRO, OUTCOMES, OrderSide, Outcome, Shares, Ticks, Usd
+from core.units import MICRO, OUTCOMES, OrderSide, Outcome, Shares, Usd
+from tests.core.exchange.arrange import new_order
 
 START = 1_789_948_800_000
 ACCOUNTS = tuple("0x" + digit * 40 for digit in "abc")
@@ -113,19 +114,10 @@ class World:
     ) -> None:
         self.sent += 1
         grid = self.exchange.engine.instrument(self.market).grid
-        new = NewOrder(
-            order_id=f"0x{self.sent:064x}",
-            account=account,
-            owner="key of " + account,
-            market=self.market,
-            outcome=outcome,
-            side=side,
-            price=Ticks(max(1, min(grid.k - 1, price * grid.k // 100))),
-            size=Shares(size * 10_000),
-            order_type=order_type,
-            post_only=order_type == "GTC" and size % 3 == 0,
-            budget=budget,
-        )
+        new = new_order(
+            self.sent, account, self.market, side, max(1, min(grid.k - 1, price * grid.k // 100)), size / 100,
+            outcome=outcome, order_type=order_type, post_only=order_type == "GTC" and size % 3 == 0, budget=budget,
+        )  # fmt: skip
         self.exchange.submit(new, self.exchange.now_ms)
 
     def prove(self) -> None:

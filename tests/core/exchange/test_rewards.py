@@ -5,9 +5,10 @@ from msgspec import structs
 
 from core.exchange.exchange import Exchange
 from core.exchange.listing import listings
-from core.exchange.orders import NewOrder, Report
+from core.exchange.orders import Report
 from core.exchange.rewards import DAY_MS, SAMPLES_A_DAY, day_of, next_midnight
-from core.units import MICRO, OrderSide, Outcome, Shares, Ticks, Usd
+from core.units import MICRO, OrderSide, Outcome, Shares, Usd
+from tests.core.exchange.arrange import new_order
 
 MIDNIGHT = 1_789_948_800_000
 ONE, TWO = "0x" + "a1" * 20, "0x" + "b2" * 20
@@ -31,16 +32,7 @@ class Programme:
 
     def rest(self, account: str, side: OrderSide, price: int, size: int, outcome: Outcome = "YES") -> Report:
         self.sent += 1
-        new = NewOrder(
-            order_id=f"0x{self.sent:064x}",
-            account=account,
-            owner="key of " + account,
-            market=self.market,
-            outcome=outcome,
-            side=side,
-            price=Ticks(price),
-            size=Shares(size * MICRO),
-        )
+        new = new_order(self.sent, account, self.market, side, price, size, outcome=outcome)
         report = self.exchange.submit(new, self.exchange.now_ms)
         assert not report.error
         return report
