@@ -1,0 +1,126 @@
+"""``polymm-tui exchange`` as a program: one line when ready, a key and money that work, ordered ends, refusals."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from core.exchange.auth import l2_signature
+from tests.end_to_end.program import run, started
+
+PATIENCE_S = 20
+
+
+@contextmanager
+def running(*arguments: str) -> Iterator[tuple["subprocess.Popen[str]", dict[str, Any]]]:
+    """The command without a standard input, and what its line says."""
+    with started("exchange", *arguments, env=dict(os.environ)) as process:
+        assert process.stdout
+        yield process, json.loads(process.stdout.readline())
+
+
+def refusal(*arguments: str) -> str:
+    """What it says when it does not start."""
+    done = run(*arguments, env=dict(os.environ))
+    assert done.returncode == 2 and done.stdout == "" and "Traceback" not in done.stderr
+    return done.stderr
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_it_says_one_line_serves_and_ends_in_order_on_a_signal(number: signal.Signals) -> None:
+    """Without a standard input it does not end by itself, as the demo's child does."""
+    with running("--markets", "2", "--seed", "4") as (process, told):
+        assert httpx.get(told["clob_url"] + "/ok").json() == "OK"
+        assert told["clob_url"].startswith("http://127.0.0.1:") and told["chain_id"] == 137
+        assert process.poll() is None
+        process.send_signal(number)
+        assert process.wait(PATIENCE_S) == 0
+        assert process.stdout and process.stderr
+        assert process.stdout.read() == "" and process.stderr.read() == ""
+
+
+def test_the_line_is_all_a_client_needs() -> None:
+    """The credentials open private routes, every wallet finds its money, and the key is the address's."""
+    from eth_account import Account
+
+    with running("--markets", "1", "--cash", "123") as (_, told):
+        assert Account.from_key(told["private_key"]).address == told["address"] == told["wallets"]["eoa"]
+        keys = told["credentials"]
+        for kind in range(4):
+            stamp = str(int(time.time()))
+            signature = l2_signature(keys["secret"], stamp, "GET", "/balance-allowance", b"")
+            headers = {
+                "POLY_ADDRESS": told["address"], "POLY_API_KEY": keys["apiKey"], "POLY_PASSPHRASE": keys["passphrase"],
+                "POLY_TIMESTAMP": stamp, "POLY_SIGNATURE": signature,
+            }  # fmt: skip
+            asked = {"asset_type": "COLLATERAL", "signature_type": str(kind)}
+            answer = httpx.get(told["clob_url"] + "/balance-allowance", params=asked, headers=headers)
+            assert answer.json()["balance"] == "123000000"
+
+
+def test_the_key_follows_from_the_seed_alone() -> None:
+    lines = []
+    for seed in ("4", "4", "5"):
+        with running("--markets", "1", "--seed", seed) as (_, told):
+            lines.append({name: told[name] for name in ("private_key", "wallets", "credentials")})
+    assert lines[0] == lines[1] != lines[2]
+
+
+def test_it_listens_on_loopback_only() -> None:
+    assert "loopback" in refusal("exchange", "--host", "0.0.0.0")
+    assert "loopback" in refusal("exchange", "--host", "10.0.0.1")
+    assert "not an address" in refusal("exchange", "--host", "example.org")
+    with running("--markets", "1", "--host", "localhost") as (_, told):
+        assert told["clob_url"].startswith("http://127.0.0.1:")
+
+
+def test_a_taken_port_is_named() -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = str(taken.getsockname()[1])
+        assert port in refusal("exchange", "--port", port)
+    assert "70000" in refusal("exchange", "--port", "70000")
+
+
+def test_flags_that_would_be_ignored_are_refused() -> None:
+    assert "--mode" in refusal("--mode", "paper", "exchange")
+    assert "--no-ui" in refusal("--no-ui", "exchange")
+    assert "--recording" in refusal("exchange", "--gamma", "markets.json")
+    assert "--script" in refusal("exchange", "--recording", "session.jsonl", "--script", "faults.toml")
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "told"),
+    [
+        ("faults.toml", '[[fault]]\nat = 1\ndo = "freeze"\nseconds = 4\n', ["faults.toml:4:", "seconds"]),
+        ("faults.toml", '[[fault]]\nat = 1\ndo = "frieze"\n', ["faults.toml:3:", "freeze"]),
+        ("faults.py", "def script(faults):\n    faults.add('freeze', at=-1)\n", ["faults.py:2:", "at:"]),
+    ],
+)
+def test_a_malformed_script_names_line_and_key_and_nothing_starts(
+    tmp_path: Path, name: str, text: str, told: list[str]
+) -> None:
+    path = tmp_path / name
+    path.write_text(text)
+    said = refusal("exchange", "--script", str(path))
+    assert all(part in said for part in told), said
+
+
+def test_a_script_acts_in_the_process(tmp_path: Path) -> None:
+    """The request it waits for meets it; the next does not."""
+    path = tmp_path / "faults.toml"
+    path.write_text('[[fault]]\ndo = "http"\non = "request:GET /time"\nstatus = 502\nbody = "html"\n')
+    with running("--markets", "1", "--script", str(path)) as (_, told):
+        answers = [httpx.get(told["clob_url"] + "/time") for _ in range(2)]
+        assert [answer.status_code for answer in answers] == [502, 200]
+        assert "<html" in answers[0].text
