@@ -36,7 +36,7 @@ def parse_market(raw: dict[str, Any]) -> GammaMarket:
         MalformedMessage: it has no two tokens, no condition id, or a tick that is no fraction of a dollar.
     """
     try:
-        tokens = _list(raw.get("clobTokenIds"))
+        tokens = _list(raw.get("positionIds" if raw.get("version") == "v2" else "clobTokenIds"))
         outcomes = [text.strip().lower() for text in _list(raw.get("outcomes"))]
         if len(set(tokens)) != 2 or len(tokens) != 2 or len(outcomes) != 2:
             raise MalformedMessage("market without exactly two outcomes")

@@ -34,6 +34,14 @@ def test_market_is_read_with_its_doubly_encoded_lists() -> None:
     assert (item.min_size, item.min_size_text, item.neg_risk, item.end_unix) == (shares(5), "5", False, None)
 
 
+def test_the_version_says_which_ids_are_traded() -> None:
+    """Gamma may give both kinds; of a Protocol v2 market the positions are meant (polymarket-api.md 2.1)."""
+    both = raw(positionIds=["33", "44"])
+    assert parse_market(both).instrument.yes_token == "11"
+    assert parse_market(both | {"version": "v1"}).instrument.yes_token == "11"
+    assert parse_market(both | {"version": "v2"}).instrument.yes_token == "33"
+
+
 def test_yes_token_is_the_one_whose_outcome_says_so() -> None:
     item = parse_market(raw(outcomes='["No", "YES"]')).instrument
     assert (item.yes_token, item.no_token) == ("22", "11")
