@@ -13,7 +13,8 @@ Where the venue's behaviour is not known, one was chosen:
   that finds nothing ends as CANCELED; one in dollars ends as MATCHED.
 - A sweep is one trade; its price on the user channel is the average, on the tape the last fill's.
 - A market that has not traded yet shows its starting price as last trade price in its books.
-- A delayed order cannot be cancelled, and its owner hears of it as PLACEMENT with status DELAYED, then as UPDATE.
+- A delayed order cannot be cancelled, and its owner hears of it as PLACEMENT with status DELAYED, then
+  as UPDATE, UNMATCHED when it rests.
 - A closing market cancels what rests with CANCELED_MARKET_RESOLVED. A finer tick keeps all orders, a coarser one
   cancels those that are not on it; after either both books are sent.
 - Orders that a restart does not keep vanish without a word. What falls due while the venue is down happens afterwards.

@@ -17,7 +17,7 @@ from core.clock import SystemClock
 from core.errors import UsageError
 from core.exchange.api.playback import RunningPlayback, build_playback
 from core.exchange.api.server import RunningExchange, Serving, build_host, loopback, stop_at_eof
-from core.exchange.arguments import DEFAULT_SEED
+from core.exchange.arguments import DEFAULT_SEED, INVENTED_ONLY
 from core.exchange.exchange import Exchange
 from core.exchange.faults.script import load
 from core.exchange.signing import CHAIN_ID, address_of_key
@@ -54,8 +54,9 @@ def _refuse_unfit(arguments: argparse.Namespace) -> None:
     """Refuse arguments that would be ignored."""
     if arguments.gamma and not arguments.recording:
         raise UsageError("--gamma describes the markets of a recording; give --recording FILE too")
-    if arguments.recording and (arguments.script or arguments.paused or arguments.baiter):
-        raise UsageError("--recording plays what was recorded: --script, --paused and --baiter do not go with it")
+    ignored = [f"--{name}" for name, usual in INVENTED_ONLY.items() if getattr(arguments, name) != usual]
+    if arguments.recording and ignored:
+        raise UsageError(f"--recording plays what was recorded; leave out {', '.join(ignored)}")
 
 
 async def _serve(arguments: argparse.Namespace, ends_with_parent: bool) -> None:

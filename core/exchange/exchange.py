@@ -15,6 +15,7 @@ from msgspec import structs
 
 from core.exchange import frames, refusals
 from core.exchange.auth import KeyRing
+from core.exchange.chain.approvals import Approvals
 from core.exchange.clockwork import Clockwork, Happening
 from core.exchange.deadman import SWEEP_MS, Deadman
 from core.exchange.frames import Frame
@@ -89,6 +90,7 @@ class Exchange:
         self.notices = Notices()
         self.keys = KeyRing(seed)
         self.deadman = Deadman(seed)
+        self.approvals = Approvals()
         self.mode = VenueMode()
         self.closed_only: set[str] = set()
         """Lower-case EOAs that may only reduce and cancel."""
@@ -223,6 +225,8 @@ class Exchange:
     def force_trade(self, market: str, outcome: Outcome, side: OrderSide, size: Shares, now_ms: int) -> Report:
         """Have a stranger with deep pockets take ``size`` at any price (test and demo aid)."""
         self.step(now_ms)
+        if self.is_over(market):
+            return Report(error=refusals.NO_BOOK)
         if (market, outcome) not in self.ledger.account(_FORCER).tokens:
             self.ledger.deposit(_FORCER, Usd(1_000_000 * MICRO))
             self.ledger.split(_FORCER, market, Shares(500_000 * MICRO))
@@ -277,6 +281,10 @@ class Exchange:
         """What a market is in the middle of."""
         return self._phases[market]
 
+    def is_over(self, market: str) -> bool:
+        """Whether trading in a market has ended for good: it has no book any more."""
+        return self.phase(market) in ("closed", "resolved")
+
     @property
     def results(self) -> dict[str, Result]:
         """How the resolved markets ended."""
@@ -294,7 +302,7 @@ class Exchange:
 
     def close_market(self, market: str) -> None:
         """End trading in a market: its orders are cancelled, its book is gone."""
-        if self.phase(market) in ("closed", "resolved"):
+        if self.is_over(market):
             return
         for order in list(self.engine.books[market].orders()):
             self._publish(self.engine.cancel(order.new.order_id, CLOSED_STATUS))
@@ -315,7 +323,7 @@ class Exchange:
                 self.notices.tell(owner, RESOLVED, self.now_ms, {"market": market})
 
     def change_tick(self, market: str, tick_text: str) -> None:
-        """Put a market on another grid: a new epoch of its books (polymarket-api.md 2.3).
+        """Put a market that still trades on another grid: a new epoch of its books (polymarket-api.md 2.3).
 
         Orders that are not on the new grid are cancelled first.
 
@@ -324,7 +332,7 @@ class Exchange:
         """
         present = self.engine.instrument(market)
         instrument = structs.replace(present, tick_text=tick_text)
-        if instrument.grid is present.grid:
+        if instrument.grid is present.grid or self.is_over(market):
             return
         for report in self.engine.change_grid(instrument):
             self._publish(report)

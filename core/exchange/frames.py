@@ -131,6 +131,12 @@ def new_market(listing: Listing, stamp_ms: int) -> MarketFrame:
         "title": listing.event_title,
         "description": "",
     }
+    schedule = {
+        "exponent": "1",
+        "rate": micro_text(plot.fee_bps * 100),
+        "taker_only": True,
+        "rebate_rate": f"{plot.rebate:g}",
+    }
     message = {
         "id": listing.gamma_id,
         "question": plot.question,
@@ -149,7 +155,7 @@ def new_market(listing: Listing, stamp_ms: int) -> MarketFrame:
         "line": "",
         "sports_market_type": "",
         "fees_enabled": plot.fee_bps > 0,
-        "fee_schedule": None,
+        "fee_schedule": schedule if plot.fee_bps else None,
         "event_message": event,
         "timestamp": str(stamp_ms),
         "event_type": "new_market",

@@ -81,7 +81,7 @@ class Intake:
         if who.address in self._exchange.closed_only and signed.side == "BUY":
             raise Refused(refusals.closed_only(_shown(who)), order_id)
         price, size, budget = _amounts(posted, instrument.grid, order_id)
-        self._exchange.admit(signed.maker)
+        self._exchange.admit(signing.spelled(signed.maker))
         order = NewOrder(
             order_id=order_id,
             account=self._exchange.ledger.account(signed.maker).address,
@@ -159,7 +159,7 @@ def _number(text: str, order_id: str) -> int:
 
 
 def _shown(who: Credentials) -> str:
-    return signing.checksummed(signing.address_bytes(who.address))
+    return signing.spelled(who.address)
 
 
 def _amounts(posted: PostedOrder, grid: Grid, order_id: str) -> tuple[Ticks, Shares, Usd | None]:
@@ -181,7 +181,7 @@ def _amounts(posted: PostedOrder, grid: Grid, order_id: str) -> tuple[Ticks, Sha
     if off:
         raise Refused(refusals.off_grid(order_id, f"{cash / shares:.6g}", grid.tick_text), order_id)
     if coarse:
-        raise Refused(refusals.inaccurate(signed.side, grid.decimals + 2), order_id)
+        raise Refused(refusals.inaccurate(signed.side, grid.decimals + 2, taking=taking), order_id)
     return Ticks(price), Shares(shares), Usd(cash) if taking and buys else None
 
 

@@ -136,12 +136,14 @@ class MatchingEngine:
         else:
             self._work(order, fills, now_ms, report)
             if not fills:
-                report.updates.append(_update("UPDATE", order))
+                report.updates.append(structs.replace(_update("UPDATE", order), status="UNMATCHED"))
         return report
 
     def cancel(self, order_id: str, status: str = "CANCELED") -> Report:
         """Take an open order out of its book; an error when there is nothing to cancel."""
         order = self.orders.get(order_id)
+        if order_id in self.held:
+            return Report(error=refusals.HELD)
         if order is None or order.status != "LIVE":
             return Report(error=refusals.NOT_CANCELED)
         total = self.books[order.new.market].reduce(order, order.remaining)

@@ -10,7 +10,7 @@ from core.exchange.orders import OrderUpdate, Report, Trade
 from core.market.instrument import Instrument
 from core.units import OUTCOMES, Ticks
 
-_ORDINARY = ("LIVE", "DELAYED", "MATCHED", "CANCELED")
+_ORDINARY = ("LIVE", "DELAYED", "UNMATCHED", "MATCHED", "CANCELED")
 """Statuses an owner expects; of any other the venue sends a notification."""
 
 

@@ -14,6 +14,7 @@ POST_ONLY_TYPE = "invalid post-only order: post-only is only allowed for GTC and
 FOK_MISSED = "order couldn't be fully filled. FOK orders are fully filled or killed."
 FAK_MISSED = "no orders found to match with FAK order. FAK orders are partially filled or killed if no match is found."
 MARKET_NOT_FOUND = "market not found"
+HELD = "order match delayed due to market conditions"
 NOT_READY = "the market is not yet ready to process new orders"
 ORDER_NOT_FOUND = "Order not found"
 NO_BOOK = "No orderbook exists for the requested token id"
@@ -98,9 +99,10 @@ def status_of(error: str) -> int:
     return 401 if "unauthorized" in lowered else 400
 
 
-def inaccurate(side: str, decimals: int) -> str:
-    """Amounts with more decimals than the venue keeps."""
+def inaccurate(side: str, decimals: int, *, taking: bool) -> str:
+    """Amounts with more decimals than the venue keeps; ``decimals`` are those of the collateral (2.3)."""
+    maker, taker = (decimals, 2) if side == "BUY" and not taking else (2, decimals)
     return (
-        f"invalid amounts, the {side.lower()} orders maker amount supports a max accuracy of 2 decimals, "
-        f"taker amount a max of {decimals} decimals"
+        f"invalid amounts, the {'market buy' if side == 'BUY' and taking else side.lower()} orders maker amount "
+        f"supports a max accuracy of {maker} decimals, taker amount a max of {taker} decimals"
     )

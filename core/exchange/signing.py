@@ -101,6 +101,15 @@ def checksummed(address: bytes) -> str:
     return "0x" + "".join(c.upper() if int(h, 16) > 7 else c for c, h in zip(plain, shade, strict=False))
 
 
+def spelled(address: str) -> str:
+    """An address as the venue spells it, whatever its capitals.
+
+    Raises:
+        SigningError: it is none.
+    """
+    return checksummed(address_bytes(address))
+
+
 def address_of_key(secret: bytes) -> str:
     """The checksummed address of a 32-byte private key."""
     return checksummed(keccak(PrivateKey(secret).public_key.format(compressed=False)[1:])[12:])
@@ -116,11 +125,14 @@ def domain_separator(name: str, version: str, contract: str | None) -> bytes:
     return keccak(b"".join(parts))
 
 
+EXCHANGE: Final = "0xe111180000d2663c0091e4f400237545b87b996b"
+NEG_RISK_EXCHANGE: Final = "0xe2222d279d744050d28e00520010520000310f59"
+EXCHANGE_V3: Final = "0xe3333700ca9d93003f00f0f71f8515005f6c00aa"
 EXCHANGE_NAME: Final = "Polymarket CTF Exchange"
-DOMAIN_V2: Final = domain_separator(EXCHANGE_NAME, "2", "0xE111180000d2663C0091e4f400237545B87B996B")
+DOMAIN_V2: Final = domain_separator(EXCHANGE_NAME, "2", EXCHANGE)
 """Domain separator of markets that are not neg-risk (polymarket-api.md 3.4)."""
-DOMAIN_V2_NEG_RISK: Final = domain_separator(EXCHANGE_NAME, "2", "0xe2222d279d744050d28e00520010520000310F59")
-DOMAIN_V3: Final = domain_separator(EXCHANGE_NAME, "3", "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa")
+DOMAIN_V2_NEG_RISK: Final = domain_separator(EXCHANGE_NAME, "2", NEG_RISK_EXCHANGE)
+DOMAIN_V3: Final = domain_separator(EXCHANGE_NAME, "3", EXCHANGE_V3)
 """Domain separator of every Protocol V2 position, neg-risk or not."""
 DOMAINS_V2: Final = (DOMAIN_V2, DOMAIN_V2_NEG_RISK)
 _DOMAIN_AUTH: Final = domain_separator("ClobAuthDomain", "1", None)

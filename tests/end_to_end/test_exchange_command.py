@@ -97,6 +97,7 @@ def test_flags_that_would_be_ignored_are_refused() -> None:
     assert "--no-ui" in refusal("--no-ui", "exchange")
     assert "--recording" in refusal("exchange", "--gamma", "markets.json")
     assert "--script" in refusal("exchange", "--recording", "session.jsonl", "--script", "faults.toml")
+    assert "--seed, --markets" in refusal("exchange", "--recording", "session.jsonl", "--seed", "7", "--markets", "2")
 
 
 @pytest.mark.parametrize(

@@ -211,6 +211,8 @@ async def test_missing_approvals_are_found_and_set_up(chain: Chain, kind: str) -
     token, adapter = config.collateral_token, config.collateral_adapter
     await chain.mined(client.approve_erc20(token_address=token, spender_address=adapter, amount=5))
     assert (await client.get_trading_approvals_state()).missing.erc20[0].spender == adapter
+    told = await client.get_balance_allowance(asset_type="COLLATERAL")
+    assert {spender: amount for spender, amount in told.allowances.items() if amount < 2**255} == {adapter: 5}
     token, exchange = config.conditional_tokens, config.standard_exchange
     revoke = client.approve_erc1155_for_all(token_address=token, operator_address=exchange, approved=False)
     await chain.mined(revoke)
@@ -290,6 +292,8 @@ async def test_the_relayer_asks_for_a_key_that_fits(chain: Chain) -> None:
     assert (await chain.relayer(f"/relay-payload?address={EOA}&type=SAFE-CREATE"))[0] == 400
     for body in ({}, {"type": "WALLET"}, {"type": "WALLET", "from": EOA, "to": EOA}):
         assert (await chain.relayer("/submit", own, body))[0] == 400
+    bomb = b'{"type":' * 50_000
+    assert (await chain.http.post(chain.urls["relayer_url"] + "/submit", headers=own, content=bomb)).status_code == 400
     stranger = await chain.client("SAFE", RelayerApiKey(key="another", address="0x" + "22" * 20))
     with pytest.raises(RequestRejectedError, match=f"from {EOA} does not match auth 0x2222"):
         await stranger.split_position(condition_id=chain.market(), amount=MICRO)
@@ -336,6 +340,6 @@ async def test_rpc_answers_in_json_rpc_whatever_is_asked(chain: Chain) -> None:
         assert (await chain.rpc(method, *params))["code"] == -32602
     assert (await chain.rpc("eth_call", {"to": EOA, "data": "0x12345678"}, "latest"))["code"] == 3
     assert (await chain.rpc("eth_sendRawTransaction", "0xc0"))["code"] == -32000
-    for body in (b"", b"[]", b"5", b'{"method": 1}'):
+    for body in (b"", b"[]", b"5", b'{"method": 1}', b'{"id":1,"method":"x","params":' + b"[" * 50_000):
         answer = (await chain.http.post(chain.urls["rpc_url"], content=body)).json()
         assert answer["error"]["code"] == -32600

@@ -1,14 +1,16 @@
 """Whatever a client with a valid key sends: the venue's own error comes back, and nothing has changed."""
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
+import websockets
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.loopback.venue import EOA, Trader, Venue, trader_of, venue_running
+from tests.loopback.venue import EOA, PATIENCE_S, Trader, Venue, trader_of, venue_running
 
 BODIES = (
     ("POST", "/order"),
@@ -160,6 +162,37 @@ async def test_garbage_queries_change_nothing(
     params.pop("signature_type", None) if params.get("signature_type") in ("1", "2", "3") else None
     query = "&".join(f"{name}={_quoted(value)}" for name, value in params.items())
     await send_and_compare(trader, *route, b"", f"?{query}")
+
+
+FRAMES = (
+    "[" * 100_000,
+    '{"a":' * 50_000,
+    "null",
+    "[]",
+    '{"operation":{}}',
+    '{"operation":"subscribe","assets_ids":[1]}',
+    "\0",
+)
+
+
+@pytest.mark.parametrize("channel", ["market", "user"])
+@pytest.mark.parametrize("frame", FRAMES, ids=range(len(FRAMES)))
+async def test_garbage_frames_get_the_sockets_own_errors(
+    venue: Venue, trader: Trader, channel: str, frame: str
+) -> None:
+    url, keys = venue.urls[f"ws_{channel}_url"], trader.keys
+    auth = {"apiKey": keys.api_key, "secret": keys.secret, "passphrase": keys.passphrase}
+    async with asyncio.timeout(PATIENCE_S), websockets.connect(url) as fresh, websockets.connect(url) as socket:
+        await fresh.send(frame)
+        with pytest.raises(websockets.ConnectionClosed) as closed:
+            await fresh.recv()
+        assert closed.value.rcvd is not None
+        assert (closed.value.rcvd.code, closed.value.rcvd.reason) == (1008, "invalid subscription payload")
+        await socket.send(json.dumps({"type": channel, "auth": auth, "assets_ids": []}))
+        await socket.send(frame)
+        assert await socket.recv() == "INVALID OPERATION"
+        await socket.send("PING")
+        assert await socket.recv() == "PONG"
 
 
 def _quoted(text: str) -> str:

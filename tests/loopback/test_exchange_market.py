@@ -233,6 +233,7 @@ PUBLIC_GETS = (
 BODIES = (
     b"", b"x", b"null", b"{}", b"[1]", b'"a"', b'[{"a":1}]', b'[{"token_id":1}]', b'[{"token_id":null}]', b"\xff",
     b'[{"token_id":"1","side":NaN}]', b"[" * 5_000, b"1e999", b'[{"side":"BUY"}]',
+    b'[{"token_id":"\xff"}]',
 )  # fmt: skip
 VALUES = ("", "x", "-1", "1.5", "NaN", "Infinity", "1e5", "9" * 400, "٣", "\x00", "'; --", "1_0", "true", "null")
 NAMES = ("token_id", "side", "market", "interval", "startTs", "fidelity", "token_ids", "sides", "page_size", "date")

@@ -221,8 +221,9 @@ async def test_it_waits_for_the_first_subscriber_and_keeps_the_recorded_pace(ses
         assert await ear.new() == [], "open and quiet after the end"
 
 
-async def test_speed_divides_the_waiting_and_autostart_waits_for_nobody(session: Path) -> None:
-    async with staged(session, speed=4.0, autostart=True) as stage:
+async def test_speed_divides_the_waiting_and_latecomers_get_the_present_books(session: Path) -> None:
+    async with staged(session, speed=4.0) as stage:
+        stage.running.host.start()
         assert (await stage.get("/time")).json() == NOON
         stage.pass_time(0.5)
         assert stage.playback.played == 5 and (await stage.get("/time")).json() == NOON + 2

@@ -122,6 +122,37 @@ async def test_amounts_must_give_a_price_on_the_grid(venue: Venue, trader: Trade
     assert status == 400 and "not enough balance / allowance" in text
 
 
+@pytest.mark.parametrize(
+    ("side", "order_type", "gives", "gets", "decimals"),
+    [
+        ("BUY", "GTC", 400_040, 1_000_100, ("buy", 4, 2)),
+        ("BUY", "FAK", 400_040, 1_000_100, ("market buy", 2, 4)),
+        ("SELL", "GTC", 1_000_100, 400_040, ("sell", 2, 4)),
+        ("SELL", "FOK", 1_000_100, 400_040, ("sell", 2, 4)),
+    ],
+)
+async def test_what_is_too_fine_is_named_for_each_amount(
+    venue: Venue, trader: Trader, side: str, order_type: str, gives: int, gets: int, decimals: tuple[str, int, int]
+) -> None:
+    """A limit BUY gives collateral, which may be finer than shares; a market BUY names whole cents."""
+    order = trader.order(venue.yes, gives, gets, side)
+    which, maker, taker = decimals
+    assert await trader.refusal(trader.body(order, orderType=order_type)) == (
+        400,
+        f"invalid amounts, the {which} orders maker amount supports a max accuracy of {maker} decimals, "
+        f"taker amount a max of {taker} decimals",
+    )
+
+
+async def test_a_funder_is_shown_with_checksum_capitals_however_it_was_sent(venue: Venue, trader: Trader) -> None:
+    order = trader.order(venue.yes, 100_000, 10 * MICRO, kind=3)
+    shown = order["maker"]
+    posted = trader.body(order | {"maker": shown.lower(), "signer": shown.lower()})
+    assert (await trader.send("POST", "/order", posted)).json()["status"] == "live"
+    (found,) = (await trader.send("GET", "/data/orders", query="?id=")).json()["data"]
+    assert found["maker_address"] == shown
+
+
 async def test_order_types_and_their_rules(venue: Venue, trader: Trader) -> None:
     token, now_s = venue.yes, venue.exchange.now_ms // 1000
     for order_type, ahead in (("GTD", 179), ("GTD", 0), ("GTC", 600), ("FOK", 600)):
@@ -220,6 +251,7 @@ async def test_trades_can_be_filtered_and_come_in_pages(venue: Venue, trader: Tr
     second = (await trader.send("GET", "/data/trades", query=f"?next_cursor={first['next_cursor']}")).json()
     assert (second["count"], second["next_cursor"]) == (2, "LTE=")
     assert [trade["id"] for trade in first["data"] + second["data"]] == bought[::-1], "newest first"
+    assert {trade["status"] for trade in first["data"]} == {"MATCHED_NOT_BROADCASTED"}
     now_s = venue.exchange.now_ms // 1000
     counts = {
         f"id={bought[5]}": 1,

@@ -192,10 +192,20 @@ def test_two_processes_with_one_seed_list_the_same_markets() -> None:
     assert found[0] == found[1] != found[2]
 
 
-@pytest.mark.parametrize("arguments", [("--markets", "61"), ("--markets", "0"), ("--speed", "0"), ("--seed", "x")])
-def test_bad_arguments_end_with_a_usage_error(arguments: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--markets", "61"), "--markets: must be 1 to"),
+        (("--markets", "0"), "--markets: must be 1 to"),
+        (("--markets", "x"), "--markets: must be 1 to"),
+        (("--speed", "0"), "--speed: must be a positive number"),
+        (("--speed", "x"), "--speed: must be a positive number"),
+        (("--seed", "x"), "--seed: invalid int value"),
+    ],
+)
+def test_bad_arguments_end_with_a_usage_error(arguments: tuple[str, ...], words: str) -> None:
     done = subprocess.run(
         [sys.executable, "-m", "core.exchange", *arguments],
         cwd=ROOT, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
     )  # fmt: skip
-    assert done.returncode == 2 and "usage" in done.stderr and done.stdout == ""
+    assert done.returncode == 2 and words in done.stderr and done.stdout == ""

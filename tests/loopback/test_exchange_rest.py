@@ -99,6 +99,14 @@ def trader(running: RunningExchange, http: httpx.AsyncClient) -> Trader:
     return Trader(http, keys)
 
 
+async def test_what_is_not_served_is_refused_in_the_venues_shape(http: httpx.AsyncClient) -> None:
+    """A client reads ``error`` of every answer that is not good."""
+    missing = await http.get("/no-such-route")
+    wrong = await http.put("/order")
+    assert (missing.status_code, missing.json()) == (404, {"error": "not found"})
+    assert (wrong.status_code, wrong.json()) == (405, {"error": "method not allowed"})
+
+
 async def test_orders_are_refused_for_what_is_wrong_with_them(trader: Trader, tokens: list[str]) -> None:
     yes = tokens[0]
     good = trader.order(yes, 400_000, 10_000_000)
@@ -118,7 +126,7 @@ async def test_orders_are_refused_for_what_is_wrong_with_them(trader: Trader, to
     off_grid = trader.body(trader.order(yes, 405_000, 10_000_000))
     assert "Price (0.0405) breaks minimum tick size rule: 0.01" in await trader.refusal(off_grid)
     fine = trader.body(trader.order(yes, 400_040, 10_001_000))
-    assert "max accuracy of 2 decimals" in await trader.refusal(fine)
+    assert "max accuracy of 4 decimals, taker amount a max of 2 decimals" in await trader.refusal(fine)
     old = trader.body(good | {"feeRateBps": "0", "nonce": "0", "taker": other})
     del old["order"]["timestamp"]
     assert "invalid order version" in await trader.refusal(old)

@@ -162,6 +162,21 @@ async def test_new_and_resolved_markets_are_told_to_custom_sockets_only(
         assert [book["asset_id"] for book in json.loads(await hear(late))] == [tokens[2]]
 
 
+async def test_an_empty_list_hears_of_new_and_resolved_markets_and_nothing_else(
+    running: RunningExchange, tokens: list[str]
+) -> None:
+    exchange = running.host.exchange
+    async with await market_socket(running) as socket:
+        await socket.send(json.dumps({"type": "market", "assets_ids": [], "custom_feature_enabled": True}))
+        await socket.send("PING")
+        assert await hear(socket) == "PONG"
+        exchange.open_market(listings(1, len(exchange.listings) + 1, exchange.now_ms // 1000)[-1])
+        exchange.resolve(exchange.by_token[tokens[0]][0], "YES")
+        running.host.flush()
+        heard = [json.loads(await hear(socket))["event_type"] for _ in range(2)]
+        assert heard == ["new_market", "market_resolved"] and await quiet(socket)
+
+
 async def test_a_socket_that_does_not_read_is_closed_and_others_live_on(
     running: RunningExchange, tokens: list[str]
 ) -> None:

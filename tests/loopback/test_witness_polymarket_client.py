@@ -133,7 +133,7 @@ async def test_market_orders_match_settle_and_are_read_back(
     trades = (await client.list_account_trades(market=instrument.market).first_page()).items
     assert [trade.id for trade in trades] == [*sold.trade_ids, *bought.trade_ids]
     assert [(trade.status, trade.side, trade.trader_side) for trade in trades] == [
-        ("MATCHED", "SELL", "TAKER"),
+        ("MATCHED_NOT_BROADCASTED", "SELL", "TAKER"),
         ("CONFIRMED", "BUY", "TAKER"),
     ]
     assert trades[1].size == bought.taking_amount

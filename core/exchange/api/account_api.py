@@ -9,32 +9,27 @@ from starlette.routing import Route
 
 from core.exchange import frames, refusals, signing
 from core.exchange.api.cursors import cursor_page
-from core.exchange.api.gate import unless_restarting
 from core.exchange.api.host import Host, answer, refused
 from core.exchange.api.notice_body import notice_body
 from core.exchange.api.params import BadParam
 from core.exchange.auth import Credentials
+from core.exchange.chain import contracts
 from core.exchange.exchange import Exchange
 from core.exchange.intake import Refused, parse
 from core.exchange.orders import Order, Trade
-from core.exchange.signing import SigningError
+from core.exchange.signing import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE, SigningError, spelled
 from core.exchange.wallets import wallets_of
 from core.units import micro_text
 
 PAGE: Final = 100
-_EXCHANGES: Final = (
-    "0xE111180000d2663C0091e4f400237545B87B996B",
-    "0xe2222d279d744050d28e00520010520000310F59",
-)
-_ADAPTERS: Final = ("0xAdA100Db00Ca00073811820692005400218FcE1f", "0xadA2005600Dec949baf300f4C6120000bDB6eAab")
-_PROTOCOL_V2: Final = ("0xe3333700cA9d93003F00f0F71f8515005F6c00Aa", "0x12121212006e4CD160D18e3f00711DA5c3372600")
+_CTF_SPENDERS: Final = (EXCHANGE, NEG_RISK_EXCHANGE, contracts.ADAPTER, contracts.NEG_RISK_ADAPTER)
+_V2_SPENDERS: Final = (EXCHANGE_V3, contracts.ROUTER)
 _SPENDERS: Final = {
-    "COLLATERAL": (*_EXCHANGES, *_ADAPTERS, *_PROTOCOL_V2),
-    "CONDITIONAL": (*_EXCHANGES, *_ADAPTERS),
-    "CONDITIONAL-V2": _PROTOCOL_V2,
+    "COLLATERAL": (contracts.PUSD, _CTF_SPENDERS + _V2_SPENDERS),
+    "CONDITIONAL": (contracts.CTF, _CTF_SPENDERS),
+    "CONDITIONAL-V2": (contracts.POSITION_MANAGER, _V2_SPENDERS),
 }
-"""Contracts that move each kind of asset when a trade settles (polymarket-api.md 3.6)."""
-_UNLIMITED: Final = str(2**256 - 1)
+"""Each kind of asset's contract, and those that move it when a trade settles (polymarket-api.md 3.6)."""
 
 T = TypeVar("T")
 
@@ -61,10 +56,7 @@ class AccountApi:
             ("/v1/user/rate-limit-tier", "GET", self._tier),
             ("/v1/heartbeats", "POST", self._heartbeat),
         )
-        return [
-            Route(path, self._host.private(unless_restarting(self._exchange, handler)), methods=[method])
-            for path, method, handler in table
-        ]
+        return [Route(path, self._host.private(handler), methods=[method]) for path, method, handler in table]
 
     def _order_body(self, order: Order) -> dict[str, Any]:
         shown = self._exchange.ledger.accounts[order.new.account].shown
@@ -78,7 +70,7 @@ class AccountApi:
     def _orders(self, request: Request, who: Credentials, body: bytes) -> Response:
         params = request.query_params
         found = open_orders(self._exchange, who, params)
-        if "id" in params:
+        if params.get("id"):
             found = [order for order in found if order.new.order_id == params["id"]]
         return _page(found, self._order_body, params.get("next_cursor", ""))
 
@@ -114,7 +106,11 @@ class AccountApi:
             involved = (trade.taker, *(fill.order for fill in trade.fills))
             spelled = {order.new.account: accounts[order.new.account].shown for order in involved}
             fields = frames.trade_fields(trade, who.api_key, _party(trade, who), spelled)
-            return fields | {"match_time_nano": str(trade.matched_ms * 1_000_000), "err_msg": ""}
+            return fields | {
+                "status": "MATCHED_NOT_BROADCASTED" if trade.status == "MATCHED" else trade.status,
+                "match_time_nano": str(trade.matched_ms * 1_000_000),
+                "err_msg": "",
+            }
 
         found = [trade for trade in self._exchange.trades_of(who.api_key) if fits(trade)]
         return _page(found, shown, params.get("next_cursor", ""))
@@ -139,7 +135,10 @@ class AccountApi:
             balance = sum(account.cash for account in held)
         else:
             balance = sum(account.tokens.get(place, 0) for account in held)
-        return answer({"balance": str(balance), "allowances": dict.fromkeys(_SPENDERS[asset], _UNLIMITED)})
+        token, spenders = _SPENDERS[asset]
+        wallet, given = held[0].address, self._exchange.approvals
+        allowances = {spelled(spender): str(given.amount(wallet, token, spender)) for spender in spenders}
+        return answer({"balance": str(balance), "allowances": allowances})
 
     def _scores(self, order_id: str, who: Credentials) -> bool:
         return self._mine(order_id, who) is not None and self._exchange.is_scoring(order_id)

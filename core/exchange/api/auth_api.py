@@ -1,13 +1,12 @@
 """CLOB REST: API keys, made with the wallet's signature and used ever after (polymarket-api.md 3.2, 3.3)."""
 
-from functools import partial
+from collections.abc import Callable
 
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
 from core.exchange import refusals
-from core.exchange.api.gate import unless_restarting
 from core.exchange.api.host import Host, answer, refused
 from core.exchange.auth import AuthError, Credentials
 
@@ -27,26 +26,32 @@ class AuthApi:
             ("/auth/api-key", "DELETE", self._delete),
             ("/auth/ban-status/closed-only", "GET", self._closed_only),
         )
-        wrap, host = partial(unless_restarting, self._exchange), self._host
+        host = self._host
         return [
-            *(Route(path, host.public(wrap(handler)), methods=[method]) for path, method, handler in by_wallet),
-            *(Route(path, host.private(wrap(handler)), methods=[method]) for path, method, handler in by_key),
+            *(Route(path, host.public(self._proven(act)), methods=[method]) for path, method, act in by_wallet),
+            *(Route(path, host.private(handler), methods=[method]) for path, method, handler in by_key),
         ]
 
-    def _create(self, request: Request, body: bytes) -> Response:
-        try:
-            address, nonce = self._exchange.keys.check_l1(request.headers, self._host.now_s())
-        except AuthError as error:
-            return refused(str(error))
+    def _proven(self, act: Callable[[str, int], Response]) -> Callable[[Request, bytes], Response]:
+        """Wrap what a wallet may do so that it runs for a proven one only (L1), not in a restart."""
+
+        def guarded(request: Request, body: bytes) -> Response:
+            if self._exchange.mode.state == "restarting":
+                return refused(refusals.RESTARTING)
+            try:
+                address, nonce = self._exchange.keys.check_l1(request.headers, self._host.now_s())
+            except AuthError as error:
+                return refused(str(error))
+            return act(address, nonce)
+
+        return guarded
+
+    def _create(self, address: str, nonce: int) -> Response:
         made = self._exchange.keys.create(address, nonce)
         self._exchange.admit(address)
         return refused(refusals.CREATE_KEY) if made is None else answer(made.wire())
 
-    def _derive(self, request: Request, body: bytes) -> Response:
-        try:
-            address, nonce = self._exchange.keys.check_l1(request.headers, self._host.now_s())
-        except AuthError as error:
-            return refused(str(error))
+    def _derive(self, address: str, nonce: int) -> Response:
         held = self._exchange.keys.derive(address, nonce)
         return refused(refusals.DERIVE_KEY) if held is None else answer(held.wire())
 

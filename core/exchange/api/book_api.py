@@ -239,7 +239,7 @@ def asked_list(body: bytes) -> list[dict[str, str]] | Response:
     """The objects of a request for many tokens, or the refusal."""
     try:
         asked = msgspec.json.decode(body, type=list[dict[str, str]])
-    except (msgspec.DecodeError, RecursionError):
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return refused(PAYLOAD)
     if len(asked) > BOOKS_LIMIT:
         return refused(refusals.LIMIT)

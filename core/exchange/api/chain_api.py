@@ -6,12 +6,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.exchange import chain
 from core.exchange.api import relayer_api, rpc_api
 from core.exchange.api.data_api import DATA
 from core.exchange.api.host import Host, answer, refused
-from core.exchange.signing import CHAIN_ID, SigningError, address_bytes, checksummed
-from core.exchange.transactions import Chain
+from core.exchange.chain import contracts
+from core.exchange.chain.transactions import Chain
+from core.exchange.signing import CHAIN_ID, SigningError, spelled
 
 RELAYER: Final = relayer_api.RELAYER
 RPC: Final = rpc_api.RPC
@@ -36,16 +36,16 @@ class ChainApi:
             wallet = address_bytes(request.query_params.get("user", ""))
         except SigningError:
             return refused("invalid user address")
-        rows = [self._approval("0x" + wallet.hex(), *pair) for pair in chain.USUAL_APPROVALS]
+        rows = [self._approval("0x" + wallet.hex(), *pair) for pair in contracts.USUAL_APPROVALS]
         return answer({"data": {"address": checksummed(wallet), "chain_id": CHAIN_ID, "contracts": rows}})
 
     def _approval(self, wallet: str, token: str, spender: str) -> dict[str, Any]:
-        amount = self._chain.approvals.amount(wallet, token, spender)
+        amount = self._host.exchange.approvals.amount(wallet, token, spender)
         fields = {
-            "token": checksummed(address_bytes(token)),
-            "spender": checksummed(address_bytes(spender)),
+            "token": spelled(token),
+            "spender": spelled(spender),
             "approved": amount > 0,
         }
-        if token != chain.PUSD:
+        if token != contracts.PUSD:
             return fields | {"standard": "ERC1155"}
-        return fields | {"standard": "ERC20", "amount": "max" if amount == chain.UNLIMITED else str(amount)}
+        return fields | {"standard": "ERC20", "amount": "max" if amount == contracts.UNLIMITED else str(amount)}

@@ -71,7 +71,7 @@ class Describer:
 
     def is_closed(self, listing: Listing) -> bool:
         """Whether trading in a market has ended for good."""
-        return self._exchange.phase(listing.instrument.market) in ("closed", "resolved")
+        return self._exchange.is_over(listing.instrument.market)
 
     def _event_head(self, listings: list[Listing]) -> dict[str, Any]:
         first = listings[0]

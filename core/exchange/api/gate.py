@@ -1,27 +1,11 @@
 """What the venue's mode lets through, and how its refusals look on the wire (polymarket-api.md 10.3)."""
 
-from collections.abc import Callable
-from typing import ParamSpec
-
 from starlette.responses import Response
 
 from core.exchange import refusals
 from core.exchange.api.host import answer, refused
 from core.exchange.exchange import Exchange
 from core.exchange.lifecycle import MODE_REFUSALS
-
-P = ParamSpec("P")
-
-
-def unless_restarting(exchange: Exchange, handler: Callable[P, Response]) -> Callable[P, Response]:
-    """Wrap the handler of a trading or private route: while the venue restarts every one of them answers 425."""
-
-    def guarded(*args: P.args, **kwargs: P.kwargs) -> Response:
-        if exchange.mode.state == "restarting":
-            return refused(refusals.RESTARTING)
-        return handler(*args, **kwargs)
-
-    return guarded
 
 
 def halted(exchange: Exchange, *, cancelling: bool) -> Response | None:

@@ -128,7 +128,7 @@ class Host(Hub):
         await over.wait()
 
     def private(self, handler: "PrivateHandler") -> "Handler":
-        """Wrap a handler so that it runs only for a proven API key (L2, polymarket-api.md 3.3)."""
+        """Wrap a handler so that it runs only for a proven API key (L2, polymarket-api.md 3.3), not in a restart."""
 
         async def guarded(request: Request) -> Response:
             body = await request.body()
@@ -139,6 +139,8 @@ class Host(Hub):
                     who = keys.check_l2(request.headers, request.method, path, body, self.now_s())
                 except AuthError as error:
                     return refused(str(error))
+                if self.exchange.mode.state == "restarting":
+                    return refused(refusals.RESTARTING)
                 return handler(request, who, body)
 
             return await self.serve(request, body, proven)

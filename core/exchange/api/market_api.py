@@ -35,7 +35,7 @@ class ExchangeShelf:
     def face(self, token: str) -> Place | None:
         """A token's book; None when there is none now."""
         place = self._exchange.by_token.get(token)
-        if place is None or self._exchange.phase(place[0]) in ("closed", "resolved"):
+        if place is None or self._exchange.is_over(place[0]):
             return None
         return self._exchange.faces[place[0]], place[1]
 
@@ -132,7 +132,7 @@ class MarketApi:
         plot, market = listing.plot, listing.instrument.market
         instrument, phase = self._exchange.faces[market].instrument, self._exchange.phase(market)
         result = self._exchange.results.get(market)
-        closed, legacy = phase in ("closed", "resolved"), LEGACY_FEE if plot.fee_bps else 0
+        closed, legacy = self._exchange.is_over(market), LEGACY_FEE if plot.fee_bps else 0
         rates = [{"asset_address": REWARD_ASSET, "rewards_daily_rate": plot.daily_reward}]
         tokens = [
             {

@@ -11,7 +11,7 @@ from starlette.routing import Route
 from core.exchange import refusals
 from core.exchange.api.account_api import AccountApi, open_orders
 from core.exchange.api.auth_api import AuthApi
-from core.exchange.api.gate import halted, post_only_refusal, unless_restarting
+from core.exchange.api.gate import halted, post_only_refusal
 from core.exchange.api.host import Host, answer, refused
 from core.exchange.auth import Credentials
 from core.exchange.intake import BATCH_LIMIT, Refused, parse
@@ -21,8 +21,6 @@ from core.units import micro_text
 
 CANCEL_LIMIT: Final = 1_000
 """Most ids in one DELETE /orders (polymarket-api.md 2.5)."""
-_STATUSES: Final = {"DELAYED": "delayed", "UNMATCHED": "unmatched"}
-"""What the answer to an order calls its state; everything else that did not match at once is live."""
 
 T = TypeVar("T")
 
@@ -45,10 +43,7 @@ class OrdersApi:
             ("/cancel-all", "DELETE", self._cancel_all),
             ("/cancel-market-orders", "DELETE", self._cancel_market),
         )
-        routes = [
-            Route(path, self._host.private(unless_restarting(self._exchange, handler)), methods=[method])
-            for path, method, handler in table
-        ]
+        routes = [Route(path, self._host.private(handler), methods=[method]) for path, method, handler in table]
         return [*routes, *AccountApi(self._host).routes(), *AuthApi(self._host).routes()]
 
     def _metered(self, who: Credentials, bucket: Bucket, cost: int, act: Callable[[], Response]) -> Response:
@@ -152,10 +147,9 @@ def _placed(report: Report, *, deferred: bool = False) -> dict[str, Any]:
     if report.order is None:
         return body
     trade = report.trade
-    body |= {"orderID": report.order.new.order_id, "status": _STATUSES.get(report.order.status, "live")}
-    if trade is not None and deferred:
-        body["status"] = "delayed"
-    elif trade is not None:
+    held = report.order.status == "DELAYED" or (deferred and trade is not None)
+    body |= {"orderID": report.order.new.order_id, "status": "delayed" if held else "live"}
+    if trade is not None and not held:
         cash, shares = micro_text(trade.cash), micro_text(trade.size)
         buys = trade.taker.new.side == "BUY"
         body |= {

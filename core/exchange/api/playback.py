@@ -37,7 +37,6 @@ def build_playback(
     clock: Clock,
     gamma: Path | None = None,
     speed: float = 1.0,
-    autostart: bool = False,
     tell: Callable[[str], None] | None = None,
 ) -> "PlaybackHost":
     """Make a recording ready to be served.
@@ -47,7 +46,6 @@ def build_playback(
         clock: paces the playback.
         gamma: file with the Gamma objects of its markets; without it they are described by what the recording tells.
         speed: recorded seconds that pass in one.
-        autostart: start playing at once instead of with the first subscriber.
         tell: takes a line of text about whatever could not be used; stderr when None.
 
     Raises:
@@ -56,10 +54,7 @@ def build_playback(
     objects = read_gamma_objects(gamma) if gamma is not None else {}
     instruments = {market: instrument for market, (instrument, _) in objects.items()}
     playback = Playback(path, instruments, tell or _to_stderr)
-    host = PlaybackHost(playback, {market: raw for market, (_, raw) in objects.items()}, clock, speed)
-    if autostart:
-        host.start()
-    return host
+    return PlaybackHost(playback, {market: raw for market, (_, raw) in objects.items()}, clock, speed)
 
 
 class PlaybackHost(Hub):

@@ -2,18 +2,17 @@
 
 from typing import Final
 
-import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.exchange import signing
+from core.exchange import intake, signing
 from core.exchange.api.host import Host, answer, refused
 from core.exchange.auth import CLOCK_SLACK_S
-from core.exchange.envelopes import RELAY, SIGNATURE_TYPES, Envelope, EnvelopeError, open_envelope
-from core.exchange.quota import Quota
+from core.exchange.chain.envelopes import RELAY, SIGNATURE_TYPES, Envelope, EnvelopeError, open_envelope
+from core.exchange.chain.quota import Quota
+from core.exchange.chain.transactions import Chain, Refused
 from core.exchange.signing import SigningError
-from core.exchange.transactions import Chain, Refused
 from core.exchange.wallets import wallets_of
 
 RELAYER: Final = "/relayer"
@@ -90,8 +89,8 @@ class RelayerApi:
         if submitter is None:
             return _unauthorized()
         try:
-            envelope = msgspec.json.decode(body, type=Envelope)
-        except msgspec.DecodeError:
+            envelope = intake.parse(body, Envelope)
+        except intake.Refused:
             return refused("invalid transaction payload")
         kind = "relayer" if "relayer_api_key" in request.headers else "builder"
         if kind == "relayer" and submitter != envelope.sender.lower():

@@ -10,12 +10,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from core.exchange import chain
+from core.exchange import intake
 from core.exchange.api.host import Host, answer
-from core.exchange.chain import CallError
-from core.exchange.envelopes import RELAY, SIGNATURE_TYPES, EnvelopeError, open_raw
+from core.exchange.chain import contracts
+from core.exchange.chain.contracts import CallError
+from core.exchange.chain.envelopes import RELAY, SIGNATURE_TYPES, EnvelopeError, open_raw
+from core.exchange.chain.transactions import Chain, Refused, Transaction
 from core.exchange.signing import CHAIN_ID
-from core.exchange.transactions import Chain, Refused, Transaction
 from core.exchange.wallets import wallets_of
 
 RPC: Final = "/rpc"
@@ -77,7 +78,7 @@ class RpcApi:
             ("balanceOf(address,uint256)", "uint256", self._token_balance),
             ("balanceOfBatch(address[],uint256[])", "uint256[]", self._token_balances),
         )
-        self._views = {chain.selector(signature): (signature, kind, read) for signature, kind, read in views}
+        self._views = {contracts.selector(signature): (signature, kind, read) for signature, kind, read in views}
 
     def routes(self) -> list[Route]:
         """The one route."""
@@ -85,9 +86,10 @@ class RpcApi:
 
     def _rpc(self, request: Request, body: bytes) -> Response:
         """One call, or a list of calls answered in the same order."""
+        kind: Any = _RpcCall | list[_RpcCall]
         try:
-            calls = msgspec.json.decode(body, type=_RpcCall | list[_RpcCall])
-        except msgspec.DecodeError:
+            calls: _RpcCall | list[_RpcCall] = intake.parse(body, kind)
+        except intake.Refused:
             return answer(_failure(None, _RpcError(_BAD_REQUEST, "invalid request")))
         if isinstance(calls, _RpcCall):
             return answer(self._respond(calls))
@@ -115,13 +117,13 @@ class RpcApi:
 
     def _estimate(self, params: list[Any]) -> str:
         asked = msgspec.convert(params[0], _CallObject)
-        call = chain.Call(to=asked.to.lower(), data=_bytes(asked.data), value=int(asked.value, 16))
+        call = contracts.Call(to=asked.to.lower(), data=_bytes(asked.data), value=int(asked.value, 16))
         wallet = asked.sender.lower()
-        calls: tuple[chain.Call, ...] = (call,)
+        calls: tuple[contracts.Call, ...] = (call,)
         try:
-            if call.to == chain.PROXY_FACTORY:
+            if call.to == contracts.PROXY_FACTORY:
                 wallet = wallets_of(wallet, SIGNATURE_TYPES["PROXY"])[0].lower()
-                calls = chain.unpack_proxy(call.data)
+                calls = contracts.unpack_proxy(call.data)
             self._chain.rehearse(wallet, calls)
         except ValueError as error:
             raise _RpcError(_REVERTED, f"execution reverted: {error}") from error
@@ -135,20 +137,20 @@ class RpcApi:
             raise _RpcError(_REVERTED, "execution reverted: no such function")
         signature, kind, read = view
         try:
-            value = read(to, *chain.arguments(signature, data))
+            value = read(to, *contracts.arguments(signature, data))
         except CallError as error:
             raise _RpcError(_REVERTED, f"execution reverted: {error}") from error
         return "0x" + abi_encode([kind], [value]).hex()
 
     def _allowance(self, contract: str, owner: str, spender: str) -> int:
-        if contract != chain.PUSD:
+        if contract != contracts.PUSD:
             raise CallError("no such token")
-        return self._chain.approvals.amount(owner, contract, spender)
+        return self._exchange.approvals.amount(owner, contract, spender)
 
     def _is_approved(self, contract: str, owner: str, operator: str) -> bool:
-        if contract not in (chain.CTF, chain.POSITION_MANAGER):
+        if contract not in (contracts.CTF, contracts.POSITION_MANAGER):
             raise CallError("no such token")
-        return self._chain.approvals.amount(owner, contract, operator) > 0
+        return self._exchange.approvals.amount(owner, contract, operator) > 0
 
     def _token_balances(self, contract: str, owners: tuple[str, ...], tokens: tuple[int, ...]) -> list[int]:
         if len(owners) != len(tokens):
@@ -157,14 +159,14 @@ class RpcApi:
 
     def _token_balance(self, contract: str, owner: str, token: int) -> int:
         """Micro-shares an account has; tokens of Protocol V2 live in a contract of their own."""
-        if contract not in (chain.CTF, chain.OLD_NEG_RISK_ADAPTER, chain.POSITION_MANAGER):
+        if contract not in (contracts.CTF, contracts.OLD_NEG_RISK_ADAPTER, contracts.POSITION_MANAGER):
             raise CallError("no such token")
         place = self._exchange.by_token.get(str(token))
         account = self._exchange.ledger.accounts.get(owner)
         if place is None or account is None:
             return 0
         is_v2 = self._exchange.listings[place[0]].plot.version == "v2"
-        return account.tokens.get(place, 0) if is_v2 == (contract == chain.POSITION_MANAGER) else 0
+        return account.tokens.get(place, 0) if is_v2 == (contract == contracts.POSITION_MANAGER) else 0
 
     def _count(self, params: list[Any]) -> str:
         return hex(self._chain.nonce(params[0].lower(), pending=params[1] == "pending"))

@@ -11,6 +11,9 @@ from typing import Any, Final, Self
 
 import uvicorn
 from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
 
 from core.clock import Clock
 from core.errors import UsageError
@@ -18,7 +21,7 @@ from core.exchange.api.admin import AdminApi
 from core.exchange.api.chain_api import RELAYER, RPC, ChainApi
 from core.exchange.api.data_api import DATA, DataApi
 from core.exchange.api.gamma_api import GAMMA, GammaApi
-from core.exchange.api.host import Host
+from core.exchange.api.host import Host, answer
 from core.exchange.api.market_api import MarketApi
 from core.exchange.api.orders_api import OrdersApi
 from core.exchange.api.rewards_api import RewardsApi
@@ -59,7 +62,16 @@ def build_app(host: Host) -> Starlette:
         *(ChainApi(host), AdminApi(host), FaultsApi(host)),
     )
     routes = [route for part in parts for route in part.routes()]
-    return Starlette(routes=[*routes, *WireServer(host).routes()], max_body_size=INPUT_MOST)
+    handlers = {404: _unserved, 405: _unserved}
+    return Starlette(
+        routes=[*routes, *WireServer(host).routes()], max_body_size=INPUT_MOST, exception_handlers=handlers
+    )
+
+
+async def _unserved(request: Request, error: Exception) -> Response:
+    """Whatever is not served is refused in the venue's shape (polymarket-api.md 4)."""
+    assert isinstance(error, HTTPException)
+    return answer({"error": error.detail.lower()}, error.status_code)
 
 
 def loopback(host: str) -> str:

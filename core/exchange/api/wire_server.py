@@ -107,7 +107,7 @@ class WireChannel:
             return
         try:
             message = msgspec.json.decode(text)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, RecursionError):
             message = None
         fits = isinstance(message, dict)
         if not self.subscribed:
@@ -187,8 +187,11 @@ class MarketChannel(MarketSubscription):
             self.send(heard.text)
 
     def _concerned(self, frame: MarketFrame) -> bool:
-        wanted = self._custom or frame.kind not in CUSTOM_KINDS
-        return wanted and (not frame.tokens or not self._tokens.isdisjoint(frame.tokens))
+        if frame.kind in CUSTOM_KINDS and not self._custom:
+            return False
+        if frame.kind == "market_resolved" and not self._tokens:
+            return True
+        return not frame.tokens or not self._tokens.isdisjoint(frame.tokens)
 
     def _add(self, tokens: list[str], *, dump: bool) -> None:
         """Subscribe to the known ones among ``tokens`` and send their books in one array (5.1)."""
@@ -210,7 +213,7 @@ class MarketChannel(MarketSubscription):
         """A token's book as a subscription begins with it; empty when its market has none any more."""
         exchange = self.host.exchange
         market, outcome = exchange.by_token[token]
-        if exchange.phase(market) in ("closed", "resolved"):
+        if exchange.is_over(market):
             return ""
         return exchange.faces[market].socket_book(outcome, initial=True)
 

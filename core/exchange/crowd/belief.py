@@ -66,8 +66,6 @@ class Hidden:
         chances = [*chances, 1 - sum(chances)]
         if min(chances) <= 0:
             raise ValueError(f"the probabilities of {name!r} leave an outcome without any")
-        self.chances = chances
-        """Present probability of each state."""
         self.truths = starts
         """Present probability of each question."""
         self._kind = kind
@@ -112,12 +110,9 @@ class Hidden:
         top = max(0.0, *self._weights)
         parts = [math.exp(weight - top) for weight in self._weights]
         total = math.fsum(parts) + math.exp(-top)
-        self.chances = [part / total for part in parts]
-        if self._kind == "nested":
-            self.truths = [math.fsum(self.chances[i:]) for i in range(len(parts))]
-        else:
-            self.truths = self.chances[:]
-        self.chances.append(math.exp(-top) / total)
+        chances = [part / total for part in parts]
+        nested = self._kind == "nested"
+        self.truths = [math.fsum(chances[i:]) for i in range(len(chances))] if nested else chances
 
 
 def finale(left_s: float, dt_s: float, life_s: float) -> float:

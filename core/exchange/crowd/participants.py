@@ -23,7 +23,6 @@ ORACLE_SHARE: Final = 0.05
 _NAP_S: Final = 0.25
 """How long participants sleep in the exchange's time when they can do nothing."""
 _FOREVER_S: Final = 1e8
-_OVER: Final = ("closed", "resolved")
 
 
 class _Event:
@@ -131,7 +130,7 @@ class Population:
         return event
 
     def _wake(self, market: str, agent: Agent, now_ms: int) -> None:
-        if self._exchange.phase(market) in _OVER:
+        if self._exchange.is_over(market):
             return
         again = partial(self._wake, market, agent)
         if self._idle(market):

@@ -17,11 +17,11 @@ from polymarket._internal.actions.relayer.signing.proxy import build_proxy_trans
 from polymarket._internal.actions.relayer.signing.safe import sign_safe_transaction
 from polymarket._internal.environment import PRODUCTION_CONFIG as CONFIG
 
-from core.exchange import chain, envelopes
-from core.exchange.chain import Approve, Call, CallError, Merge, Redeem, Split
-from core.exchange.envelopes import Batch, Envelope, EnvelopeError, open_envelope, open_raw
+from core.exchange.chain import contracts, envelopes
+from core.exchange.chain.contracts import Approve, Call, CallError, Merge, Redeem, Split
+from core.exchange.chain.envelopes import Batch, Envelope, EnvelopeError, open_envelope, open_raw
+from core.exchange.chain.transactions import Chain, Refused
 from core.exchange.exchange import Exchange
-from core.exchange.transactions import Chain, Refused
 from core.exchange.wallets import wallets_of
 from core.units import MICRO, Shares, Usd
 
@@ -58,33 +58,35 @@ def approve_all(token: str, operator: str, approved: bool) -> official.Transacti
 def test_the_contracts_and_the_usual_approvals_are_those_of_the_official_client() -> None:
     erc20, erc1155 = approvals._required_trading_approvals(CONFIG)
     needed = [(x.token_address, x.spender) for x in erc20] + [(x.token_address, x.operator) for x in erc1155]
-    assert {(token.lower(), spender.lower()) for token, spender in needed} == set(chain.USUAL_APPROVALS)
-    named = (chain.MULTISEND, chain.RELAY_HUB, chain.OLD_NEG_RISK_ADAPTER)
+    assert {(token.lower(), spender.lower()) for token, spender in needed} == set(contracts.USUAL_APPROVALS)
+    named = (contracts.MULTISEND, contracts.RELAY_HUB, contracts.OLD_NEG_RISK_ADAPTER)
     assert named == tuple(x.lower() for x in (CONFIG.safe_multisend, CONFIG.relay_hub, CONFIG.neg_risk_adapter))
 
 
 def test_every_call_the_official_client_builds_is_understood() -> None:
     router, padded = CONFIG.protocol_v2_router, "0x" + "ab" * 31 + "00"
     cases = {
-        adapter(CONDITION, "split", 5): Split(chain.ADAPTER, CONDITION, Shares(5)),
-        adapter(CONDITION, "split", 6, neg_risk=True): Split(chain.NEG_RISK_ADAPTER, CONDITION, Shares(6)),
-        adapter(CONDITION, "merge", 7): Merge(chain.ADAPTER, CONDITION, Shares(7)),
-        adapter(CONDITION, "redeem"): Redeem(chain.ADAPTER, CONDITION),
+        adapter(CONDITION, "split", 5): Split(contracts.ADAPTER, CONDITION, Shares(5)),
+        adapter(CONDITION, "split", 6, neg_risk=True): Split(contracts.NEG_RISK_ADAPTER, CONDITION, Shares(6)),
+        adapter(CONDITION, "merge", 7): Merge(contracts.ADAPTER, CONDITION, Shares(7)),
+        adapter(CONDITION, "redeem"): Redeem(contracts.ADAPTER, CONDITION),
         builders.router_split_call(router=router, condition_id=padded, amount=8): Split(
-            chain.ROUTER, padded, Shares(8)
+            contracts.ROUTER, padded, Shares(8)
         ),
         builders.router_merge_call(router=router, condition_id=padded, amount=9): Merge(
-            chain.ROUTER, padded, Shares(9)
+            contracts.ROUTER, padded, Shares(9)
         ),
         builders.router_redeem_call(router=router, condition_id=padded, outcome_index=1, amount=3): Redeem(
-            chain.ROUTER, padded, "NO", Shares(3)
+            contracts.ROUTER, padded, "NO", Shares(3)
         ),
-        approve(router, 12): Approve(chain.PUSD, chain.ROUTER, 12),
-        approve_all(CONFIG.conditional_tokens, router, True): Approve(chain.CTF, chain.ROUTER, chain.UNLIMITED),
-        approve_all(CONFIG.position_manager, router, False): Approve(chain.POSITION_MANAGER, chain.ROUTER, 0),
+        approve(router, 12): Approve(contracts.PUSD, contracts.ROUTER, 12),
+        approve_all(CONFIG.conditional_tokens, router, True): Approve(
+            contracts.CTF, contracts.ROUTER, contracts.UNLIMITED
+        ),
+        approve_all(CONFIG.position_manager, router, False): Approve(contracts.POSITION_MANAGER, contracts.ROUTER, 0),
     }
     for made, effect in cases.items():
-        assert chain.decode(call(made)) == effect
+        assert contracts.decode(call(made)) == effect
 
 
 @pytest.mark.parametrize(
@@ -109,23 +111,23 @@ def test_every_call_the_official_client_builds_is_understood() -> None:
 def test_calls_a_trading_wallet_does_not_need_are_refused(made: official.TransactionCall, words: str) -> None:
     """Transfers above all, wrong targets, unknown functions, broken data, another collateral, POL sent along."""
     with pytest.raises(CallError, match=words):
-        chain.decode(call(made))
+        contracts.decode(call(made))
 
 
 @given(
     data=st.binary(max_size=300), head=st.sampled_from(["multiSend(bytes)", "proxy((uint8,address,uint256,bytes)[])"])
 )
 def test_broken_packings_are_refused_and_never_crash(data: bytes, head: str) -> None:
-    for unpack in (chain.unpack_multisend, chain.unpack_proxy):
+    for unpack in (contracts.unpack_multisend, contracts.unpack_proxy):
         with pytest.raises(CallError):
-            unpack(chain.selector(head) + data)
+            unpack(contracts.selector(head) + data)
 
 
 def test_packed_calls_come_out_as_they_went_in() -> None:
     made = [adapter(CONDITION, "split", 5), approve(OTHER.address, 3)]
     for encode, unpack in (
-        (builders.encode_safe_multisend_call, chain.unpack_multisend),
-        (builders.encode_proxy_call, chain.unpack_proxy),
+        (builders.encode_safe_multisend_call, contracts.unpack_multisend),
+        (builders.encode_proxy_call, contracts.unpack_proxy),
     ):
         assert unpack(bytes.fromhex(encode(made)[2:])) == tuple(call(each) for each in made)
 
@@ -238,11 +240,11 @@ def test_well_signed_delegate_calls_are_refused() -> None:
     packed = bytearray.fromhex(builders.encode_safe_multisend_call([TWO[0]])[2:])
     packed[4 + 64] = 1
     with pytest.raises(CallError, match="multiSend"):
-        chain.unpack_multisend(bytes(packed))
+        contracts.unpack_multisend(bytes(packed))
     packed = bytearray.fromhex(builders.encode_proxy_call([TWO[0]])[2:])
     packed[4 + 4 * 32 - 1] = 2
     with pytest.raises(CallError, match="delegate call"):
-        chain.unpack_proxy(bytes(packed))
+        contracts.unpack_proxy(bytes(packed))
 
 
 def test_a_proxy_transaction_for_another_relay_is_refused() -> None:
@@ -262,9 +264,25 @@ def test_a_raw_transaction_tells_its_signer() -> None:
     assert (batch.nonce, batch.calls) == (3, (call(TWO[0]),))
 
 
+def rlp_head(length: int) -> bytes:
+    """How RLP begins a list of so many bytes."""
+    if length < 56:
+        return bytes((0xC0 + length,))
+    digits = length.to_bytes((length.bit_length() + 7) // 8, "big")
+    return bytes((0xF7 + len(digits),)) + digits
+
+
+def nested(depth: int) -> bytes:
+    """Lists within lists, which a recursive reader cannot follow."""
+    made = b""
+    for _ in range(depth):
+        made = rlp_head(len(made)) + made
+    return made
+
+
 def test_raw_transactions_that_are_none_are_refused() -> None:
     good = raw(TWO[0])
-    bad = [b"", b"\x02" + good, good[:-1], good + b"\0", raw(TWO[0], chainId=1), bytes.fromhex("c0")]
+    bad = [b"", b"\x02" + good, good[:-1], good + b"\0", raw(TWO[0], chainId=1), bytes.fromhex("c0"), nested(3_000)]
     for broken in bad:
         with pytest.raises(EnvelopeError):
             open_raw(broken)
@@ -416,23 +434,25 @@ def test_own_transactions_queue_by_nonce(room: Room) -> None:
 
 def test_approvals_start_granted_bind_the_contracts_and_are_used_up(room: Room) -> None:
     """Without its approval an adapter takes nothing; a limited one of pUSD shrinks; one batch may grant and use it."""
-    given, wallet = room.chain.approvals, wallet_of("WALLET").lower()
-    assert given.amount(wallet, chain.PUSD, chain.ADAPTER) == chain.UNLIMITED
-    assert given.amount(wallet, chain.PUSD, OTHER.address.lower()) == 0
+    given, wallet = room.exchange.approvals, wallet_of("WALLET").lower()
+    assert given.amount(wallet, contracts.PUSD, contracts.ADAPTER) == contracts.UNLIMITED
+    assert given.amount(wallet, contracts.PUSD, OTHER.address.lower()) == 0
     split, merge = adapter(room.market, "split", 5), adapter(room.market, "merge", 1)
     room.relay("WALLET", [approve(CONFIG.collateral_adapter, 7), split])
     room.pass_time()
-    assert given.amount(wallet, chain.PUSD, chain.ADAPTER) == 2
+    assert given.amount(wallet, contracts.PUSD, contracts.ADAPTER) == 2
     failed = room.relay("WALLET", [split], 1)
     room.pass_time()
     assert failed.state == "STATE_FAILED" and "not approved" in failed.error
     failed = room.relay("WALLET", [approve_all(CONFIG.conditional_tokens, CONFIG.collateral_adapter, False), merge], 1)
     room.pass_time()
-    assert failed.state == "STATE_FAILED" and given.amount(wallet, chain.CTF, chain.ADAPTER) == chain.UNLIMITED
+    assert (
+        failed.state == "STATE_FAILED" and given.amount(wallet, contracts.CTF, contracts.ADAPTER) == contracts.UNLIMITED
+    )
     done = room.relay("WALLET", [approve(CONFIG.collateral_adapter, 2**256 - 1), split, merge], 1)
     room.pass_time()
     assert done.state == "STATE_CONFIRMED" and room.holdings("WALLET") == (CASH - 9, 9, 9)
-    assert given.amount(wallet, chain.PUSD, chain.ADAPTER) == chain.UNLIMITED
+    assert given.amount(wallet, contracts.PUSD, contracts.ADAPTER) == contracts.UNLIMITED
 
 
 def test_the_same_seed_gives_the_same_ids_and_times() -> None:

@@ -13,12 +13,13 @@ from typing import Final, Literal, Protocol
 
 import msgspec
 
-from core.exchange import chain
-from core.exchange.chain import Approve, Call, Effect, Merge, Redeem, Split
-from core.exchange.envelopes import Batch
+from core.exchange.chain import contracts
+from core.exchange.chain.approvals import Approvals
+from core.exchange.chain.contracts import Approve, Call, Effect, Merge, Redeem, Split
+from core.exchange.chain.envelopes import Batch
 from core.exchange.exchange import Exchange
 from core.exchange.ledger import Ledger
-from core.exchange.signing import address_bytes, checksummed
+from core.exchange.signing import spelled
 from core.units import Outcome, Shares, Usd
 
 State = Literal["STATE_NEW", "STATE_EXECUTED", "STATE_MINED", "STATE_CONFIRMED", "STATE_FAILED", "STATE_INVALID"]
@@ -60,34 +61,6 @@ class Transaction(msgspec.Struct):
         return self.state in ("STATE_FAILED", "STATE_INVALID")
 
 
-class Approvals:
-    """What each wallet lets each spender take. The usual approvals count as granted until they are changed."""
-
-    def __init__(self) -> None:
-        self._given: dict[tuple[str, str, str], int] = {}
-
-    def amount(self, wallet: str, token: str, spender: str) -> int:
-        """What a spender may take: base units of pUSD, or for ERC-1155 tokens all (``UNLIMITED``) or 0."""
-        usual = chain.UNLIMITED if (token, spender) in chain.USUAL_APPROVALS else 0
-        return self._given.get((wallet, token, spender), usual)
-
-    def give(self, wallet: str, token: str, spender: str, amount: int) -> None:
-        """Replace an approval; 0 takes it away."""
-        self._given[(wallet, token, spender)] = amount
-
-    def use(self, wallet: str, token: str, spender: str, amount: int) -> None:
-        """Have a spender take something, which uses a limited approval up.
-
-        Raises:
-            ValueError: it may not take that much.
-        """
-        allowed = self.amount(wallet, token, spender)
-        if allowed < amount:
-            raise ValueError(f"{spender} is not approved for that much of {token}")
-        if allowed != chain.UNLIMITED:
-            self.give(wallet, token, spender, allowed - amount)
-
-
 class _Positions(Protocol):
     """What moves money: the exchange, or for a rehearsal a ledger with a copy of one account."""
 
@@ -106,13 +79,12 @@ class Chain:
     Example::
 
         chain = Chain(exchange)
-        sent = chain.relay(open_envelope(envelope), submitter)
+        sent = contracts.relay(open_envelope(envelope), submitter)
         exchange.step(exchange.now_ms + 10_000)
         assert sent.state == "STATE_CONFIRMED"
     """
 
     def __init__(self, exchange: Exchange) -> None:
-        self.approvals = Approvals()
         self._exchange = exchange
         self._by_id: dict[str, Transaction] = {}
         self._by_hash: dict[str, Transaction] = {}
@@ -178,9 +150,9 @@ class Chain:
         Raises:
             ValueError: they would revert; the text says why.
         """
-        effects = [chain.decode(call) for call in calls]
+        effects = [contracts.decode(call) for call in calls]
         copied = self._copy_of(wallet)
-        approvals = copy.deepcopy(self.approvals)
+        approvals = copy.deepcopy(self._exchange.approvals)
         for effect in effects:
             self._carry_out(wallet, effect, copied, approvals)
         return effects
@@ -188,12 +160,12 @@ class Chain:
     def _check_calls(self, calls: Iterable[Call]) -> None:
         for number, call in enumerate(calls):
             try:
-                chain.decode(call)
-            except chain.CallError as error:
+                contracts.decode(call)
+            except contracts.CallError as error:
                 raise Refused(f"call blocked: call[{number}] blocked: {error}") from error
 
     def _take(self, batch: Batch, transaction_hash: str, state: State) -> Transaction:
-        self._exchange.admit(checksummed(address_bytes(batch.wallet)))
+        self._exchange.admit(spelled(batch.wallet))
         self._waiting[batch.wallet] = self._waiting.get(batch.wallet, 0) + 1
         made = Transaction(
             transaction_id=str(uuid.UUID(bytes=self._draw_bytes("id", 16), version=4)),
@@ -233,7 +205,7 @@ class Chain:
             made.state, made.error = "STATE_FAILED", f"execution reverted: {error}"
         else:
             for effect in effects:
-                self._carry_out(batch.wallet, effect, self._exchange, self.approvals)
+                self._carry_out(batch.wallet, effect, self._exchange, self._exchange.approvals)
             made.state = "STATE_MINED"
             self._later(_CONFIRMED_MS, partial(self._confirm, made))
         if not made.failed or batch.kind in ("EOA", "PROXY"):
@@ -249,10 +221,10 @@ class Chain:
             return
         self._check_market(effect)
         if isinstance(effect, Split):
-            approvals.use(wallet, chain.PUSD, effect.contract, effect.sets)
+            approvals.use(wallet, contracts.PUSD, effect.contract, effect.sets)
             positions.split(wallet, effect.market, effect.sets)
             return
-        approvals.use(wallet, chain.token_taken_by(effect.contract), effect.contract, chain.UNLIMITED)
+        approvals.use(wallet, contracts.token_taken_by(effect.contract), effect.contract, contracts.UNLIMITED)
         if isinstance(effect, Merge):
             positions.merge(wallet, effect.market, effect.sets)
         else:
@@ -262,8 +234,8 @@ class Chain:
         listing = self._exchange.listings.get(effect.market)
         if listing is None:
             raise ValueError("no such condition")
-        adapter = chain.NEG_RISK_ADAPTER if listing.instrument.neg_risk else chain.ADAPTER
-        if effect.contract != (chain.ROUTER if listing.plot.version == "v2" else adapter):
+        adapter = contracts.NEG_RISK_ADAPTER if listing.instrument.neg_risk else contracts.ADAPTER
+        if effect.contract != (contracts.ROUTER if listing.plot.version == "v2" else adapter):
             raise ValueError("the condition belongs to another contract")
 
     def _copy_of(self, wallet: str) -> Ledger:

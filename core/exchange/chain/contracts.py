@@ -12,6 +12,7 @@ from eth_abi.abi import decode as abi_decode
 from eth_abi.exceptions import DecodingError
 from eth_hash.auto import keccak
 
+from core.exchange.signing import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE
 from core.units import Outcome, Shares
 
 PUSD: Final = "0xc011a7e12a19f7b1f670d46f03b03f3342e82dfb"
@@ -26,9 +27,6 @@ MULTISEND: Final = "0xa238cbeb142c10ef7ad8442c6d1f9e89e07e7761"
 DEPOSIT_FACTORY: Final = "0x00000000000fb5c9adea0298d729a0cb3823cc07"
 PROXY_FACTORY: Final = "0xab45c5a4b0c941a2f231c04c3f49182e1a254052"
 RELAY_HUB: Final = "0xd216153c06e857cd7f72665e0af1d7d82172f494"
-_EXCHANGE: Final = "0xe111180000d2663c0091e4f400237545b87b996b"
-_NEG_RISK_EXCHANGE: Final = "0xe2222d279d744050d28e00520010520000310f59"
-_EXCHANGE_V3: Final = "0xe3333700ca9d93003f00f0f71f8515005f6c00aa"
 _AUTO_REDEEMER: Final = "0xa1200000d0002264c9a1698e001292d00e1b00af"
 _BINARY_MODULE: Final = "0x1000008dd9001b968442c1000017eae6e0da00ba"
 _NEG_RISK_MODULE: Final = "0x200000900045e3b6259600682756002200028933"
@@ -36,11 +34,11 @@ _PERPS_DEPOSIT: Final = "0xdca4af75705dbb50f62437045aff9921947917d2"
 
 UNLIMITED: Final = 2**256 - 1
 USUAL_APPROVALS: Final = (
-    *((PUSD, each) for each in (_EXCHANGE, _NEG_RISK_EXCHANGE, ADAPTER, NEG_RISK_ADAPTER, ROUTER)),
-    *((PUSD, each) for each in (_EXCHANGE_V3, _PERPS_DEPOSIT)),
-    *((CTF, each) for each in (_EXCHANGE, _NEG_RISK_EXCHANGE, ADAPTER, NEG_RISK_ADAPTER)),
+    *((PUSD, each) for each in (EXCHANGE, NEG_RISK_EXCHANGE, ADAPTER, NEG_RISK_ADAPTER, ROUTER)),
+    *((PUSD, each) for each in (EXCHANGE_V3, _PERPS_DEPOSIT)),
+    *((CTF, each) for each in (EXCHANGE, NEG_RISK_EXCHANGE, ADAPTER, NEG_RISK_ADAPTER)),
     *((CTF, each) for each in (_AUTO_REDEEMER, _BINARY_MODULE, _NEG_RISK_MODULE)),
-    *((POSITION_MANAGER, each) for each in (ROUTER, _EXCHANGE_V3, _AUTO_REDEEMER)),
+    *((POSITION_MANAGER, each) for each in (ROUTER, EXCHANGE_V3, _AUTO_REDEEMER)),
 )
 """Token and spender of every approval a trading wallet needs (polymarket-api.md 3.6; the last of pUSD: the client)."""
 _TOKEN_OF: Final = {ADAPTER: CTF, NEG_RISK_ADAPTER: CTF, ROUTER: POSITION_MANAGER}

@@ -11,8 +11,8 @@ import msgspec
 import rlp  # type: ignore[import-untyped]
 from eth_hash.auto import keccak
 
-from core.exchange import chain
-from core.exchange.chain import Call, CallError
+from core.exchange.chain import contracts
+from core.exchange.chain.contracts import Call, CallError
 from core.exchange.signing import CHAIN_ID, SigningError, address_bytes, digest, domain_separator, recover
 from core.exchange.wallets import wallets_of
 
@@ -80,7 +80,6 @@ class Envelope(msgspec.Struct, frozen=True):
     proxyWallet: str = ""
     signatureParams: _SignatureParams = _SignatureParams()
     depositWalletParams: _WalletParams | None = None
-    metadata: str = ""
 
 
 class Batch(msgspec.Struct, frozen=True):
@@ -134,7 +133,7 @@ def open_raw(raw: bytes) -> Batch:
         raise EnvelopeError("transaction type not supported")
     try:
         fields = rlp.decode(raw)
-    except rlp.exceptions.RLPException as error:
+    except (rlp.exceptions.RLPException, RecursionError) as error:
         raise EnvelopeError("rlp: malformed transaction") from error
     if len(fields) != _RAW_FIELDS or not all(isinstance(each, bytes) for each in fields):
         raise EnvelopeError("rlp: not a legacy transaction")
@@ -162,7 +161,7 @@ def _open_wallet(envelope: Envelope) -> _Opened:
     params = envelope.depositWalletParams
     if params is None:
         raise EnvelopeError("missing depositWalletParams")
-    if envelope.to.lower() != chain.DEPOSIT_FACTORY:
+    if envelope.to.lower() != contracts.DEPOSIT_FACTORY:
         raise EnvelopeError("invalid 'to' field: must be deposit wallet factory")
     calls = tuple(Call(to=_address(c.target), data=_hex(c.data), value=_number(c.value)) for c in params.calls)
     if not calls:
@@ -184,7 +183,7 @@ def _open_wallet(envelope: Envelope) -> _Opened:
 def _open_safe(envelope: Envelope) -> _Opened:
     params = envelope.signatureParams
     to, data, value = _address(envelope.to), _hex(envelope.data), _number(envelope.value)
-    packed = to == chain.MULTISEND
+    packed = to == contracts.MULTISEND
     if _number(params.operation) != int(packed):
         raise EnvelopeError("only a multiSend may be a delegate call")
     batch = Batch(
@@ -192,7 +191,7 @@ def _open_safe(envelope: Envelope) -> _Opened:
         owner=_address(envelope.sender),
         wallet=_address(envelope.proxyWallet),
         nonce=_number(envelope.nonce),
-        calls=chain.unpack_multisend(data) if packed else (Call(to=to, data=data, value=value),),
+        calls=contracts.unpack_multisend(data) if packed else (Call(to=to, data=data, value=value),),
     )
     gas = (params.operation, params.safeTxnGas, params.baseGas, params.gasPrice)
     parts = (
@@ -210,9 +209,9 @@ def _open_safe(envelope: Envelope) -> _Opened:
 
 def _open_proxy(envelope: Envelope) -> _Opened:
     params = envelope.signatureParams
-    if envelope.to.lower() != chain.PROXY_FACTORY:
+    if envelope.to.lower() != contracts.PROXY_FACTORY:
         raise EnvelopeError("invalid 'to' field: must be proxy factory")
-    if (params.relay.lower(), params.relayHub.lower()) != (RELAY, chain.RELAY_HUB):
+    if (params.relay.lower(), params.relayHub.lower()) != (RELAY, contracts.RELAY_HUB):
         raise EnvelopeError("the transaction is bound to another relay")
     data = _hex(envelope.data)
     batch = Batch(
@@ -220,7 +219,7 @@ def _open_proxy(envelope: Envelope) -> _Opened:
         owner=_address(envelope.sender),
         wallet=_address(envelope.proxyWallet),
         nonce=_number(envelope.nonce),
-        calls=chain.unpack_proxy(data),
+        calls=contracts.unpack_proxy(data),
     )
     numbers = (params.relayerFee, params.gasPrice, params.gasLimit, envelope.nonce)
     parts = (
@@ -261,6 +260,6 @@ def _hex(text: str) -> bytes:
 
 def _number(text: str) -> int:
     """A uint256 in decimal digits."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 78) or int(text) > chain.UNLIMITED:
+    if not (text.isascii() and text.isdigit() and len(text) <= 78) or int(text) > contracts.UNLIMITED:
         raise ValueError(f"no uint256: {text[:80]!r}")
     return int(text)
