@@ -1,22 +1,23 @@
 """The engine against the exchange in one process under a virtual clock, without sockets (market-making.md 4.4, 4.7).
 
 Frames are the exchange's own texts, read by the decoders of a live session; orders go to the matching engine unsigned.
-Everything takes its time: frames, orders and answers wait in one mailbox for the moment at which they arrive. Same
+Everything takes its time: frames, requests and answers wait in one mailbox for the moment at which they arrive. Same
 seed, settings and faults, same decisions.
 """
 
 import heapq
 import itertools
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence, Set
+from functools import partial
 from hashlib import sha256
-from typing import Final
+from typing import Any, Final
 
 import msgspec
 
-from core.actions import Action, Cancel, CancelAll, Latch, Note, Place, ReadOrder, Resync
+from core.actions import Action, Cancel, CancelAll, Place, ReadOrder, Resync
 from core.config import Settings
 from core.engine import Engine
-from core.errors import MalformedMessage
+from core.errors import MalformedMessage, UsageError
 from core.events import (
     AccountSeen,
     CancelAnswered,
@@ -33,13 +34,16 @@ from core.events import (
 from core.exchange.crowd.participants import Population
 from core.exchange.crowd.profiles import Name
 from core.exchange.exchange import Exchange
+from core.exchange.faults import verbs
 from core.exchange.faults.director import Director
+from core.exchange.faults.effects import Dump
 from core.exchange.faults.requests import Asked, Plan
 from core.exchange.faults.rules import Rule
-from core.exchange.frames import CUSTOM_KINDS, Frame, MarketFrame
+from core.exchange.frames import Frame, MarketFrame
 from core.exchange.limits import Limits
 from core.exchange.orders import NewOrder, Report
-from core.units import Shares, Usd, usd_from_float
+from core.runtime.courier import BATCH
+from core.units import Shares, UnitError, usd_from_float
 from core.venue.channel import PING_SEC
 from core.venue.user_channel import decode_user_frame, order_seen
 from core.venue.wire import decode_frame
@@ -47,22 +51,46 @@ from core.venue.wire import decode_frame
 OWNER: Final = "51300000-0000-4000-8000-000000000001"
 """The API key of the engine under test."""
 ACCOUNT: Final = "0x" + "51" * 20
+START_UNIX: Final = 1_790_000_000
+"""Virtual time begins here."""
+FEED_MS: Final = 80
+"""From the exchange to us, both channels (market-making.md 4.2)."""
+ENTRY_MS: Final = 150
+"""From us to the matching engine."""
+ANSWER_MS: Final = 80
+"""From the matching engine back."""
 _FOREVER_S: Final = 1e9
+_CARRIED_OUT: Final = (
+    *(verbs.StreamVerb, verbs.MuteUser, verbs.Freeze, verbs.Say, verbs.RequestVerb, verbs.CancelRace),
+    *(verbs.Restart, verbs.Mode, verbs.Settle, verbs.StrangerTrade, verbs.DuplicateFill),
+    *(verbs.TakerDelay, verbs.TickChange, verbs.PauseMarket, verbs.CloseMarket, verbs.Resolve),
+)
+"""The others need sockets, signatures, buckets or reads, which there are none of here."""
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Latency(msgspec.Struct, frozen=True):
-    """How long things are under way, milliseconds (market-making.md 4.2)."""
+class _Line:
+    """One of our two subscriptions, as the director sees a socket."""
 
-    feed: int = 80
-    """From the exchange to us, both channels."""
-    entry: int = 150
-    """From us to the matching engine."""
-    answer: int = 80
-    """From the matching engine back."""
+    def __init__(
+        self, channel: verbs.Channel, send: Callable[[str], None], *, tokens: Set[str] = frozenset(), owner: str = ""
+    ) -> None:
+        self.channel = channel
+        self.send = send
+        self.tokens = tokens
+        self.owner = owner
 
+    def close(self, code: int, reason: str) -> None:
+        """Never asked for: no verb about sockets is carried out."""
+        raise NotImplementedError
 
-USUAL: Final = Latency()
+    def reset(self) -> None:
+        """Never asked for."""
+        raise NotImplementedError
+
+    def stall(self) -> None:
+        """Never asked for."""
+        raise NotImplementedError
 
 
 class Simulation:
@@ -85,27 +113,27 @@ class Simulation:
         profile: Name = "normal",
         speed: float = 1.0,
         rules: Iterable[Rule] = (),
-        latency: Latency = USUAL,
-        start_unix: int = 1_790_000_000,
-        cash: Usd | None = None,
     ) -> None:
-        """``speed`` is that of the participants; ``cash`` is the paper cash of the settings when not given."""
-        self.exchange = Exchange(seed=seed, markets=markets, now_ms=start_unix * 1000)
+        """``speed`` is that of the participants.
+
+        Raises:
+            UsageError: a rule cannot be carried out without sockets, or names a market that is not listed.
+        """
+        self.exchange = Exchange(seed=seed, markets=markets, now_ms=START_UNIX * 1000)
         self.population = Population(self.exchange, profile=profile, speed=speed)
         self.director = Director(self.exchange, Limits())
-        self.director.arm(rules)
+        self.director.arm(_fitting(rules))
         self.engine = Engine(settings, own_in_book=True)
         self.unusable = 0
         """Frames the engine could not use."""
         self.after_event: Callable[[], None] = lambda: None
         """Called after everything that happened to the engine; for invariants."""
-        self._latency = latency
-        self._start_ms = start_unix * 1000
         self._mail: list[tuple[int, int, Callable[[], None]]] = []
         self._stamps = itertools.count()
-        self._heard_s = 0.0
         self._decisions = sha256()
-        self._open(usd_from_float(settings.paper_cash_usd) if cash is None else cash)
+        self._market = _Line("market", self._under_way(self._hear_market), tokens=self.exchange.by_token.keys())
+        self._user = _Line("user", self._under_way(self._hear_user), owner=OWNER)
+        self._open(settings)
 
     @property
     def now_ms(self) -> int:
@@ -115,7 +143,7 @@ class Simulation:
     @property
     def now_s(self) -> float:
         """Seconds since the start; the engine's clock."""
-        return (self.exchange.now_ms - self._start_ms) / 1000
+        return self.now_ms / 1000 - START_UNIX
 
     @property
     def decisions_digest(self) -> str:
@@ -125,10 +153,7 @@ class Simulation:
     def run(self, seconds: float) -> None:
         """Let virtual time pass."""
         until_ms = self.now_ms + round(seconds * 1000)
-        while True:
-            at_ms = min(self.exchange.next_due_ms, self._mail[0][0] if self._mail else until_ms + 1, self._wake_ms())
-            if at_ms > until_ms:
-                break
+        while (at_ms := min(self.exchange.next_due_ms, self._mail[0][0], self._wake_ms())) <= until_ms:
             self._pass_to(at_ms)
         self._pass_to(until_ms)
 
@@ -139,24 +164,17 @@ class Simulation:
 
     # Time
 
-    def _due_ms(self, at_s: float) -> int:
-        """The millisecond after a moment of the engine's clock: a whole one, and never too early."""
-        return self._start_ms + int(min(at_s, _FOREVER_S) * 1000) + 1
-
     def _wake_ms(self) -> int:
-        """When the engine is to be handed something besides messages: its own wake-up, or a keep-alive."""
-        return max(self.now_ms, self._due_ms(min(self.engine.next_wake(), self._heard_s + PING_SEC)))
+        """When the engine wants to be woken: the whole millisecond after, so never too early."""
+        return max(self.now_ms, START_UNIX * 1000 + int(min(self.engine.next_wake(), _FOREVER_S) * 1000) + 1)
 
     def _pass_to(self, at_ms: int) -> None:
         self.exchange.step(at_ms)
         self._collect()
-        while self._mail and self._mail[0][0] <= at_ms:
+        while self._mail[0][0] <= at_ms:
             heapq.heappop(self._mail)[2]()
-        if at_ms >= self._due_ms(self._heard_s + PING_SEC):
-            self._heard_s = self.now_s
-            self._do(FeedAlive("market"))
-            self._do(FeedAlive("user"))
-        if at_ms >= self._due_ms(self.engine.next_wake()):
+            self._collect()
+        if at_ms >= self._wake_ms():
             self._do(Woken(self.now_ms / 1000))
 
     def _later(self, wait_ms: int, arrive: Callable[[], None]) -> None:
@@ -164,40 +182,63 @@ class Simulation:
 
     # The channels
 
-    def _open(self, cash: Usd) -> None:
+    def _open(self, settings: Settings) -> None:
+        cash = usd_from_float(settings.paper_cash_usd)
         self.exchange.ledger.deposit(ACCOUNT, cash)
         for listing in self.exchange.listings.values():
             self._do(InstrumentAdded(listing.instrument))
-        for feed in ("market", "user"):
-            self._do(FeedChanged(feed=feed, connected=True))
+        for line in (self._market, self._user):
+            self._do(FeedChanged(feed=line.channel, connected=True))
+            self.director.opened(line)
         self._do(AccountSeen(cash=cash, holdings=()))
-        self._subscribe(self.exchange.by_token)
+        self._subscribe(list(self._market.tokens))
+        self.director.subscribed(self._user, [])
+        self._later(round(PING_SEC * 1000), self._pong)
 
-    def _subscribe(self, tokens: Iterable[str]) -> None:
+    def _pong(self) -> None:
+        """Both channels answer our PING, whatever else they send."""
+        self._do(FeedAlive("market"))
+        self._do(FeedAlive("user"))
+        self._later(round(PING_SEC * 1000), self._pong)
+
+    def _subscribe(self, tokens: Sequence[str]) -> None:
         """Have the books of some tokens sent, as a subscription does."""
         self._collect()
-        places = [(token, self.exchange.by_token[token]) for token in tokens]
-        books = [self.exchange.faces[market].socket_book(outcome, initial=True) for _, (market, outcome) in places]
-        dump = MarketFrame(kind="book", tokens=tuple(token for token, _ in places), text=f"[{','.join(books)}]")
-        self._send(dump)
+        self.director.subscribed(self._market, list(tokens))
+        places = [(token, *self.exchange.by_token[token]) for token in tokens]
+        books = [
+            Dump(kind="book", tokens=(token,), text=self.exchange.faces[market].socket_book(outcome, initial=True))
+            for token, market, outcome in places
+            if not self.exchange.is_over(market)
+        ]
+        arriving = self.director.dump(self._market, books)
+        if arriving:
+            self._market.send(f"[{','.join(arriving)}]")
 
     def _collect(self) -> None:
-        frames = self.exchange.drain()
-        if self.director.armed:
-            frames = [*self.director.outbox(), *self.director.route(frames)]
-            self.director.watch()
-        for frame in frames:
-            self._send(frame)
+        """Send what the exchange has said and what faults make of it, until nothing is left of this moment."""
+        director = self.director
+        while True:
+            if director.armed:
+                director.watch()
+            made, said = director.outbox(), self.exchange.drain()
+            if not made and not said:
+                return
+            for frame in [*made, *(director.route(said) if director.armed else said)]:
+                self._send(frame)
 
     def _send(self, frame: Frame) -> None:
-        if isinstance(frame, MarketFrame):
-            if frame.kind not in CUSTOM_KINDS:
-                self._later(self._latency.feed, lambda: self._hear_market(frame.text))
-        elif frame.owner == OWNER:
-            self._later(self._latency.feed, lambda: self._hear_user(frame.text))
+        if not isinstance(frame, MarketFrame) and frame.owner != OWNER:
+            return
+        line = self._market if isinstance(frame, MarketFrame) else self._user
+        heard = self.director.hears(line, frame)
+        if heard is not None:
+            line.send(heard.text)
+
+    def _under_way(self, hear: Callable[[str], None]) -> Callable[[str], None]:
+        return lambda text: self._later(FEED_MS, partial(hear, text))
 
     def _hear_market(self, text: str) -> None:
-        self._heard_s = self.now_s
         try:
             for message in decode_frame(text):
                 self._do(message)
@@ -218,91 +259,136 @@ class Simulation:
         if actions:
             self._decisions.update(b"%d" % self.now_ms)
             self._decisions.update(_encode(actions))
-            for action in actions:
-                self._carry_out(action)
+            self._carry_out(actions)
         self.after_event()
 
-    def _carry_out(self, action: Action) -> None:
-        match action:
-            case Place():
-                order = self._signed(action)
-                self._do(OrderSigned(intent=action.intent, order_id=order.order_id))
-                self._later(self._latency.entry, lambda: self._place(action.intent, order))
-            case Cancel():
-                self._later(self._latency.entry, lambda: self._cancel([action.order_id]))
-            case CancelAll():
-                self._later(self._latency.entry, self._cancel_all)
-            case ReadOrder():
-                self._later(self._latency.entry, lambda: self._read(action.order_id))
-            case Resync():
-                self._later(self._latency.entry, lambda: self._subscribe(action.tokens))
-            case Note() | Latch():
-                pass
+    def _carry_out(self, actions: Sequence[Action]) -> None:
+        """Set requests on their way: as in a session, one for the cancels of a decision and one for 15 placements."""
+        cancels = [action.order_id for action in actions if isinstance(action, Cancel)]
+        if cancels:
+            self._later(ENTRY_MS, partial(self._cancel, cancels))
+        places = [action for action in actions if isinstance(action, Place)]
+        for start in range(0, len(places), BATCH):
+            batch = places[start : start + BATCH]
+            for place in batch:
+                self._do(OrderSigned(intent=place.intent, order_id=self._id_of(place)))
+            self._later(ENTRY_MS, partial(self._place, batch))
+        for action in actions:
+            match action:
+                case CancelAll():
+                    self._later(ENTRY_MS, self._cancel_all)
+                case ReadOrder():
+                    self._later(ENTRY_MS, partial(self._read, action.order_id))
+                case Resync():
+                    self._later(ENTRY_MS, partial(self._subscribe, action.tokens))
 
-    def _signed(self, place: Place) -> NewOrder:
-        market, outcome = self.exchange.by_token[place.token]
-        return NewOrder(
-            order_id="0x" + sha256(f"{self.exchange.seed}/{place.intent}".encode()).hexdigest(),
-            account=ACCOUNT,
-            owner=OWNER,
-            market=market,
-            outcome=outcome,
-            side=place.order_side,
-            price=place.price,
-            size=place.size,
-            post_only=True,
-        )
+    def _id_of(self, place: Place) -> str:
+        return "0x" + sha256(f"{self.exchange.seed}/{place.intent}".encode()).hexdigest()
 
-    def _ask(self, method: str, path: str) -> Plan:
-        asked = Asked(method=method, path=path, query={}, headers={}, body=b"")
-        return self.director.request(asked) if self.director.armed else Plan()
+    def _request(
+        self, method: str, path: str, act: Callable[[], list[Event]], lost: list[Event], body: Any = None
+    ) -> None:
+        """Have the exchange do what a request asks, or do to it what faults want.
 
-    def _place(self, intent: int, order: NewOrder) -> None:
-        plan = self._ask("POST", "/orders")
-        if plan.lost == "before" or plan.reply is not None:
-            self._answer(OrderAnswered(intent=intent, outcome="unknown", detail="no answer to use"), plan)
-            return
-        report = self._on_the_grid(order)
-        if plan.lost:
-            self._answer(OrderAnswered(intent=intent, outcome="unknown", detail="the answer was lost"), plan)
-        elif report.order is None:
-            self._answer(OrderAnswered(intent=intent, outcome="refused", detail=report.error), plan)
+        Args:
+            method: of the request.
+            path: of the request.
+            act: does it; returns what the answer tells.
+            lost: what is known without an answer.
+            body: of the request.
+        """
+        plan = Plan()
+        if self.director.armed:
+            headers = {"poly_api_key": OWNER}
+            plan = self.director.request(Asked(method, path, {}, headers, _encode(body)))
+
+        def serve() -> None:
+            told = lost
+            if plan.lost != "before" and plan.reply is None:
+                for happening in plan.first:
+                    happening()
+                told = act()
+            for event in lost if plan.lost else told:
+                self._later(ANSWER_MS + plan.wait_after_ms, partial(self._do, event))
+
+        if plan.wait_before_ms:
+            self._later(plan.wait_before_ms, serve)
         else:
-            self._answer(OrderAnswered(intent=intent, outcome="live"), plan)
+            serve()
 
-    def _on_the_grid(self, order: NewOrder) -> Report:
-        """Take an order whose price may be of a grid that is no more."""
-        grid = self.exchange.engine.instrument(order.market).grid
-        if not 0 < order.price < grid.k:
-            return Report(error="Price breaks minimum tick size rule")
-        return self.exchange.place(order)
+    def _place(self, batch: list[Place]) -> None:
+        def unknown(why: str) -> list[Event]:
+            return [OrderAnswered(intent=place.intent, outcome="unknown", detail=why) for place in batch]
+
+        def act() -> list[Event]:
+            refusal = self.exchange.mode.refusal(post_only=True)
+            return unknown(refusal) if refusal else [self._placed(place) for place in batch]
+
+        self._request("POST", "/orders", act, unknown("no answer to use"))
+
+    def _placed(self, place: Place) -> OrderAnswered:
+        market, outcome = self.exchange.by_token[place.token]
+        try:
+            price = self.exchange.engine.instrument(market).grid.ticks(place.price_text)
+        except UnitError:
+            report = Report(error="Price breaks minimum tick size rule")
+        else:
+            report = self.exchange.place(
+                NewOrder(
+                    order_id=self._id_of(place),
+                    account=ACCOUNT,
+                    owner=OWNER,
+                    market=market,
+                    outcome=outcome,
+                    side=place.order_side,
+                    price=price,
+                    size=place.size,
+                    post_only=True,
+                )
+            )
+        if report.order is None:
+            return OrderAnswered(intent=place.intent, outcome="refused", detail=report.error)
+        return OrderAnswered(intent=place.intent, outcome="live")
 
     def _cancel(self, order_ids: list[str]) -> None:
-        plan = self._ask("DELETE", "/orders")
-        if plan.lost == "before" or plan.reply is not None:
-            answers = [CancelAnswered(order_id=each, outcome="unknown") for each in order_ids]
-        else:
-            done, failed = self.exchange.cancel(OWNER, order_ids, self.now_ms)
-            answers = [CancelAnswered(order_id=each, outcome="cancelled") for each in done]
-            answers += [CancelAnswered(order_id=each, outcome="gone", detail=why) for each, why in failed.items()]
-            if plan.lost:
-                answers = [CancelAnswered(order_id=each, outcome="unknown") for each in order_ids]
-        for answer in answers:
-            self._answer(answer, plan)
+        unknown: list[Event] = [CancelAnswered(order_id=each, outcome="unknown") for each in order_ids]
+
+        def act() -> list[Event]:
+            return self._cancelled(order_ids) if self.exchange.mode.cancels else unknown
+
+        self._request("DELETE", "/orders", act, unknown, order_ids)
 
     def _cancel_all(self) -> None:
-        self._cancel([order.new.order_id for order in self.exchange.open_orders(OWNER)])
+        def act() -> list[Event]:
+            if not self.exchange.mode.cancels:
+                return []
+            return self._cancelled([order.new.order_id for order in self.exchange.open_orders(OWNER)])
+
+        self._request("DELETE", "/cancel-all", act, [])
+
+    def _cancelled(self, order_ids: list[str]) -> list[Event]:
+        done, failed = self.exchange.cancel(OWNER, order_ids, self.now_ms)
+        return [
+            *(CancelAnswered(order_id=each, outcome="cancelled") for each in done),
+            *(CancelAnswered(order_id=each, outcome="gone", detail=why) for each, why in failed.items()),
+        ]
 
     def _read(self, order_id: str) -> None:
-        plan = self._ask("GET", f"/data/order/{order_id}")
-        if plan.lost or plan.reply is not None:
-            return
-        order = self.exchange.engine.orders.get(order_id)
-        if order is None:
-            self._answer(OrderSeen(order_id=order_id, status="absent"), plan)
-            return
-        seen = order_seen(order_id, order.status, None)
-        self._answer(msgspec.structs.replace(seen, matched=Shares(order.matched)), plan)
+        def act() -> list[Event]:
+            if self.exchange.mode.state == "restarting":
+                return []
+            order = self.exchange.engine.orders.get(order_id)
+            if order is None:
+                return [OrderSeen(order_id=order_id, status="absent")]
+            seen = order_seen(order_id, order.status, None)
+            return [msgspec.structs.replace(seen, matched=Shares(order.matched))]
 
-    def _answer(self, event: Event, plan: Plan) -> None:
-        self._later(self._latency.answer + plan.wait_before_ms + plan.wait_after_ms, lambda: self._do(event))
+        self._request("GET", f"/data/order/{order_id}", act, [])
+
+
+def _fitting(rules: Iterable[Rule]) -> list[Rule]:
+    fitting = list(rules)
+    for rule in fitting:
+        if not isinstance(rule.verb, _CARRIED_OUT):
+            raise UsageError(f"{rule.place('do')}: do: wants sockets, keys or reads, which a simulation has not")
+    return fitting

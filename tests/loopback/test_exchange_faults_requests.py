@@ -10,7 +10,7 @@ import pytest
 import websockets
 
 from core.exchange.faults.reads import TITLES
-from core.units import MICRO
+from core.units import MICRO, Shares
 from tests.core.runtime.fakes import until
 from tests.loopback.faulty import QUIET_S, Stage, Wire, stage_running
 
@@ -179,12 +179,19 @@ async def test_rest_books_stand_still_while_the_channel_goes_on(stage: Stage) ->
         middle = (await stage.get("/midpoint", token_id=stage.yes)).json()["mid"]
         return [books["hash"], many[0]["hash"], price, middle]
 
-    before = await read()
+    async def last_trades() -> list[Any]:
+        one = (await stage.get("/last-trade-price", token_id=stage.yes)).json()
+        body = [{"token_id": stage.yes}]
+        many = (await stage.venue.http.post(stage.venue.urls["clob_url"] + "/last-trades-prices", json=body)).json()
+        return [one, *many]
+
+    before, traded = await read(), await last_trades()
     async with stage.market_wire() as wire:
         stage.arm('do = "stale_rest"\nmarket = 0\nfor = 120')
         await stage.place(int(stage.exchange.faces[stage.market].top("YES")[0] or 0) + 1)
         assert "price_change" in await wire.kinds()
-        assert await read() == before
+        stage.exchange.force_trade(stage.market, "YES", "SELL", Shares(MICRO), stage.exchange.now_ms)
+        assert (await read(), await last_trades()) == (before, traded)
         stage.pass_time(120)
         assert all(old != new for old, new in zip(before, await read(), strict=True))
 

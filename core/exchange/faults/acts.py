@@ -21,6 +21,15 @@ _OTHER_SIDE: Final[dict[OrderSide, OrderSide]] = {"BUY": "SELL", "SELL": "BUY"}
 NOBODY: Final = "nobody there yet"
 
 
+class Changed(msgspec.Struct):
+    """What faults that overlap have changed of a market."""
+
+    before: int
+    """Taker delay in milliseconds, or 1 where it was paused already."""
+    faults: int = 0
+    """How many of them have not ended."""
+
+
 class Stage(msgspec.Struct):
     """Where an act takes place."""
 
@@ -32,7 +41,8 @@ class Stage(msgspec.Struct):
     scope: Scope
     seed: str
     """Differs between any two acts of a run."""
-    now_ms: int
+    changed: dict[tuple[type[Verb], str], Changed]
+    """By verb and market, what is to be as it was when the last of its faults ends."""
 
     @property
     def market(self) -> str:
@@ -150,16 +160,18 @@ def _foreign_order(verb: verbs.ForeignOrder, stage: Stage) -> str:
 
 
 def _stranger_trade(verb: verbs.StrangerTrade, stage: Stage) -> str:
-    size = Shares(round(verb.size * MICRO))
-    report = stage.exchange.force_trade(stage.market, _OUTCOMES[verb.outcome], verb.side, size, stage.now_ms)
+    exchange, size = stage.exchange, Shares(round(verb.size * MICRO))
+    report = exchange.force_trade(stage.market, _OUTCOMES[verb.outcome], verb.side, size, exchange.now_ms)
     return report.error or (report.trade.trade_id if report.trade else "")
 
 
 def _duplicate_fill(verb: verbs.DuplicateFill, stage: Stage) -> str:
     told = 0
-    for trade in list(reversed(stage.exchange.trades.values())):
+    for trade in reversed(stage.exchange.trades.values()):
+        if told == verb.count:
+            break
         parties = [pair for pair in _parties(trade) if stage.scope.key in (None, pair[0])]
-        if told == verb.count or not parties:
+        if not parties:
             continue
         told += 1
         accounts = stage.exchange.ledger.accounts
@@ -167,7 +179,7 @@ def _duplicate_fill(verb: verbs.DuplicateFill, stage: Stage) -> str:
         shown = {order.new.account: accounts[order.new.account].shown for order in involved}
         again = msgspec.structs.replace(trade, status=verb.status)
         for owner, account in parties:
-            stage.say(trade_event(again, owner, account, shown, stage.now_ms))
+            stage.say(trade_event(again, owner, account, shown, stage.exchange.now_ms))
     return f"{told} trades as {verb.status}"
 
 
@@ -178,12 +190,12 @@ def _parties(trade: Trade) -> list[tuple[str, str]]:
 
 
 def _heartbeat_fork(verb: verbs.HeartbeatFork, stage: Stage) -> str:
-    deadman = stage.exchange.deadman
+    deadman, now_ms = stage.exchange.deadman, stage.exchange.now_ms
     keys = deadman.armed() if stage.scope.key is None else [stage.scope.key]
     for key in keys:
-        accepted, expected = deadman.beat(key, "", stage.now_ms)
+        accepted, expected = deadman.beat(key, "", now_ms)
         if not accepted:
-            deadman.beat(key, expected, stage.now_ms)
+            deadman.beat(key, expected, now_ms)
     return f"{len(keys)} keys"
 
 
@@ -193,20 +205,35 @@ def _tick_change(verb: verbs.TickChange, stage: Stage) -> str:
 
 
 def _taker_delay(verb: verbs.TakerDelay, stage: Stage) -> str:
-    before = stage.exchange.listings[stage.market].plot.delay_ms
-    stage.exchange.delay_takers(stage.market, verb.ms)
-    if verb.for_s is not None:
-        end = stage.now_ms + _ms(verb.for_s)
-        stage.exchange.schedule(end, lambda now_ms: stage.exchange.delay_takers(stage.market, before))
+    exchange, market = stage.exchange, stage.market
+    _undo_later(verb, stage, exchange.listings[market].plot.delay_ms, lambda ms: exchange.delay_takers(market, ms))
+    exchange.delay_takers(market, verb.ms)
     return f"{verb.ms} ms"
 
 
 def _pause_market(verb: verbs.PauseMarket, stage: Stage) -> str:
-    stage.exchange.pause_market(stage.market, True)
-    if verb.for_s is not None:
-        end = stage.now_ms + _ms(verb.for_s)
-        stage.exchange.schedule(end, lambda now_ms: stage.exchange.pause_market(stage.market, False))
+    exchange, market = stage.exchange, stage.market
+    was_paused = exchange.phase(market) == "paused"
+    _undo_later(verb, stage, was_paused, lambda paused: exchange.pause_market(market, bool(paused)))
+    exchange.pause_market(market, True)
     return "paused"
+
+
+def _undo_later(verb: verbs.Lasting, stage: Stage, before: int, undo: Callable[[int], None]) -> None:
+    """Have a change of a market undone when the last of the faults that made it ends."""
+    if verb.for_s is None:
+        return
+    key = (type(verb), stage.market)
+    changed = stage.changed.setdefault(key, Changed(before))
+    changed.faults += 1
+
+    def end(now_ms: int) -> None:
+        changed.faults -= 1
+        if not changed.faults:
+            del stage.changed[key]
+            undo(changed.before)
+
+    stage.exchange.schedule(stage.exchange.now_ms + _ms(verb.for_s), end)
 
 
 def _close_market(verb: verbs.CloseMarket, stage: Stage) -> str:

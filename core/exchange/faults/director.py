@@ -45,7 +45,6 @@ class Armed(msgspec.Struct):
     number: int
     rule: Rule
     scope: Scope
-    since_ms: int
     seen: int = 0
     """Occasions so far."""
     fired: int = 0
@@ -89,6 +88,7 @@ class Director:
         self._born_ms = exchange.now_ms
         self._effects: list[Effect] = []
         self._outbox: list[Frame] = []
+        self._changed: dict[tuple[type[verbs.Verb], str], acts.Changed] = {}
         self._requests = 0
         self._matched = ""
 
@@ -103,7 +103,7 @@ class Director:
         exchange = self._exchange
         since = exchange.now_ms if from_now else self._born_ms
         fresh = [
-            Armed(number=len(self.rules) + place, rule=rule, scope=scope_of(rule, exchange), since_ms=since)
+            Armed(number=len(self.rules) + place, rule=rule, scope=scope_of(rule, exchange))
             for place, rule in enumerate(rules, 1)
         ]
         for armed in fresh:
@@ -332,7 +332,7 @@ class Director:
                 say=self._outbox.append,
                 scope=armed.scope,
                 seed=f"{self._exchange.seed}/{armed.number}/{armed.fired}",
-                now_ms=now_ms,
+                changed=self._changed,
             )
             what = acts.act(verb, stage)
         self._note(armed, what)
@@ -351,7 +351,6 @@ class Director:
             number=armed.number,
             verb=verb,
             scope=armed.scope,
-            since_ms=now_ms,
             until_ms=until,
             left=count,
             note=partial(self._note, armed),

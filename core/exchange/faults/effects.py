@@ -114,7 +114,6 @@ class Effect(msgspec.Struct):
     """The rule's, counted from 1."""
     verb: Verb
     scope: Scope
-    since_ms: int
     until_ms: int | None
     left: int | None
     """Messages or requests it may still hit; None for any number."""

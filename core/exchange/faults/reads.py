@@ -23,7 +23,12 @@ from core.exchange.listing import Listing
 from core.units import MICRO, Shares, Ticks
 
 _BOOKS: Final = frozenset({"/book", "/books"})
-_PRICES: Final = frozenset({"/price", "/prices", "/midpoint", "/midpoints", "/spread", "/spreads", "/last-trade-price"})
+_PRICES: Final = frozenset(
+    {
+        *("/price", "/prices", "/midpoint", "/midpoints", "/spread", "/spreads"),
+        *("/last-trade-price", "/last-trades-prices"),
+    }
+)
 _BALANCE: Final = "/balance-allowance"
 _REFRESH: Final = "/balance-allowance/update"
 _GHOST_SIZE: Final = Shares(100 * MICRO)

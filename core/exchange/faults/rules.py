@@ -218,7 +218,8 @@ def _check_trigger(trigger: Trigger) -> None:
         raise RuleProblem("nth", "counts events: give on too")
     if trigger.chance is not None and trigger.on is None and trigger.every is None:
         raise RuleProblem("chance", "wants occasions: give on or every too")
-    if trigger.times is not None and trigger.on is None and trigger.every is None and trigger.when is None:
+    once = trigger.on is None and trigger.every is None and (trigger.at is not None or trigger.when is None)
+    if trigger.times is not None and once:
         raise RuleProblem("times", "a moment comes once: give every, on or when, or leave times out")
 
 
@@ -275,6 +276,8 @@ def _check_stream(verb: verbs.StreamVerb) -> None:
     wrong = [kind for kind in verb.kinds if (kind in verbs.USER_KINDS) != (verb.channel == "user")]
     if wrong:
         raise RuleProblem("kinds", f"{', '.join(wrong)} does not come on the {verb.channel} channel")
+    if isinstance(verb, verbs.BadHash) and not verbs.HASHED_KINDS.issuperset(verb.kinds):
+        raise RuleProblem("kinds", f"only {', '.join(sorted(verbs.HASHED_KINDS))} state a hash")
     if isinstance(verb, verbs.Reorder) and "dump" in verb.kinds:
         raise RuleProblem("kinds", "the first array of books is one message; there is nothing to reorder in it")
     if verb.channel == "user" and (verb.tokens is not None or isinstance(verb, verbs.BadHash)):

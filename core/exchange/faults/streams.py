@@ -58,6 +58,8 @@ class StreamEffect(Effect):
             channel, kinds = verb.channel, verb.kinds
             if isinstance(verb, verbs.Reorder) and isinstance(frame, Dump):
                 return False
+            if isinstance(verb, verbs.BadHash):
+                kinds = kinds or tuple(verbs.HASHED_KINDS)
         if (channel == "user") != isinstance(frame, UserFrame):
             return False
         return (not kinds or kind_of(frame) in kinds) and self.scope.covers(frame)

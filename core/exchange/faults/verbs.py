@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 import msgspec
 from msgspec import Meta
 
-Seconds = Annotated[float, Meta(gt=0, le=1e9, description="seconds, a number above 0")]
+Seconds = Annotated[float, Meta(ge=0.001, le=1e9, description="seconds, at least 0.001")]
 Millis = Annotated[int, Meta(ge=1, le=10**9, description="milliseconds, a whole number of at least 1")]
 Count = Annotated[int, Meta(ge=1, le=10**9, description="a whole number of at least 1")]
 Natural = Annotated[int, Meta(ge=0, le=10**9, description="a whole number, 0 or more")]
@@ -44,6 +44,7 @@ Kind = Literal[
 ]
 """Kinds of messages. ``dump`` is the array of books after a subscription; ``order`` and ``trade`` are the user's."""
 USER_KINDS: Final[frozenset[Kind]] = frozenset({"order", "trade"})
+HASHED_KINDS: Final[frozenset[Kind]] = frozenset({"dump", "book", "price_change"})
 Outcome = Literal["yes", "no"]
 Side = Literal["BUY", "SELL"]
 

@@ -14,7 +14,7 @@ from core.exchange.faults.lines import table_lines
 from core.exchange.faults.rules import When
 from core.exchange.faults.script import load, read_python, read_toml
 from core.exchange.faults.verbs import VERBS
-from core.exchange.frames import MarketFrame
+from core.exchange.frames import MarketFrame, MarketKind
 from core.exchange.limits import Limits
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "exchange-scripts.md"
@@ -78,9 +78,10 @@ MISTAKES = [
     (HEAD.format("http") + 'status = 500\nbody = "xml"', 5, "body", "wants one of json, html, empty, got 'xml'"),
     (HEAD.format("http") + 'status = 500\nrequest = "/order"', 5, "request", 'a method and a path'),
     (HEAD.format("freeze") + "fro = 3", 4, "fro", "did you mean for?"),
-    (HEAD.format("freeze") + 'for = "20s"', 4, "for", "wants seconds, a number above 0, got '20s'"),
+    (HEAD.format("freeze") + 'for = "20s"', 4, "for", "wants seconds, at least 0.001, got '20s'"),
     (HEAD.format("freeze") + "for = 0", 4, "for", "got 0"),
     (HEAD.format("freeze") + "for = nan", 4, "for", "got nan"),
+    ('[[fault]]\ndo = "reset"\nevery = 0.0004', 3, "every", "wants seconds, at least 0.001, got 0.0004"),
     (HEAD.format("freeze") + "for = true", 4, "for", "got True"),
     (HEAD.format("freeze") + 'tokens = "yes"', 4, "tokens", "'yes' wants market too"),
     (HEAD.format("freeze") + 'market = 0\ntokens = [\n  "yes",\n  "maybe"\n]', 5, "tokens", "'maybe' is neither"),
@@ -90,6 +91,7 @@ MISTAKES = [
     (HEAD.format("burst"), 1, "", "burst wants for"),
     (HEAD.format("delay") + "ms = 1.5", 4, "ms", "wants milliseconds, a whole number"),
     (HEAD.format("drop") + 'kinds = ["trade", "book"]', 4, "kinds", "book does not come on the user channel"),
+    (HEAD.format("bad_hash") + 'kinds = ["book", "best_bid_ask"]', 4, "kinds", "book, dump, price_change state a hash"),
     (HEAD.format("drop") + 'key = "k"', 4, "key", "the market channel belongs to no key"),
     (HEAD.format("reset") + 'channel = "user"\nmarket = 0', 4, "channel", "narrow by key"),
     (HEAD.format("disconnect") + "code = 1006", 4, "code", "1006 is never sent"),
@@ -104,6 +106,7 @@ MISTAKES = [
     (HEAD.format("reset") + "nth = 2", 4, "nth", "counts events"),
     (HEAD.format("reset") + "chance = 0.5", 4, "chance", "wants occasions"),
     (HEAD.format("reset") + "times = 2", 4, "times", "a moment comes once"),
+    (HEAD.format("reset") + "when = { trades_at_least = 1 }\ntimes = 2", 5, "times", "a moment comes once"),
     ('[[fault]]\ndo = "reset"\nevery = 1\ntimes = 0', 4, "times", 'wants a whole number of at least 1, or "always"'),
     ('[[fault]]\ndo = "reset"\nevery = 1\nchance = 2', 4, "chance", "wants a probability above 0, up to 1, got 2"),
     ('[[fault]]\ndo = "reset"\non = "frame:boook"', 3, "on", '"frame:KIND"'),
@@ -231,9 +234,9 @@ class Studio:
         self.exchange.step(1_000_000 + round(seconds * 1000))
         self.director.watch()
 
-    def frame(self, text: str, token: str = "") -> list[tuple[int, str]]:
+    def frame(self, text: str, token: str = "", kind: MarketKind = "price_change") -> list[tuple[int, str]]:
         """Send a frame; returns when (milliseconds from now) and what arrives."""
-        sent = MarketFrame(kind="price_change", tokens=(token or self.yes,), text=text)
+        sent = MarketFrame(kind=kind, tokens=(token or self.yes,), text=text)
         now = self.exchange.now_ms
         return [(at - now, frame.text) for at, frame in self.director.frames(now, sent)]
 
@@ -335,6 +338,60 @@ def test_bursts_delays_and_blocks_without_a_socket() -> None:
     assert studio.frame("d") == []
     studio.at(6)
     assert [frame.text for frame in studio.director.outbox()] == ["d"], "what is held is let go at the end"
+
+
+def test_a_wrong_hash_waits_for_a_message_that_states_one() -> None:
+    studio = Studio('[[fault]]\ndo = "bad_hash"\nat = 1')
+    studio.at(1)
+    tape, change = '{"transaction_hash":"0xab"}', '{"hash":"ab"}'
+    assert studio.frame(tape, kind="last_trade_price") == [(0, tape)]
+    assert studio.frame(change) != [(0, change)]
+    assert studio.frame(change) == [(0, change)], "one message is hit"
+
+
+def test_faults_that_overlap_leave_the_market_as_it_was() -> None:
+    studio = Studio(
+        toml(
+            """
+            [[fault]]
+            do = "taker_delay"
+            market = 0
+            ms = 700
+            at = 1
+            every = 5
+            times = 2
+            for = 8
+
+            [[fault]]
+            do = "pause_market"
+            market = 0
+            at = 1
+            every = 5
+            times = 2
+            for = 8
+            """
+        )
+    )
+    market, _ = studio.exchange.by_token[studio.yes]
+
+    def state() -> tuple[int, str]:
+        return studio.exchange.listings[market].plot.delay_ms, studio.exchange.phase(market)
+
+    usual = state()
+    for seconds in (2, 7, 10):
+        studio.at(seconds)
+        assert state() == (700, "paused"), seconds
+    studio.at(15)
+    assert state() == usual == (0, "open")
+
+
+def test_a_stranger_finds_no_book_in_a_resolved_market() -> None:
+    studio = Studio(
+        '[[fault]]\ndo = "resolve"\nmarket = 0\nresult = "YES"\nat = 1\n'
+        '[[fault]]\ndo = "stranger_trade"\nmarket = 0\nsize = 5\nat = 2'
+    )
+    studio.at(3)
+    assert studio.director.log[-1].what == "No orderbook exists for the requested token id"
 
 
 def test_every_verb_says_what_a_client_sees() -> None:
