@@ -33,11 +33,11 @@ class ChainApi:
     def _approvals(self, request: Request, body: bytes) -> Response:
         """What a wallet lets the venue's contracts take, in the shape the official client reads."""
         try:
-            wallet = address_bytes(request.query_params.get("user", ""))
+            shown = spelled(request.query_params.get("user", ""))
         except SigningError:
             return refused("invalid user address")
-        rows = [self._approval("0x" + wallet.hex(), *pair) for pair in contracts.USUAL_APPROVALS]
-        return answer({"data": {"address": checksummed(wallet), "chain_id": CHAIN_ID, "contracts": rows}})
+        rows = [self._approval(shown.lower(), *pair) for pair in contracts.USUAL_APPROVALS]
+        return answer({"data": {"address": shown, "chain_id": CHAIN_ID, "contracts": rows}})
 
     def _approval(self, wallet: str, token: str, spender: str) -> dict[str, Any]:
         amount = self._host.exchange.approvals.amount(wallet, token, spender)
