@@ -2,6 +2,7 @@
 
 import argparse
 import os
+import signal
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
@@ -155,6 +156,7 @@ def _run_replay(options: argparse.Namespace) -> int:
 
 
 def _run_exchange(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it serves: an interrupt amid the imports could get lost
     from core.exchange.command import run
 
     _refuse_flags(options, "exchange", "mode", "duration", "config", "no_ui", "json")

@@ -7,7 +7,7 @@ belongs to the parent, whose terminal sends it to the whole group. Problems go t
 import argparse
 import sys
 
-from core.errors import UsageError
+from core.errors import PolymmError
 from core.exchange.arguments import add_arguments
 from core.exchange.command import run
 
@@ -19,7 +19,7 @@ def main() -> int:
     parser.set_defaults(seed=None)
     try:
         return run(parser.parse_args(), ends_with_parent=True)
-    except UsageError as error:
+    except PolymmError as error:
         sys.stderr.write(f"exchange: {error}\n")
         return error.exit_code
 

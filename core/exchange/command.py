@@ -9,12 +9,13 @@ import asyncio
 import gc
 import hashlib
 import json
+import os
 import signal
 import sys
 from typing import Any, Final
 
 from core.clock import SystemClock
-from core.errors import UsageError
+from core.errors import PreflightError, UsageError
 from core.exchange.api.playback import RunningPlayback, build_playback
 from core.exchange.api.server import RunningExchange, Serving, build_host, loopback, stop_at_eof
 from core.exchange.arguments import DEFAULT_SEED, INVENTED_ONLY
@@ -25,6 +26,7 @@ from core.exchange.wallets import wallets_of
 from core.units import usd_from_float
 
 _STDIN = 0
+_STDOUT = 1
 _ENDING: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _WALLET_KINDS: Final = ("eoa", "proxy", "safe", "deposit")
 
@@ -34,6 +36,7 @@ def run(arguments: argparse.Namespace, *, ends_with_parent: bool) -> int:
 
     Raises:
         UsageError: an argument or a file it names cannot be used.
+        PreflightError: stdout takes no line.
     """
     _refuse_unfit(arguments)
     asyncio.run(_serve(arguments, ends_with_parent))
@@ -71,9 +74,22 @@ async def _serve(arguments: argparse.Namespace, ends_with_parent: bool) -> None:
             loop.add_signal_handler(number, serving.stop)
         gc.collect()
         gc.freeze()
-        sys.stdout.write(json.dumps(serving.urls | told) + "\n")
-        sys.stdout.flush()
+        _announce(json.dumps(serving.urls | told))
         await serving.wait()
+
+
+def _announce(line: str) -> None:
+    """Print the one line, past Python's buffer, which would complain again at the end.
+
+    Raises:
+        PreflightError: nobody can read it, so nobody could use the exchange.
+    """
+    try:
+        if sys.stdout is None:
+            raise OSError("it is closed")
+        os.write(_STDOUT, f"{line}\n".encode())
+    except OSError as error:
+        raise PreflightError(f"the line with the addresses cannot be written to stdout: {error}") from error
 
 
 def _exchange(arguments: argparse.Namespace, address: str) -> tuple[Serving, dict[str, Any]]:

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from core.exchange.auth import l2_signature
-from tests.end_to_end.program import run, started
+from tests.end_to_end.program import PROGRAM, ROOT, run, started
 
 PATIENCE_S = 20
 
@@ -83,6 +83,26 @@ def test_it_listens_on_loopback_only() -> None:
         assert told["clob_url"].startswith("http://127.0.0.1:")
 
 
+@pytest.mark.parametrize("stdout", ["/dev/full", "closed"])
+def test_a_line_nobody_can_read_ends_it_with_one_sentence(stdout: str) -> None:
+    where = ">&-" if stdout == "closed" else f"> {stdout}"
+    command = f"{' '.join(PROGRAM)} exchange --markets 1 {where}"
+    done = subprocess.run(["sh", "-c", command], cwd=ROOT, stderr=subprocess.PIPE, text=True, timeout=PATIENCE_S)
+    assert done.returncode == 3 and len(done.stderr.splitlines()) == 1 and "stdout" in done.stderr
+
+
+def test_an_interrupt_while_it_starts_ends_it() -> None:
+    """At whatever moment: by the signal before it serves, in order afterwards; never ignored."""
+    for wait_s in (0.0, 0.05, 0.1, 0.2, 0.3):
+        with started("exchange", "--markets", "1", env=dict(os.environ)) as process:
+            assert process.stderr
+            try:
+                process.wait(wait_s)
+            except subprocess.TimeoutExpired:
+                process.send_signal(signal.SIGINT)
+            assert process.wait(PATIENCE_S) in (0, -signal.SIGINT, 130)
+
+
 def test_a_taken_port_is_named() -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
@@ -115,6 +135,32 @@ def test_a_malformed_script_names_line_and_key_and_nothing_starts(
     path.write_text(text)
     said = refusal("exchange", "--script", str(path))
     assert all(part in said for part in told), said
+
+
+def test_what_a_script_prints_does_not_spoil_the_line(tmp_path: Path) -> None:
+    path = tmp_path / "faults.py"
+    path.write_text("print('loading')\ndef script(faults):\n    print('arming')\n    faults.add('drop', at=9)\n")
+    with running("--markets", "1", "--script", str(path)) as (process, told):
+        assert told["chain_id"] == 137
+        process.terminate()
+        assert process.stderr and process.stderr.read() == "loading\narming\n"
+
+
+@pytest.mark.parametrize(
+    ("flag", "value", "told"),
+    [
+        ("--speed", "1e9", "1,000"),
+        ("--speed", "nan", "1,000"),
+        ("--cash", "0", "0.01"),
+        ("--markets", "61", "60"),
+        ("--port", "x", "65535"),
+        ("--profile", "loud", "busy"),
+        ("--seed", "x", "seed"),
+    ],
+)
+def test_a_value_out_of_bounds_is_refused_with_the_bounds(flag: str, value: str, told: str) -> None:
+    said = refusal("exchange", flag, value)
+    assert flag in said and told in said
 
 
 def test_a_script_acts_in_the_process(tmp_path: Path) -> None:

@@ -195,11 +195,11 @@ def test_two_processes_with_one_seed_list_the_same_markets() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--markets", "61"), "--markets: must be 1 to"),
-        (("--markets", "0"), "--markets: must be 1 to"),
-        (("--markets", "x"), "--markets: must be 1 to"),
-        (("--speed", "0"), "--speed: must be a positive number"),
-        (("--speed", "x"), "--speed: must be a positive number"),
+        (("--markets", "61"), "is not a whole number from 1 to 60"),
+        (("--markets", "0"), "is not a whole number from 1 to 60"),
+        (("--markets", "x"), "is not a whole number from 1 to 60"),
+        (("--speed", "0"), "is not a number from 0.001 to 1,000"),
+        (("--speed", "x"), "is not a number from 0.001 to 1,000"),
         (("--seed", "x"), "--seed: invalid int value"),
     ],
 )

@@ -200,8 +200,9 @@ def _heartbeat_fork(verb: verbs.HeartbeatFork, stage: Stage) -> str:
 
 
 def _tick_change(verb: verbs.TickChange, stage: Stage) -> str:
-    stage.exchange.change_tick(stage.market, verb.tick)
-    return verb.tick
+    tick_text = str(verb.tick)
+    stage.exchange.change_tick(stage.market, tick_text)
+    return tick_text
 
 
 def _taker_delay(verb: verbs.TakerDelay, stage: Stage) -> str:

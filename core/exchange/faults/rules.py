@@ -239,6 +239,8 @@ def _check_verb(verb: Verb) -> None:
             raise RuleProblem("code", f"{verb.code} is never sent; use reset for an end without a code")
         if len(verb.reason.encode()) > _REASON_MOST:
             raise RuleProblem("reason", f"at most {_REASON_MOST} bytes fit into a closing frame")
+    if isinstance(verb, verbs.TickChange) and str(verb.tick) not in verbs.TICKS:
+        raise RuleProblem("tick", f"wants one of {', '.join(verbs.TICKS)}, got {verb.tick!r}")
     if isinstance(verb, verbs.ClockOffset) and verb.seconds == 0:
         raise RuleProblem("seconds", "an offset of 0 changes nothing")
 

@@ -4,6 +4,7 @@ A script is read whole before anything starts; one mistake anywhere is one :clas
 and key, what was wrong and what is allowed.
 """
 
+import contextlib
 import re
 import sys
 import tomllib
@@ -154,7 +155,7 @@ class Faults:
 
 
 def read_python(text: str, name: str) -> list[Rule]:
-    """The rules that the function ``script(faults)`` of a Python text arms.
+    """The rules that the function ``script(faults)`` of a Python text arms; what it prints goes to stderr.
 
     Raises:
         UsageError: it cannot be compiled, has no such function, raises, or arms nothing.
@@ -167,11 +168,12 @@ def read_python(text: str, name: str) -> list[Rule]:
     faults = Faults(name)
     scope: dict[str, Any] = {"__name__": "fault_script", "__file__": name}
     try:
-        exec(code, scope)
-        script = scope.get("script")
-        if not callable(script):
-            raise UsageError(f"{name}:1: script: define the function script(faults)")
-        script(faults)
+        with contextlib.redirect_stdout(sys.stderr):
+            exec(code, scope)
+            script = scope.get("script")
+            if not callable(script):
+                raise UsageError(f"{name}:1: script: define the function script(faults)")
+            script(faults)
     except UsageError:
         raise
     except (Exception, SystemExit) as error:

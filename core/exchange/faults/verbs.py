@@ -19,6 +19,8 @@ Price = Annotated[float, Meta(gt=0, lt=1, description="dollars between 0 and 1")
 Status = Annotated[int, Meta(ge=200, le=599, description="an HTTP status, 200 to 599")]
 CloseCode = Annotated[int, Meta(ge=1000, le=4999, description="a WebSocket close code, 1000 to 4999")]
 Market = Annotated[int | str, Meta(description="the number of a market (0 is the first) or its condition id")]
+TICKS: Final = ("0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001")
+Tick = Annotated[float | str, Meta(description="one of " + ", ".join(TICKS))]
 Tokens = Annotated[str | tuple[str, ...], Meta(description='"yes", "no", "both", a token id, or a list of token ids')]
 Pattern = Annotated[
     str,
@@ -382,7 +384,7 @@ class TickChange(Verb, frozen=True, kw_only=True):
     """The market's grid changes under resting orders; ``tick_size_change`` tells of it."""
 
     market: Market
-    tick: Literal["0.1", "0.01", "0.005", "0.0025", "0.001", "0.0001"]
+    tick: Tick
 
 
 class PauseMarket(Lasting, frozen=True, kw_only=True):

@@ -24,6 +24,12 @@ def toml(text: str) -> str:
     return dedent(text).lstrip("\n")
 
 
+def test_a_tick_may_be_a_number_or_a_text() -> None:
+    for tick in ("0.001", '"0.001"'):
+        (rule,) = read_toml(f'[[fault]]\nat = 1\ndo = "tick_change"\nmarket = 0\ntick = {tick}\n', "s")
+        assert str(rule.verb.tick) == "0.001"  # type: ignore[attr-defined]
+
+
 def test_a_script_in_toml_becomes_rules() -> None:
     rules = read_toml(
         toml(
