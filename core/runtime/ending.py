@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import PolymmError
+from core.errors import PolymmError, VenueError
 from core.events import CancelAnswered
 from core.venue.gateway import Gateway
 
@@ -16,6 +16,7 @@ log = logging.getLogger(__name__)
 VERIFY_SEC: Final = 10.0
 """Deadline of cancelling and verifying (reliability.md 4.10)."""
 VERIFY_PAUSE_SEC: Final = 0.2
+_ON_ITS_WAY: Final = "NOT verified: the venue lists none, but one may still be on its way"
 
 
 class Outcome(msgspec.Struct, frozen=True):
@@ -41,15 +42,16 @@ async def verify_zero(
 
     Args:
         gateway: where the orders are.
-        known: how many are at risk by our own books; what is told as long as the venue has not listed them.
+        known: how many are at risk by our own books, those in doubt included; told until the venue has listed them.
         tell: takes the answers to cancels.
-        warn: takes what went wrong on the way, in words.
+        warn: takes what went wrong on the way, in words, the same not twice in a row.
         in_doubt: how many orders nobody knows the venue to have or not to have.
 
     Returns:
         Whether zero open orders were verified, and how many may be open otherwise.
     """
-    zeros, left = 0, known
+    zeros, told = 0, ""
+    left: int | None = None
     try:
         async with asyncio.timeout(VERIFY_SEC):
             while zeros < 2 or in_doubt():
@@ -61,11 +63,14 @@ async def verify_zero(
                     zeros = zeros + 1 if left == 0 else 0
                 except Exception as error:
                     zeros = 0
-                    log.exception("cancelling_at_the_end")
-                    warn(f"cancelling at the end: {error}")
+                    if not isinstance(error, VenueError):
+                        log.exception("cancelling_at_the_end")
+                    if str(error) != told:
+                        told = str(error)
+                        warn(f"cancelling at the end: {told}")
                 await asyncio.sleep(VERIFY_PAUSE_SEC)
     except TimeoutError:
-        return False, left + in_doubt()
+        return False, known if left is None else left + in_doubt()
     return True, 0
 
 
@@ -83,5 +88,7 @@ def verdict(
         code = 11
     if not started:
         return code, reason, f"not started: {reason}"
-    zero = "zero open orders verified" if verified else f"NOT verified, {open_orders} orders may be open"
+    zero = "zero open orders verified"
+    if not verified:
+        zero = f"NOT verified, {open_orders} orders may be open" if open_orders else _ON_ITS_WAY
     return code, reason, f"stopped ({reason}): {zero}"

@@ -16,6 +16,7 @@ from core.runtime import session as session_module
 from core.runtime.session import Parts, Session
 from core.store.database import Store
 from core.units import MICRO, Shares, Ticks
+from core.venue.gateway import SignedPlace
 from tests.core.runtime.fakes import (
     INSTRUMENT,
     UNKNOWN,
@@ -114,6 +115,24 @@ async def test_a_venue_that_cannot_be_asked_leaves_the_end_unverified(tmp_path: 
     outcome = await task
     assert not outcome.verified and outcome.exit_code in (11, 15) and "NOT verified" in outcome.sentence
     assert closed == ["closed"] and last_session_row(session)[1:2] == (0,)
+
+
+async def test_a_venue_that_is_down_at_the_end_is_told_once_and_nothing_counted_twice(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """An order in doubt is one of those at risk; the same refusal every fifth of a second is no news."""
+    gateway = FakeGateway()
+    gateway.post = _answers_nothing  # type: ignore[method-assign]
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    wish(session)
+    await until(lambda: session.engine.orders.in_doubt() == 1)
+    gateway.listing_error = gateway.cancel_error = VenueUnavailable("service not ready")
+    session.request_stop("quit")
+    outcome = await task
+    assert outcome.report["open_orders"] == 1 and "1 orders may be open" in outcome.sentence
+    assert not [record for record in caplog.records if record.exc_info]
+    assert sum("service not ready" in event.text for event in session._events) == 1
 
 
 async def test_a_placement_without_an_answer_is_never_called_verified(tmp_path: Path) -> None:
@@ -341,3 +360,7 @@ async def test_a_second_stop_changes_neither_reason_nor_code(tmp_path: Path) -> 
 
 async def _cancels_nothing(order_ids: object) -> list[object]:
     return []
+
+
+async def _answers_nothing(batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
+    return [OrderAnswered(intent=signed.place.intent, outcome="unknown") for signed in batch]
