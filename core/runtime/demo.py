@@ -18,8 +18,8 @@ from core.venue.credentials import Secret, Wallet
 
 START_SEC: Final = 20.0
 STOP_SEC: Final = 3.0
-SPEED: Final = 8
-"""How many seconds pass for the demo's participants in one: at their own pace a market changes once a second."""
+PROFILE: Final = "lively"
+"""How busy the demo's markets are: something is to be seen within a minute."""
 
 
 class DemoExchange:
@@ -35,7 +35,7 @@ class DemoExchange:
             PreflightError: it did not come up.
         """
         arguments = ["-P", "-m", "core.exchange", "--seed", str(settings.seed), "--markets", str(settings.demo_markets)]
-        arguments += ["--speed", str(SPEED)]
+        arguments += ["--profile", PROFILE]
         self._process = await asyncio.create_subprocess_exec(
             sys.executable,
             *arguments,

@@ -44,7 +44,7 @@ class Profile(msgspec.Struct, frozen=True):
     """Mean time between two looks of the slow informed trader."""
 
 
-Name = Literal["calm", "normal", "busy"]
+Name = Literal["calm", "normal", "busy", "lively"]
 
 PROFILES: Final[dict[Name, Profile]] = {
     "calm": Profile(
@@ -101,6 +101,25 @@ PROFILES: Final[dict[Name, Profile]] = {
         noise_rate=4.0,
         patience_s=4.0,
     ),
+    "lively": Profile(
+        step_s=0.2,
+        vol=0.7,
+        jump_rate=1 / 150,
+        jump_ticks=2.4,
+        lag_s=4.0,
+        mood_ticks=0.6,
+        mood_s=6.0,
+        fast_makers=1,
+        fast_sleep_s=(0.25, 0.55),
+        slow_sleep_s=(0.6, 2.0),
+        tolerance=0.8,
+        flicker=0.05,
+        decay=0.01,
+        batch_s=2.0,
+        noise_rate=0.25,
+        patience_s=20.0,
+    ),
 }
 """``calm``: politics, 0.1 frames/s a market. ``normal``: the recorded esports and neg-risk sessions, 0.5 to 0.9 in
-bursts. ``busy``: like the five-minute bitcoin markets, 200 a market."""
+bursts. ``busy``: like the five-minute bitcoin markets, 200 a market. ``lively``: no real market's, for the demo, where
+something is to be seen within a minute."""
