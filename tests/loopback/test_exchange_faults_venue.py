@@ -160,6 +160,17 @@ async def test_the_grid_changes_under_resting_orders(stage: Stage) -> None:
     assert (await stage.get("/tick-size", token_id=stage.yes)).json() == {"minimum_tick_size": 0.001}
 
 
+async def test_an_account_may_only_reduce_for_a_while(stage: Stage) -> None:
+    order_id = await stage.place()
+    stage.arm('do = "closed_only"\nfor = 60')
+    answer = await stage.post(2)
+    assert answer.status_code == 400 and "closed only" in answer.json()["error"]
+    assert (await stage.trader.send("GET", "/auth/ban-status/closed-only")).json() == {"closed_only": True}
+    assert (await stage.trader.send("DELETE", "/order", {"orderID": order_id})).json()["canceled"] == [order_id]
+    stage.pass_time(60)
+    assert (await stage.post(3)).status_code == 200
+
+
 async def test_a_market_pauses_and_comes_back(stage: Stage) -> None:
     mine = await stage.place()
     stage.arm('do = "pause_market"\nmarket = 0\nfor = 60')

@@ -212,6 +212,17 @@ def _taker_delay(verb: verbs.TakerDelay, stage: Stage) -> str:
     return f"{verb.ms} ms"
 
 
+def _closed_only(verb: verbs.ClosedOnly, stage: Stage) -> str:
+    exchange = stage.exchange
+    held = exchange.keys.of_key(stage.client())
+    if held is None:
+        return NOBODY
+    exchange.closed_only.add(held.address)
+    if verb.for_s is not None:
+        exchange.schedule(exchange.now_ms + _ms(verb.for_s), lambda _: exchange.closed_only.discard(held.address))
+    return f"{held.address} may only reduce"
+
+
 def _pause_market(verb: verbs.PauseMarket, stage: Stage) -> str:
     exchange, market = stage.exchange, stage.market
     was_paused = exchange.phase(market) == "paused"
@@ -266,6 +277,7 @@ _ACTS: Final[dict[type[Verb], Callable[[Any, Stage], str]]] = {
     verbs.HeartbeatFork: _heartbeat_fork,
     verbs.TickChange: _tick_change,
     verbs.TakerDelay: _taker_delay,
+    verbs.ClosedOnly: _closed_only,
     verbs.PauseMarket: _pause_market,
     verbs.CloseMarket: _close_market,
     verbs.Resolve: _resolve,

@@ -387,6 +387,12 @@ class TickChange(Verb, frozen=True, kw_only=True):
     tick: Tick
 
 
+class ClosedOnly(Lasting, frozen=True, kw_only=True):
+    """An account may only reduce: its BUY orders are refused, SELL orders and cancels pass."""
+
+    key: str | None = None
+
+
 class PauseMarket(Lasting, frozen=True, kw_only=True):
     """The book stays, new orders are refused."""
 
@@ -414,7 +420,7 @@ VERBS: Final[dict[str, type[Verb]]] = {
         Http, Redirect, Blackhole, Slow, OmitPage, BatchShort, BatchShuffle, CancelRace,
         StaleRest, GhostBook, StalePositions, StaleBalance, Title, ClockOffset, ExpireCredentials,
         Restart, Mode, Throttle, Settle, ForeignOrder, StrangerTrade, DuplicateFill, HeartbeatFork, TakerDelay,
-        TickChange, PauseMarket, CloseMarket, Resolve,
+        ClosedOnly, TickChange, PauseMarket, CloseMarket, Resolve,
     )
 }  # fmt: skip
 """Every verb by the word a script uses."""
