@@ -1,6 +1,7 @@
 """What the servers share: the exchange, the clock, the sockets that get its frames."""
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable
 from typing import Any, Final
 
@@ -24,7 +25,7 @@ PULSE_MS: Final = 20
 Listener = Callable[[list[Frame]], None]
 
 
-class Hub:
+class Hub(ABC):
     """A time and who is handed the frames. All its state is touched from one event loop only."""
 
     def __init__(self, clock: Clock) -> None:
@@ -49,12 +50,13 @@ class Hub:
         for listener in self._listeners:
             listener(frames)
 
+    @abstractmethod
     def catch_up(self) -> None:
         """Let everything due up to now happen, and send it."""
-        raise NotImplementedError
 
     def flush(self) -> None:
-        """Hand out what a request made due."""
+        """Hand out what a request made due; where requests change nothing there is nothing to do."""
+        return
 
     async def serve(self, request: Request, body: bytes, act: Callable[[], Response]) -> Response:
         """Answer a request with what ``act`` does, at the present moment."""

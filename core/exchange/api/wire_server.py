@@ -4,6 +4,7 @@ A socket's messages wait in a bounded queue of its own: one that reads too slowl
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -28,7 +29,7 @@ _BAD_PAYLOAD: Final = "invalid subscription payload"
 _INVALID_OPERATION: Final = "INVALID OPERATION"
 
 
-class WireChannel:
+class WireChannel(ABC):
     """One accepted socket: an outgoing queue, and what both channels have in common."""
 
     def __init__(self, host: Hub, socket: WebSocket) -> None:
@@ -81,7 +82,8 @@ class WireChannel:
                 return
 
     def opened(self) -> None:
-        """Called once the socket is accepted."""
+        """Called once the socket is accepted; nothing to do unless somebody counts sockets."""
+        return
 
     async def serve(self) -> None:
         """Read until the other end goes away."""
@@ -116,13 +118,13 @@ class WireChannel:
         elif not (fits and message.get("operation") in ("subscribe", "unsubscribe") and self.change(message)):
             self.send(_INVALID_OPERATION)
 
+    @abstractmethod
     def begin(self, message: dict[str, Any]) -> bool:
         """Take the first frame; False when it is not acceptable."""
-        raise NotImplementedError
 
+    @abstractmethod
     def change(self, message: dict[str, Any]) -> bool:
         """Take a later subscribe or unsubscribe; False when it is malformed."""
-        raise NotImplementedError
 
 
 class MarketSubscription(WireChannel):
@@ -156,9 +158,9 @@ class MarketSubscription(WireChannel):
         self._add(tokens, dump=message.get("initial_dump") is not False)
         return True
 
+    @abstractmethod
     def _add(self, tokens: list[str], *, dump: bool) -> None:
         """Subscribe to ``tokens`` and, if ``dump``, send their books in one array (5.1)."""
-        raise NotImplementedError
 
 
 class MarketChannel(MarketSubscription):

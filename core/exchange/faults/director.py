@@ -146,8 +146,11 @@ class Director:
                 if at_ms <= now_ms:
                     arriving.append(each)
                 else:
-                    self._exchange.schedule(at_ms, lambda _, late=each: self._outbox.append(late))  # type: ignore[misc]
+                    self._exchange.schedule(at_ms, partial(self._let_out, each))
         return arriving
+
+    def _let_out(self, late: Frame, now_ms: int) -> None:
+        self._outbox.append(late)
 
     def dump(self, link: Link, books: Iterable[Dump]) -> list[str]:
         """The books of a subscription's first array that one socket gets now; later ones follow one by one."""
@@ -159,7 +162,7 @@ class Director:
                 if heard is not None and at_ms <= now_ms:
                     arriving.append(heard.text)
                 elif heard is not None:
-                    self._exchange.schedule(at_ms, lambda _, text=heard.text: link.send(f"[{text}]"))  # type: ignore[misc]
+                    self._exchange.schedule(at_ms, partial(_send_late, link, heard.text))
         return arriving
 
     def hears(self, link: Link, frame: Frame) -> Frame | None:
@@ -374,6 +377,10 @@ class Director:
 
     def _note(self, armed: Armed, what: str) -> None:
         self.log.append(Happened(at_ms=self._exchange.now_ms, rule=armed.number, do=armed.do, what=what))
+
+
+def _send_late(link: Link, book: str, now_ms: int) -> None:
+    link.send(f"[{book}]")
 
 
 def _agrees(when: When, facts: Facts) -> bool:
