@@ -45,10 +45,23 @@ class ReadOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
     order_id: str
 
 
-class Resync(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Ask for a fresh book of these tokens: their continuity is lost."""
+class ReadBooks(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Read full books and prices of these tokens over REST; the answer is a ``BooksRead``."""
 
-    market: str
+    tokens: tuple[str, ...]
+    reason: str
+
+
+class Resubscribe(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Unsubscribe and subscribe these tokens where they are, which sends their books anew."""
+
+    tokens: tuple[str, ...]
+    reason: str
+
+
+class Reconnect(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Move these tokens to a new socket; others on the old one must not notice."""
+
     tokens: tuple[str, ...]
     reason: str
 
@@ -67,4 +80,4 @@ class Latch(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
-Action = Place | Cancel | CancelAll | ReadOrder | Resync | Note | Latch
+Action = Place | Cancel | CancelAll | ReadOrder | ReadBooks | Resubscribe | Reconnect | Note | Latch

@@ -47,6 +47,18 @@ class Settings:
     ws_user_url: str = _setting("wss://ws-subscriptions-clob.polymarket.com/ws/user", "url", "user channel")
     rpc_url: str = _setting("https://polygon.drpc.org", "url", "Polygon RPC (POLYGON_RPC_URL)")
 
+    # Market data
+    ws_tokens: int = _setting(200, "tokens", "most tokens on one socket of the market channel", 2, 500)
+    ws_copies: int = _setting(
+        1, "sockets", "sockets that carry each token; 2 keeps one alive when the other dies", 1, 2
+    )
+    ws_recycle_sec: float = _setting(
+        3600.0, "seconds", "age at which a socket of the market channel is replaced; 0: never", 0, 1e6
+    )
+    audit_sec: float = _setting(
+        3.5, "seconds", "longest silence of a book before it is compared with REST; 0: never", 0, 3600
+    )
+
     # Which markets
     min_liquidity: float = _setting(10_000.0, "dollars", "least liquidity of a market", 0, 1e12)
     min_weekly_volume: float = _setting(50_000.0, "dollars", "least volume of the last seven days", 0, 1e12)

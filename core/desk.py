@@ -13,11 +13,13 @@ import msgspec
 from core.actions import Action, Note
 from core.config import Settings
 from core.errors import MalformedMessage
-from core.events import MarketMessage
+from core.events import MarketMessage, RestBook
 from core.market.book import Level
-from core.market.continuity import UPDATED, Applied, TrackedBook
+from core.market.continuity import BEHIND, Applied, ProofPolicy, TrackedBook
 from core.market.instrument import Instrument
+from core.market.recovery import Recovery
 from core.market.signals import without_own
+from core.market.silence import Silence
 from core.market.tape import Tape, Trade
 from core.orders.manager import Fill, OrderManager
 from core.orders.order import TERMINAL, Order, State
@@ -28,7 +30,7 @@ from core.quoting.requote import LiveOrder, Verdict, diff_orders, levels_ahead, 
 from core.quoting.routing import Target
 from core.quoting.rules import rules_of
 from core.quoting.volatility import Sigma
-from core.quoting.watch import LEVELS_READ, PriceWatch
+from core.quoting.watch import LEVELS_READ, Glance, PriceWatch
 from core.risk.control import Control
 from core.risk.gate import Headroom
 from core.units import MICRO, Shares, Side, Ticks, UnitError, Usd, parse_micro
@@ -41,6 +43,10 @@ CANCEL_GRACE_SEC: Final = 2.0
 """A cancel sent less long ago is expected to be answered, and its order is not planned around."""
 SETTLED_TICKS: Final = 0.01
 """Moves of fair value and deviation below this share of a tick do not make a new plan of an unchanged market."""
+UNPROVEN_CHANGE: Final = "the newest change is not proven yet"
+BEHIND_REST: Final = "REST shows a newer book; the channel has not brought it yet"
+WAITS: Final = (UNPROVEN_CHANGE, BEHIND_REST)
+"""Why a market waits for a moment; its orders stay meanwhile."""
 SIGMA_CHANGE: Final = 0.2
 """Relative change of the deviation that makes a new plan (market-making.md 1.12)."""
 
@@ -64,12 +70,26 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
 class Desk:
     """State and decisions of one market."""
 
-    def __init__(self, instrument: Instrument, settings: Settings, orders: OrderManager, *, own_in_book: bool) -> None:
+    def __init__(
+        self,
+        instrument: Instrument,
+        settings: Settings,
+        orders: OrderManager,
+        *,
+        own_in_book: bool,
+        proof: ProofPolicy | None = None,
+    ) -> None:
         """``own_in_book`` says that the book we see contains our own orders (not so in paper and replay)."""
         self.settings = settings
         self.orders = orders
         self.own_in_book = own_in_book
-        self.tracked = TrackedBook(instrument)
+        self.tracked = TrackedBook(instrument, proof or ProofPolicy())
+        self.silence = Silence(settings.audit_sec, settings.stale_sec)
+        self.recovery = Recovery()
+        self.covered = False
+        """A connected socket carries this market."""
+        self.check_s = math.inf
+        """When its data want a look, monotonic seconds; kept by :mod:`core.market_data`."""
         self.tape = Tape()
         self.ledger = Ledger()
         self._entries: dict[tuple[str, str], Entry] = {}
@@ -92,9 +112,6 @@ class Desk:
         self.plan: QuotePlan | None = None
         self.sigma: Sigma | None = None
         self.blocked_by = "waiting for the first book"
-        self.last_message_s: float | None = None
-        self.asked_s = 0.0
-        """When a full book was last asked for, monotonic seconds."""
         self.worst_exposure = Usd(0)
         """Risk if the orders of the worse side all fill, as of the last decision."""
         self._valued: tuple[Usd, Usd] | None = None
@@ -104,11 +121,16 @@ class Desk:
         self._hold_s, self._hold_until_s = 0.0, -math.inf
         self._reset_signals()
         self._last_decision_s = -math.inf
-        self._due = True
+        self.is_due = True
+        """Something has changed since the last decision that calls for another."""
         self._decided_fair = math.nan
         self._decided_sigma = math.nan
         self._decided_touch: tuple[Ticks | None, Ticks | None] = (None, None)
         self._settled = False
+        self._glance: Glance | None = None
+        self._own_version = -1
+        self._own: tuple[dict[Ticks, Shares], dict[Ticks, Shares]] = ({}, {})
+        """Our own levels in the book, as of that version of the orders."""
 
     def _reset_signals(self) -> None:
         settings, instrument = self.settings, self.tracked.instrument
@@ -162,21 +184,59 @@ class Desk:
 
     # Market messages
 
+    @property
+    def data_trouble(self) -> str:
+        """Why the book is not the venue's as far as anybody knows, in words; "" when it is proven and fresh."""
+        tracked, silence = self.tracked, self.silence
+        if not self.covered:
+            return "market feed is down"
+        if not tracked.synced:
+            return f"book {tracked.state.lower()}: {tracked.reason}"
+        if not silence.quotable:
+            return f"book {silence.status}: {silence.words}"
+        if tracked.doubt_since_s is not None:
+            return UNPROVEN_CHANGE
+        return BEHIND_REST if silence.is_behind(tracked) else ""
+
     def take_book(self, message: MarketMessage, now: float) -> Applied:
-        """Take a full book. After a longer blindness the average starts anew: what it knew is of another time."""
+        """Take a full book."""
         was_synced = self.tracked.synced
-        applied = self.tracked.apply_book(message)
-        if self.tracked.synced and not was_synced and now - self._synced_s > self.watch.fair.theta:
-            self.watch.start_anew()
-        return self._took(applied, now)
+        return self._took(self.tracked.apply_book(message, now), was_synced, now)
 
     def take_changes(self, message: MarketMessage, now: float) -> Applied:
-        """Take level changes."""
-        return self._took(self.tracked.apply_changes(message), now)
+        """Take level changes. Most are behind the touch, where they change no price signal."""
+        applied = self.tracked.apply_changes(message, now)
+        watch = self.watch
+        if (
+            applied is BEHIND
+            and now < watch.unmoved_until_s
+            and self.silence.status == "live"
+            and self.orders.version == watch.version
+        ):
+            self.silence.hear(now)
+            self._synced_s = now
+            return applied
+        return self._took(applied, True, now)
 
     def take_touch(self, message: MarketMessage, now: float) -> Applied:
         """Take a stated touch."""
-        return self._took(self.tracked.compare_touch(message), now)
+        return self._took(self.tracked.compare_touch(message, now), True, now)
+
+    def recover(self, read: RestBook, confirmed: bool, now: float) -> str:
+        """Take a book of REST in place of a lost one; "" when it is believed, else why not.
+
+        Raises:
+            MalformedMessage: it cannot be read.
+        """
+        min_size = self.instrument.min_size
+        why = self.tracked.recover(read, confirmed, now)
+        if self.instrument.min_size != min_size:
+            self._reset_signals()
+        if not why:
+            self._see_again(now)
+            self._synced_s = now
+            self._observe(now)
+        return why
 
     def take_trade(self, message: MarketMessage, now: float) -> Trade:
         """Take a trade of the tape; returns it in the YES frame.
@@ -196,40 +256,52 @@ class Desk:
         is_yes = outcome == "YES"
         buys_yes = (message.side == "BUY") == is_yes
         trade = Trade(now, price if is_yes else grid.complement(price), size, buys_yes)
-        self.tape.add(trade)
+        stamp = (message.timestamp, message.transaction_hash)
+        self.tape.add(trade, (stamp, message.asset_id, message.price, message.size, message.side))
         return trade
 
-    def change_tick(self, tick_text: str) -> None:
+    def change_tick(self, tick_text: str, timestamp_ms: int, now: float) -> None:
         """Start over on a new grid: signals, rules and book."""
         old = self.instrument.grid
         if tick_text != self.instrument.tick_text:
-            self.tracked.change_tick(tick_text)
+            self.tracked.change_tick(tick_text, now, timestamp_ms)
             self.orders.change_grid(self.market, old, self.instrument.grid)
             self.tape.change_grid(old, self.instrument.grid)
             self._reset_signals()
-            self._due = True
+            self.is_due = True
 
-    def _took(self, applied: Applied, now: float) -> Applied:
-        self.last_message_s = now
-        if self.tracked.synced:
+    def _took(self, applied: Applied, was_synced: bool, now: float) -> Applied:
+        tracked, silence = self.tracked, self.silence
+        silence.hear(now)
+        if tracked.synced:
+            if not was_synced:
+                self._see_again(now)
             self._synced_s = now
-        if applied is UPDATED:
+        if applied.changed and not applied.lost:
+            if silence.status == "frozen" and tracked.book_seq and tracked.doubt_since_s is None:
+                silence.show_life(tracked)
             self._observe(now)
         elif applied.lost:
-            self._due = True
+            self.is_due = True
         return applied
+
+    def _see_again(self, now: float) -> None:
+        """The book is believed again; after a longer blindness the average starts anew: it is of another time."""
+        if now - self._synced_s > self.watch.fair.theta:
+            self.watch.start_anew()
 
     def _observe(self, now: float) -> None:
         """Let the watch look at the book, and see whether that calls for a decision (market-making.md 1.12)."""
         glance = self.watch.observe(self.tracked.book, self.orders.version, self._others, now)
         if glance is None:
             return
+        self._glance = glance
         if glance.is_news or glance.touch != self._decided_touch:
-            self._due = True
+            self.is_due = True
         if glance.value is None:
             return
         if not abs(glance.value - self._decided_fair) < self._moved:
-            self._due = True
+            self.is_due = True
         if self._opening is not None:
             self._enter_opening(Usd(round(glance.value * MICRO)))
 
@@ -239,8 +311,14 @@ class Desk:
         bids, asks = book.best_first("bid", most), book.best_first("ask", most)
         if not self.own_in_book:
             return bids, asks
-        market = self.market
-        own_bids, own_asks = self.orders.resting_at(market, "bid"), self.orders.resting_at(market, "ask")
+        orders = self.orders
+        if self._own_version != orders.version:
+            market = self.market
+            self._own = (orders.resting_at(market, "bid"), orders.resting_at(market, "ask"))
+            self._own_version = orders.version
+        own_bids, own_asks = self._own
+        if not own_bids and not own_asks:
+            return bids, asks
         return list(without_own(bids, own_bids)), list(without_own(asks, own_asks))
 
     # Our fills
@@ -263,14 +341,14 @@ class Desk:
             self.sold = Shares(self.sold + sign * fill.size)
         if fill.order_side == "SELL":
             self._settle(fill, -sign)
-        self._due = True
+        self.is_due = True
 
     def confirm_fill(self, fill: Fill) -> None:
         """A fill became final: what it bought may be sold."""
         self.provisional -= fill.size
         if fill.order_side == "BUY":
             self._settle(fill, 1)
-        self._due = True
+        self.is_due = True
 
     def open_with(self, yes: Shares, no: Shares) -> None:
         """Holdings found at the start; they enter the ledger at the first fair value, so that profit starts at zero."""
@@ -316,12 +394,12 @@ class Desk:
 
     def touch_due(self) -> None:
         """Something the decision depends on has changed."""
-        self._due = True
+        self.is_due = True
         self._settled = False
 
     def wake_at(self) -> float:
         """When this desk wants to decide next, monotonic seconds."""
-        if self._due:
+        if self.is_due:
             return self._last_decision_s + self.settings.quote_debounce_ms / 1000
         return self._last_decision_s + TIMER_SEC
 
@@ -334,13 +412,26 @@ class Desk:
                 actions += self.orders.cancel(order, reason, now)
         return actions
 
+    def seen(self, now: float) -> None:
+        """A decision is taken on the book as it stands: only what differs from it calls for another."""
+        self._last_decision_s, self.is_due = now, False
+        glance = self._glance
+        if glance is not None:
+            self._decided_fair = math.nan if glance.value is None else glance.value
+            self._decided_touch = glance.touch
+
     def rest(self, reason: str, now: float) -> list[Action]:
         """A decision that quoting is not allowed: pull, and remember why."""
-        self._last_decision_s, self._due, self._settled = now, False, False
+        self._last_decision_s, self.is_due, self._settled = now, False, False
         self._decided_fair = math.nan
         self.plan = None
         self.worst_exposure = self._worst_exposure(now)
         return self.pull(reason, now)
+
+    def hold(self, reason: str, now: float) -> None:
+        """A decision that has to wait a moment; orders stay where they are."""
+        self._last_decision_s, self.is_due, self._settled = now, True, False
+        self.blocked_by = reason
 
     def is_settled(self, now: float, unix: float, data_age_s: float) -> bool:
         """Nothing has changed since the last decision that could change its outcome; leases are renewed.
@@ -348,7 +439,7 @@ class Desk:
         Fair value and deviation drift by themselves while the book is silent; drifts below a hundredth of a tick are
         not worth a new plan.
         """
-        if self._due or not self._settled or data_age_s > self.settings.stale_sec:
+        if self.is_due or not self._settled or data_age_s > self.settings.stale_sec:
             return False
         fair = self.watch.fair.value_at(now)
         if fair is None:
@@ -370,10 +461,9 @@ class Desk:
         if fair is None:
             return self.rest("no fair value yet", now)
         self.sigma = sigma = self.watch.sigma(now, around.unix, fair)
-        self._last_decision_s, self._due, self.blocked_by = now, False, ""
-        self._decided_fair, self._decided_sigma = fair, sigma.sigma_h or 0.0
+        self.seen(now)
+        self.blocked_by, self._decided_sigma = "", sigma.sigma_h or 0.0
         bids, asks = self._others(LEVELS_READ + self.settings.order_layers + self.settings.requote_queue_levels)
-        self._decided_touch = (bids[0][0] if bids else None, asks[0][0] if asks else None)
         at_risk = self.orders.at_risk(self.market)
         planned = [order for order in at_risk if not _is_pending(order, now)]
         inputs = self._inputs(around, fair, at_risk, planned)

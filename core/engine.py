@@ -8,14 +8,12 @@ import math
 from collections.abc import Callable
 from typing import Any, Final
 
-import msgspec
-
-from core.actions import Action, CancelAll, Latch, Note, Resync
+from core.actions import Action, CancelAll, Latch, Note
 from core.config import Settings
-from core.desk import Desk, Surroundings
-from core.errors import MalformedMessage
+from core.desk import WAITS, Desk, Surroundings
 from core.events import (
     AccountSeen,
+    BooksRead,
     CancelAnswered,
     Event,
     FeedAlive,
@@ -30,7 +28,7 @@ from core.events import (
     StopRequested,
     Woken,
 )
-from core.market.continuity import Applied, TrackedBook
+from core.market_data import Feed, MarketData, Tally
 from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, State
 from core.portfolio.account import Account
@@ -42,31 +40,8 @@ from core.units import MICRO, Shares, Usd, micro_text
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
 MARK_SLACK_SEC: Final = 0.05
-RESYNC_RETRY_SEC: Final = 10.0
 WIDEN_LIMIT: Final = 20
 """Ticks an operator may add to or take from the half-spread."""
-
-
-class Tally(msgspec.Struct):
-    """Counts since the start."""
-
-    messages: int = 0
-    """Market messages of a known type and shape."""
-    unknown_types: int = 0
-    malformed: int = 0
-    foreign: int = 0
-    """Messages of markets that are not ours."""
-    decisions: int = 0
-    reconnects: int = 0
-
-
-class Feed(msgspec.Struct):
-    """What is known of one channel."""
-
-    connected: bool = False
-    heard_s: float = -math.inf
-    reconnects: int = 0
-    detail: str = "not connected yet"
 
 
 class Engine:
@@ -79,16 +54,18 @@ class Engine:
         self.orders = OrderManager()
         self.desks: dict[str, Desk] = {}
         self.tally = Tally()
-        self.market_feed = Feed()
+        self.data = MarketData(self.desks, self.tally)
         self.user_feed = Feed()
         self.control = Control()
         self.stopping = False
         self.account = Account(settings)
         self._marked_s = -math.inf
+        self._marked_messages = 0
+        """Market messages by then."""
         self._wake_s = math.inf
         self._handlers: dict[type[Any], Callable[[Any, float], list[Action]]] = {
-            MarketMessage: self._on_market,
             Woken: self._on_woken,
+            BooksRead: self._on_read,
             InstrumentAdded: self._on_instrument,
             AccountSeen: self._on_account,
             FeedChanged: self._on_feed,
@@ -101,106 +78,27 @@ class Engine:
             OperatorCommand: self._on_command,
             StopRequested: self._on_stop,
         }
-        self._messages: dict[str, Callable[[Desk, MarketMessage, float], list[Action]]] = {
-            "price_change": lambda desk, message, now: self._applied(desk, desk.take_changes(message, now)),
-            "book": self._on_book,
-            "best_bid_ask": lambda desk, message, now: self._applied(desk, desk.take_touch(message, now)),
-            "last_trade_price": self._on_trade,
-            "tick_size_change": self._on_tick,
-            "market_resolved": self._on_resolved,
-        }
 
     def handle(self, event: Event, now: float) -> list[Action]:
         """Take one event that happened at ``now`` (monotonic seconds) and return what is to be done, in order.
 
         Raises:
-            MalformedMessage: the event is a market message that cannot be used; nothing but a counter has changed.
+            MalformedMessage: the event is a market message that cannot be used; nothing has changed.
         """
+        if type(event) is MarketMessage:
+            return self.data.take(event, now)
         return self._handlers[type(event)](event, now)
 
     def next_wake(self) -> float:
         """Monotonic time at which a :class:`Woken` is wanted; infinity when nothing waits."""
-        return self._wake_s
+        return min(self._wake_s, self.data.check_s, self.data.due_s)
 
-    # Market messages
+    # Market data
 
-    def _on_market(self, message: MarketMessage, now: float) -> list[Action]:
-        handler = self._messages.get(message.event_type)
-        self.market_feed.heard_s = now
-        if handler is None:
-            self.tally.unknown_types += message.event_type != "new_market"
-            return []
-        desk = self.desks.get(message.market)
-        if desk is None:
-            self.tally.foreign += 1
-            return []
-        try:
-            actions = handler(desk, message, now)
-        except MalformedMessage:
-            self.tally.malformed += 1
-            raise
-        self.tally.messages += 1
+    def _on_read(self, event: BooksRead, now: float) -> list[Action]:
         self.account.touch()
-        wake = desk.wake_at()
-        if wake < self._wake_s:
-            self._wake_s = max(wake, now)
-        return actions
-
-    def _applied(self, desk: Desk, applied: Applied) -> list[Action]:
-        if not applied.lost:
-            return []
-        now = desk.last_message_s or 0.0
-        return [
-            *desk.pull(f"book suspect: {applied.lost}", now),
-            self._resync(desk, applied.lost, now),
-            Note("warning", desk.market, f"book suspect: {applied.lost}; asking for a fresh one"),
-        ]
-
-    def _resync(self, desk: Desk, reason: str, now: float) -> Resync:
-        desk.asked_s = now
-        desk.tracked.resyncing()
-        instrument = desk.instrument
-        return Resync(market=desk.market, tokens=(instrument.yes_token, instrument.no_token), reason=reason)
-
-    def _ask_again(self, now: float) -> list[Action]:
-        """Ask once more for books that do not come: the venue may take a subscription for a repetition."""
-        if not self.market_feed.connected:
-            return []
-        waiting = [desk for desk in self.desks.values() if not desk.tracked.synced and not desk.resolved]
-        return [self._resync(desk, "no book came", now) for desk in waiting if now - desk.asked_s >= RESYNC_RETRY_SEC]
-
-    def _on_book(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
-        """Take a full book; one on another tick tells a tick change that was missed, if all of it can be read."""
-        instrument = desk.instrument
-        tick_text = message.tick_size or instrument.tick_text
-        actions: list[Action] = []
-        if tick_text != instrument.tick_text:
-            trial = TrackedBook(instrument)
-            trial.change_tick(tick_text)
-            trial.apply_book(message)
-            actions = self._change_tick(desk, tick_text, now)
-        return actions + self._applied(desk, desk.take_book(message, now))
-
-    def _on_trade(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
-        desk.take_trade(message, now)
-        return []
-
-    def _on_tick(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
-        if message.new_tick_size == desk.instrument.tick_text:
-            return []
-        return [*self._change_tick(desk, message.new_tick_size, now), self._resync(desk, "tick changed", now)]
-
-    def _change_tick(self, desk: Desk, tick_text: str, now: float) -> list[Action]:
-        desk.change_tick(tick_text)
-        text = f"tick is {desk.instrument.tick_text} now; quotes wait for a book on the new grid"
-        return [*desk.pull("tick changed", now), Note("warning", desk.market, text)]
-
-    def _on_resolved(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
-        desk.resolved = True
-        return [
-            *desk.pull("resolved", now),
-            Note("warning", desk.market, f"resolved: {message.winning_outcome or 'outcome not told'}"),
-        ]
+        self._wake_s = now
+        return self.data.take_read(event, now)
 
     # Markets, account, feeds
 
@@ -208,9 +106,8 @@ class Engine:
         instrument = event.instrument
         if instrument.market in self.desks:
             return []
-        desk = Desk(instrument, self.settings, self.orders, own_in_book=self._own_in_book)
-        self.desks[instrument.market] = desk
-        desk.asked_s = now
+        desk = Desk(instrument, self.settings, self.orders, own_in_book=self._own_in_book, proof=self.data.proof)
+        self.data.add(desk, now)
         self._wake_s = min(self._wake_s, now + MARK_SEC)
         return []
 
@@ -229,27 +126,26 @@ class Engine:
         return [Note("info", "", f"account: {_whole_cents(event.cash)} dollars of cash")]
 
     def _on_feed(self, event: FeedChanged, now: float) -> list[Action]:
-        feed = self.market_feed if event.feed == "market" else self.user_feed
+        if event.feed == "market":
+            self._wake_s = now
+            return self.data.take_coverage(event, now)
+        feed = self.user_feed
         was, feed.connected, feed.detail = feed.connected, event.connected, event.detail
-        actions: list[Action] = []
         if event.connected:
             feed.heard_s = now
-            for desk in self.desks.values() if event.feed == "market" else ():
-                desk.asked_s = now  # the first frame of the channel asks for every book
-            return [Note("info", "", f"{event.feed} feed is up")] if not was else []
+            return [Note("info", "", "user feed is up")] if not was else []
+        actions: list[Action] = []
         if was:
             feed.reconnects += 1
             self.tally.reconnects += 1
-            actions.append(Note("warning", "", f"{event.feed} feed is down: {event.detail}"))
+            actions.append(Note("warning", "", f"user feed is down: {event.detail}"))
         for desk in self.desks.values():
-            if event.feed == "market":
-                desk.tracked.lose("market feed went down")
-            actions += desk.pull(f"{event.feed} feed is down", now)
+            actions += desk.pull("user feed is down", now)
             desk.touch_due()
         return actions
 
     def _on_alive(self, event: FeedAlive, now: float) -> list[Action]:
-        (self.market_feed if event.feed == "market" else self.user_feed).heard_s = now
+        (self.data.feed if event.feed == "market" else self.user_feed).heard_s = now
         return []
 
     # Orders
@@ -329,9 +225,15 @@ class Engine:
         actions: list[Action] = []
         if now - self._marked_s >= MARK_SEC - MARK_SLACK_SEC:
             self._marked_s = now
+            if self.tally.messages != self._marked_messages:
+                self._marked_messages = self.tally.messages
+                self.account.touch()
             actions += self._mark(event.unix)
             actions += self.orders.chase(now)
-            actions += self._ask_again(now)
+            self.data.measure(now)
+        if self.data.check_s <= now:
+            actions += self.data.check(now)
+        self.data.due_s = math.inf
         for desk in self.desks.values():
             if desk.wake_at() <= now:
                 actions += self._decide(desk, event.unix, now)
@@ -344,9 +246,12 @@ class Engine:
 
     def _decide(self, desk: Desk, unix: float, now: float) -> list[Action]:
         reason = why_not_quote(self.facts(desk, now))
+        if reason in WAITS:
+            desk.hold(reason, now)
+            return []
         if reason:
             return desk.rest(reason, now)
-        if desk.is_settled(now, unix, now - self.market_feed.heard_s):
+        if desk.is_settled(now, unix, self._data_age_s(desk, now)):
             return []
         self.tally.decisions += 1
         return desk.decide(self._surroundings(desk, unix, now))
@@ -358,16 +263,18 @@ class Engine:
             stopping=self.stopping,
             control=strictest(self.control, desk.control),
             account_known=self.account.bankroll is not None,
-            market_feed_up=self.market_feed.connected,
             user_feed_up=self.user_feed.connected,
             resolved=desk.resolved,
-            book_state=desk.tracked.state,
-            book_reason=desk.tracked.reason,
+            data_trouble=desk.data_trouble,
             micro=None if desk.watch.micro is None else desk.watch.micro.status,
-            data_age_s=now - self.market_feed.heard_s,
+            data_age_s=self._data_age_s(desk, now),
             stale_s=self.settings.stale_sec,
             unknown_age_s=now - min(unknown) if unknown else 0.0,
         )
+
+    def _data_age_s(self, desk: Desk, now: float) -> float:
+        """Seconds since somebody vouched for a market's book; without audits a living channel has to do."""
+        return now - (desk.silence.proven_s if self.settings.audit_sec else self.data.feed.heard_s)
 
     def _surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
         bankroll = self.account.bankroll or Usd(0)
@@ -379,7 +286,7 @@ class Engine:
         return Surroundings(
             now=now,
             unix=unix,
-            data_age_s=now - self.market_feed.heard_s,
+            data_age_s=self._data_age_s(desk, now),
             bankroll=bankroll,
             gross_room=Usd(int(self.settings.gross_cap * bankroll) - others - own),
             plan_cash=Usd(free + self.orders.planned_cash(desk.market, desk.instrument.grid, desk.is_pending(now))),

@@ -4,12 +4,15 @@ One event is one frozen struct; a tagged union of them is the recorder's format.
 spelling (strings as received), because the book hash is computed over it.
 """
 
-from typing import Literal
+from typing import Annotated, Final, Literal
 
 import msgspec
 
 from core.market.instrument import Instrument
 from core.units import Shares, Usd
+
+LATEST_MS: Final = 10**14
+"""Venue times beyond this, thousands of years away, are no milliseconds."""
 
 
 class _Event(msgspec.Struct, frozen=True, tag=True, tag_field="kind"):
@@ -37,17 +40,18 @@ class WireChange(msgspec.Struct, frozen=True, gc=False):
     best_ask: str = ""
 
 
-class MarketMessage(_Event, frozen=True, gc=False):
+class MarketMessage(msgspec.Struct, frozen=True, gc=False):
     """One message of the market channel, any type, as the venue spells it.
 
     One flat struct with optional fields instead of one struct per type: ``event_type`` comes near the end of the
-    object, so a tagged union would make the decoder scan every message twice.
+    object, so a tagged union would make the decoder scan every message twice. It has no tag of ours either, which a
+    field that the venue may add could contradict.
     """
 
     event_type: str = ""
     market: str = ""
     asset_id: str = ""
-    timestamp: int = 0
+    timestamp: Annotated[int, msgspec.Meta(ge=0, le=LATEST_MS)] = 0
     """Milliseconds."""
     hash: str = ""
     bids: tuple[WireLevel, ...] | None = None
@@ -65,7 +69,7 @@ class MarketMessage(_Event, frozen=True, gc=False):
     assets_ids: tuple[str, ...] = ()
     winning_asset_id: str = ""
     winning_outcome: str = ""
-    question: str = ""
+    transaction_hash: str = ""
 
 
 class InstrumentAdded(_Event, frozen=True):
@@ -83,17 +87,59 @@ class AccountSeen(_Event, frozen=True):
 
 
 class FeedChanged(_Event, frozen=True):
-    """A channel came up or went down."""
+    """A channel came up or went down; the market channel has several sockets."""
 
     feed: Literal["market", "user"]
     connected: bool
     detail: str = ""
+    tokens: tuple[str, ...] = ()
+    """Market channel: tokens that a socket covers now, or that none covers any more; () stands for all."""
 
 
 class FeedAlive(_Event, frozen=True):
     """A channel was heard without a message of use: a PONG or an unknown text."""
 
     feed: Literal["market", "user"]
+
+
+class RestBook(msgspec.Struct, frozen=True):
+    """One full book of POST /books, spelled as the venue does, because its hash is over this spelling.
+
+    Source: polymarket-api.md 4.1, 4.4.
+    """
+
+    market: str
+    asset_id: str
+    timestamp: int
+    """Milliseconds; of the book's last change, not of the request."""
+    hash: str
+    bids: tuple[WireLevel, ...]
+    asks: tuple[WireLevel, ...]
+    min_order_size: str = ""
+    tick_size: str = ""
+    neg_risk: bool = False
+    last_trade_price: str = ""
+
+
+class RestTouch(msgspec.Struct, frozen=True):
+    """Best bid and ask of one token in POST /prices; "" where the venue tells none (polymarket-api.md 4.1)."""
+
+    token: str
+    bid: str
+    ask: str
+
+
+class BooksRead(_Event, frozen=True):
+    """What came of reading books and prices over REST."""
+
+    tokens: tuple[str, ...]
+    """Asked for; the venue leaves out what it does not know, without a word."""
+    books: tuple[RestBook, ...] = ()
+    touches: tuple[RestTouch, ...] = ()
+    asked_s: float = 0.0
+    """When the request left, monotonic seconds."""
+    detail: str = ""
+    """Why nothing came; "" when something did."""
 
 
 class OrderSigned(_Event, frozen=True):
@@ -186,6 +232,7 @@ Event = (
     | AccountSeen
     | FeedChanged
     | FeedAlive
+    | BooksRead
     | OrderSigned
     | OrderAnswered
     | CancelAnswered

@@ -5,7 +5,6 @@ Nothing outside this file multiplies a price by a size or divides by a tick.
 """
 
 import math
-from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Final, Literal, NewType
 
@@ -31,14 +30,17 @@ _LONGEST_NUMBER: Final = 30
 """Characters: thousands of digits would stall the parser."""
 _MOST: Final = 2**63 - 1
 """Largest amount: what the database and the journal's integers hold."""
+_SHORT_WHOLE: Final = 12
+"""Digits before the point that are never too many."""
+_SCALES: Final = (1_000_000, 100_000, 10_000, 1_000, 100, 10, 1)
+"""By number of decimals: what makes millionths of the digits."""
 
 
 class UnitError(ValueError):
     """A text that is no number of the kind asked for, or a price off the grid."""
 
 
-@lru_cache(maxsize=1 << 16)
-def parse_micro(text: str) -> int:
+def read_micro(text: str) -> int:
     """Read a non-negative decimal text as an integer number of millionths, exactly.
 
     Raises:
@@ -48,6 +50,8 @@ def parse_micro(text: str) -> int:
     digits = whole + fraction
     if not (digits.isdigit() and digits.isascii()):
         raise UnitError(f"not a plain decimal number: {text[:40]!r}")
+    if len(fraction) <= 6 and len(whole) <= _SHORT_WHOLE:
+        return int(digits) * _SCALES[len(fraction)]
     if len(text) > _LONGEST_NUMBER:
         raise UnitError(f"a number of {len(text)} characters: {text[:40]!r}")
     if len(fraction) > 6:
@@ -58,6 +62,16 @@ def parse_micro(text: str) -> int:
     if micro > _MOST:
         raise UnitError(f"too large: {text}")
     return micro
+
+
+@lru_cache(maxsize=1 << 12)
+def parse_micro(text: str) -> int:
+    """:func:`read_micro` with a memory, for texts that come again and again; sizes of the market do not.
+
+    Raises:
+        UnitError: see :func:`read_micro`.
+    """
+    return read_micro(text)
 
 
 def micro_text(micro: int) -> str:
@@ -94,17 +108,12 @@ class Grid:
     __slots__ = ("_texts", "_ticks", "decimals", "k", "tick", "tick_text", "tick_usd")
 
     def __init__(self, tick_text: str) -> None:
-        try:
-            tick = Decimal(tick_text)
-            exact = tick.is_finite() and 0 < tick < 1 and MICRO % int(tick * MICRO) == 0
-            exact = exact and int(tick * MICRO) == tick * MICRO
-        except (InvalidOperation, ZeroDivisionError):
-            exact = False
-        if not exact:
+        tick = parse_micro(tick_text)
+        if not 0 < tick < MICRO or MICRO % tick:
             raise UnitError(f"tick size does not divide one dollar: {tick_text[:40]!r}")
-        self.tick_text = format(tick.normalize(), "f")
+        self.tick_text = micro_text(tick)
         """The tick in dollars, shortest decimal text."""
-        self.tick_usd = Usd(int(tick * MICRO))
+        self.tick_usd = Usd(tick)
         """Micro-dollars of one share at one tick."""
         self.k = MICRO // self.tick_usd
         """Ticks in one dollar; the complement of tick ``k`` is ``grid.k - k``."""

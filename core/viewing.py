@@ -1,11 +1,14 @@
 """Builds what a console may see from the engine's state. Reads everything, changes nothing."""
 
+import math
 from typing import Final, Literal
 
 import msgspec
 
-from core.desk import Desk
-from core.engine import Engine, Feed
+from core.desk import UNPROVEN_CHANGE, Desk
+from core.engine import Engine
+from core.market.recovery import Recovery
+from core.market_data import Feed
 from core.orders.order import Order, State
 from core.portfolio.ledger import Pico, usd_of
 from core.risk.control import strictest
@@ -13,6 +16,7 @@ from core.risk.gate import why_not_quote
 from core.units import MICRO, Shares, Usd
 from core.views import (
     ConsoleView,
+    DataView,
     EventView,
     FeedName,
     FeedView,
@@ -38,6 +42,9 @@ class Stage(msgspec.Struct, frozen=True):
     loop_lag_ms: float
     finished: str
     events: tuple[EventView, ...]
+    sockets_up: int = 0
+    sockets: int = 0
+    """Of the market channel, connected and wanted; 0 where nothing is received (a replay)."""
 
 
 def console_view(engine: Engine, stage: Stage) -> ConsoleView:
@@ -54,7 +61,10 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         control=engine.control.state,
         stopping=engine.stopping,
         finished=stage.finished,
-        feeds=(_feed("market", engine.market_feed, now), _feed("user", engine.user_feed, now)),
+        feeds=(
+            _feed("market", engine.data.feed, stage.sockets_up, stage.sockets, now),
+            _feed("user", engine.user_feed, int(engine.user_feed.connected), 1, now),
+        ),
         open_orders=len(orders),
         open_notional=Usd(notional),
         unknown_orders=engine.orders.in_doubt(),
@@ -62,6 +72,8 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         rejects=engine.orders.counts.rejects,
         last_reject_age_s=None if reject is None else now - reject,
         messages=engine.tally.messages,
+        messages_per_s=engine.data.rate,
+        hash_every=engine.data.proof.every,
         decisions=engine.tally.decisions,
         pnl=total_pnl(engine, now),
         gross_exposure=Usd(sum(_exposure(desk, now) for desk in engine.desks.values())),
@@ -104,7 +116,10 @@ def total_pnl(engine: Engine, now: float) -> PnlView:
 def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
     """One market."""
     instrument, tracked, plan = desk.instrument, desk.tracked, desk.plan
-    blocked = why_not_quote(engine.facts(desk, now)) or desk.blocked_by
+    blocked = why_not_quote(engine.facts(desk, now))
+    if blocked == UNPROVEN_CHANGE or not blocked:
+        # A change is in doubt for a moment after every trade; it is told when a decision had to wait for it.
+        blocked = desk.blocked_by
     last, pricing, sigma = desk.tape.last, plan.pricing if plan else None, desk.sigma
     orders = sorted(engine.orders.at_risk(desk.market), key=_best_first)
     return MarketView(
@@ -114,8 +129,7 @@ def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
         grid_k=instrument.grid.k,
         decimals=instrument.grid.decimals,
         control=strictest(engine.control, desk.control).state,
-        book_state=tracked.state,
-        book_reason=tracked.reason,
+        data=data_view(engine, desk, now),
         quoting=not blocked and plan is not None,
         blocked_by=blocked,
         widen_ticks=desk.widen_ticks,
@@ -130,15 +144,54 @@ def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
         last_price=last.price if last else None,
         last_size=last.size if last else None,
         last_buy=last.taker_buys_yes if last else None,
-        book_age_s=None if desk.last_message_s is None else now - desk.last_message_s,
         inventory=_inventory(engine, desk, now),
         pnl=desk_pnl(desk, now),
     )
 
 
-def _feed(name: FeedName, feed: Feed, now: float) -> FeedView:
-    age = now - feed.heard_s
-    return FeedView(name, feed.connected, None if age == float("inf") else age, feed.reconnects, feed.detail)
+def data_view(engine: Engine, desk: Desk, now: float) -> DataView:
+    """How far one market's book may be believed, and why."""
+    tracked, silence, recovery, evidence = desk.tracked, desk.silence, desk.recovery, desk.tracked.evidence
+    by_channel = -math.inf if tracked.proven_s is None else tracked.proven_s
+    return DataView(
+        state=tracked.state,
+        reason=tracked.reason,
+        repair=_repair(recovery),
+        since_s=now - tracked.since_s,
+        doubt_s=_age(tracked.doubt_since_s, now),
+        doubt=tracked.doubt,
+        freshness=silence.status,
+        freshness_reason=silence.words,
+        age_s=_age(silence.heard_s, now),
+        proven_s=_age(max(by_channel, silence.verified_s), now),
+        usual_gap_s=silence.usual_gap_s,
+        check_every=engine.data.proof.every if tracked.provable else 0,
+        hash_checked=evidence.hash_checked,
+        hash_agreed=evidence.hash_agreed,
+        hash_explained=evidence.hash_explained,
+        hash_differing=evidence.hash_checked - evidence.hash_agreed - evidence.hash_explained - tracked.unexplained,
+        hash_skipped=evidence.hash_skipped,
+        book_seq=tracked.book_seq,
+        gaps=tracked.gaps,
+        reloads=tracked.reloads,
+        audits=silence.audits,
+        recovery_s=recovery.last_s,
+    )
+
+
+def _repair(recovery: Recovery) -> str:
+    if not recovery.under_way:
+        return ""
+    return f"asking for a fresh book, try {recovery.tries}" if recovery.tries else "its book is on its way"
+
+
+def _age(since_s: float | None, now: float) -> float | None:
+    """Seconds since then; None when it never was."""
+    return None if since_s is None or since_s == -math.inf else now - since_s
+
+
+def _feed(name: FeedName, feed: Feed, sockets_up: int, sockets: int, now: float) -> FeedView:
+    return FeedView(name, feed.connected, sockets_up, sockets, _age(feed.heard_s, now), feed.reconnects, feed.detail)
 
 
 def _exposure(desk: Desk, now: float) -> Usd:

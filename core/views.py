@@ -12,6 +12,9 @@ from core.units import Shares, Side, Ticks, Usd
 
 ControlState = Literal["ACTIVE", "REDUCE_ONLY", "PAUSED", "CANCEL_ONLY", "KILLED"]
 BookState = Literal["EMPTY", "SYNCED", "SUSPECT", "RESYNCING"]
+Freshness = Literal["live", "quiet", "frozen", "unproven"]
+"""``live``: heard within its usual gap; ``quiet``: silent, and REST shows the same book; ``frozen``: REST shows
+another; ``unproven``: nobody can say (design.md 4)."""
 Severity = Literal["info", "fill", "warning", "alarm"]
 FeedName = Literal["market", "user"]
 
@@ -77,6 +80,48 @@ class PnlView(msgspec.Struct, frozen=True, gc=False):
     """Both in the YES frame."""
 
 
+class DataView(msgspec.Struct, frozen=True, gc=False):
+    """How far one market's book may be believed, and why."""
+
+    state: BookState
+    reason: str
+    """Why the book is not SYNCED, or what weakens the proof of one that is; "" when there is nothing to say."""
+    repair: str
+    """What is being done about a book that is not believed, in words; "" when nothing is."""
+    since_s: float
+    """Seconds in this state."""
+    doubt_s: float | None
+    """Seconds for which the newest change has not been proven; None without a doubt."""
+    doubt: str
+    """What is unproven about it, in words; "" without a doubt."""
+    freshness: Freshness
+    freshness_reason: str
+    """In words; "" while live."""
+    age_s: float | None
+    """Seconds since the last message that touched this book; None before the first."""
+    proven_s: float | None
+    """Seconds since its content was last proven, by a hash, a full book or an audit; None before the first."""
+    usual_gap_s: float | None
+    """Learned mean gap between messages; None before it is known."""
+    check_every: int
+    """One change in so many has its hash checked; 0: hashes cannot be reproduced, only the touch is checked."""
+    hash_checked: int
+    hash_agreed: int
+    hash_explained: int
+    """Comparisons that differ for a known reason (real-data.md 3 to 5)."""
+    hash_differing: int
+    """Comparisons that nobody could explain; one in doubt is not judged yet."""
+    hash_skipped: int
+    """Stated hashes that were not compared because only a sample is."""
+    book_seq: int
+    """Messages applied since the last full book."""
+    gaps: int
+    reloads: int
+    audits: int
+    recovery_s: float | None
+    """How long the last loss of continuity lasted; None without one."""
+
+
 class MarketView(msgspec.Struct, frozen=True):
     """One market: a row of the table, its ladder, its inventory and its profit."""
 
@@ -91,9 +136,7 @@ class MarketView(msgspec.Struct, frozen=True):
     """Decimals of a price in dollars on this grid."""
     control: ControlState
     """Strictest of the market's own state and the global one."""
-    book_state: BookState
-    book_reason: str
-    """Why the book is not SYNCED; "" when it is."""
+    data: DataView
     quoting: bool
     blocked_by: str
     """First rule that forbids quoting, in words; "" when quoting."""
@@ -116,8 +159,6 @@ class MarketView(msgspec.Struct, frozen=True):
     last_size: Shares | None
     last_buy: bool | None
     """The taker bought YES."""
-    book_age_s: float | None
-    """Seconds since the last message that touched this book; None before the first."""
     inventory: InventoryView
     pnl: PnlView
 
@@ -127,6 +168,9 @@ class FeedView(msgspec.Struct, frozen=True, gc=False):
 
     name: FeedName
     connected: bool
+    sockets_up: int
+    sockets: int
+    """How many carry the channel, and how many should; both 0 where there are none (a recording)."""
     age_s: float | None
     """Seconds since anything was heard; None before the first word."""
     reconnects: int
@@ -166,6 +210,10 @@ class ConsoleView(msgspec.Struct, frozen=True):
     rejects: int
     last_reject_age_s: float | None
     messages: int
+    messages_per_s: float
+    """Of the market channel, lately."""
+    hash_every: int
+    """One change in so many has its hash checked; 1: every one. A market of its own may allow none."""
     decisions: int
     pnl: PnlView
     gross_exposure: Usd

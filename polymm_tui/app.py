@@ -25,6 +25,7 @@ from polymm_tui.screens.dialogs import DIALOG_CSS, ConfirmScreen, HelpScreen, Ki
 from polymm_tui.screens.main import PAGE_CSS, MainScreen
 from polymm_tui.screens.pacing import EngineWatch, FrameClock, Pace
 from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEME_NAMES, THEMES
+from widgets.data_words import data_words, is_believed
 from widgets.format import cents, clean, fit, model_cents, shares, usd, whole_usd
 from widgets.status_strip import SILENT_AFTER_S
 
@@ -328,8 +329,9 @@ def _flatten_sentences(market: MarketView) -> list[str]:
     average = f", average {model_cents(held.average, market.decimals)}c" if held.average is not None else ""
     lines = [f"Close {shares(size)} {token} shares{average}, {usd(held.exposure)} at risk."]
     side = market.bids if held.net > 0 else market.asks
-    if market.book_state != "SYNCED":
-        lines.append(f"The book is not proven ({market.book_state.lower()}): what it would fetch is unknown.")
+    if not is_believed(market.data):
+        word = data_words(market.data).word.lower()
+        lines.append(f"The book is not proven ({word}): what it would fetch is unknown.")
     elif not side:
         lines.append("There is nobody on the other side of the book.")
     else:

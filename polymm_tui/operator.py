@@ -140,7 +140,7 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
     _look("pane.ladder", ("2",), "pane('ladder')", "ladder", "Go to the ladder."),
     _look("pane.orders", ("3",), "pane('orders')", "orders", "Go to the orders."),
     _look("pane.events", ("4",), "pane('events')", "events", "Go to the event log."),
-    _look("pane.money", ("5",), "pane('money')", "money", "Go to quote, inventory and profit."),
+    _look("pane.money", ("5",), "pane('money')", "money", "Go to quote, data, inventory and profit."),
     OperatorAct(
         id="app.palette",
         scope="app",

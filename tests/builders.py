@@ -10,11 +10,12 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 
-from core.actions import Action, Cancel, CancelAll, Place
+from core.actions import Action, Cancel, CancelAll, Place, ReadBooks
 from core.config import Settings
 from core.engine import Engine
 from core.events import (
     AccountSeen,
+    BooksRead,
     CancelAnswered,
     Event,
     FeedAlive,
@@ -26,13 +27,15 @@ from core.events import (
     OrderAnswered,
     OrderSeen,
     OrderSigned,
+    RestBook,
+    RestTouch,
     WireChange,
     WireLevel,
     Woken,
 )
 from core.market.instrument import Instrument
 from core.orders.order import Order, State
-from core.units import MICRO, Shares, Side, Usd, grid_of, micro_text
+from core.units import MICRO, OUTCOMES, Shares, Side, Usd, grid_of, micro_text
 
 DATA = Path(__file__).parents[2] / "shared" / "data"
 """Real recordings beside the repository; tests that need them skip where they are absent."""
@@ -131,6 +134,15 @@ class VenueBook:
         told = {key: wire[key] for key in ("market", "asset_id", "hash", "tick_size", "last_trade_price")}
         return MarketMessage(**({"event_type": "book", "timestamp": self.ms} | told | levels | over))
 
+    def rest(self, outcome: str = "YES", **over: Any) -> RestBook:
+        """The full book of a token as POST /books tells it."""
+        return msgspec.convert(self.wire(outcome) | over, RestBook, strict=False)
+
+    def rest_touch(self, outcome: str = "YES") -> RestTouch:
+        """Best prices of a token as POST /prices tells them."""
+        token = self.instrument.yes_token if outcome == "YES" else self.instrument.no_token
+        return RestTouch(token, *self.touch(outcome))
+
     def touch(self, outcome: str = "YES") -> tuple[str, str]:
         """Stated best bid and ask; an absent side is "0" or "1"."""
         wire = self.wire(outcome)
@@ -208,6 +220,9 @@ class Driver:
         self.unix_offset = NOON - self.now
         self.actions: list[Action] = []
         self.events: list[tuple[float, Event]] = []
+        self.rest_answers = True
+        """Reads of books are answered with the truth a fifth of a second later."""
+        self._reads: list[tuple[float, ReadBooks]] = []
         for book in books:
             self.send(InstrumentAdded(book.instrument))
 
@@ -227,7 +242,19 @@ class Driver:
         for action in actions:
             if isinstance(action, Place):
                 self.send(OrderSigned(intent=action.intent, order_id=f"id-{action.intent}"))
+            elif isinstance(action, ReadBooks) and self.rest_answers:
+                self._reads.append((self.now, action))
         return actions
+
+    def answer_read(self, asked_s: float, tokens: Iterable[str], **over: Any) -> list[Action]:
+        """Answer a read of books with the books as they are now; ``over`` replaces members of the event."""
+        books = [(book, outcome) for book in self.books for outcome in OUTCOMES]
+        wanted = [(book, o) for book, o in books if book.instrument.token_of(o) in tokens]
+        told: dict[str, Any] = {
+            "books": tuple([book.rest(outcome) for book, outcome in wanted]),
+            "touches": tuple([book.rest_touch(outcome) for book, outcome in wanted]),
+        }
+        return self.send(BooksRead(**({"tokens": tuple(tokens), "asked_s": asked_s} | told | over)))
 
     def command(self, act: Any, market: str = MARKET) -> list[Action]:
         return self.send(OperatorCommand(act=act, market=market, who="test"))
@@ -246,8 +273,13 @@ class Driver:
         """Let time go on; wakes come when asked for, and the feeds are heard every second unless told otherwise."""
         actions: list[Action] = []
         end = self.now + seconds
-        while self.engine.next_wake() <= end or (alive and self.now + 1.0 <= end):
+        while self.engine.next_wake() <= end or self._answer_s() <= end or (alive and self.now + 1.0 <= end):
             wake = self.engine.next_wake()
+            if self._answer_s() <= min(wake, end):
+                self.now = max(self.now, self._answer_s())
+                asked_s, read = self._reads.pop(0)
+                actions += self.answer_read(asked_s, read.tokens)
+                continue
             if alive and self.now + 1.0 < wake:
                 self.now += 1.0
                 self.send(FeedAlive("market"))
@@ -258,6 +290,9 @@ class Driver:
             actions += self.send(Woken(self.unix))
         self.now = end
         return actions
+
+    def _answer_s(self) -> float:
+        return self._reads[0][0] + 0.2 if self._reads else float("inf")
 
     def quoting(self, **held: float) -> "Driver":
         """Everything up, orders placed and live."""
@@ -272,7 +307,7 @@ class Driver:
 
     def answer(self, outcome: Any = "live") -> None:
         """Answer every placement under way."""
-        for order in self.orders(State.SENDING):
+        for order in [o for o in self.engine.orders.all_at_risk() if o.state is State.SENDING]:
             self.send(OrderAnswered(intent=order.intent, outcome=outcome))
 
     def answer_cancels(self, outcome: Any = "cancelled") -> None:

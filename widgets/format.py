@@ -116,6 +116,11 @@ def age(seconds: float | None) -> str:
     return "old"
 
 
+def duration(seconds: float) -> str:
+    """How long something rare has lasted: tenths below ten seconds (``"0.8s"``), then as :func:`age`."""
+    return f"{max(0.0, seconds):.1f}s" if seconds < 9.95 else age(seconds)
+
+
 def utc_clock(unix: float) -> str:
     """The time of day in UTC: ``"13:04:22"``."""
     return time.strftime("%H:%M:%S", time.gmtime(unix))

@@ -3,6 +3,7 @@
 from typing import Final
 
 from core.views import MarketView
+from widgets.data_words import data_words
 from widgets.format import cents, clean, fit
 from widgets.ladder_rows import centre_of, clamp_top, ladder_rows, price_lines
 from widgets.line_widget import Row, ScrollingLineWidget
@@ -52,12 +53,14 @@ class Ladder(ScrollingLineWidget):
         self.update_rows()
 
     def retitle(self) -> None:
-        """Name the market and its tick."""
+        """Name the market and its tick; before the name stands what keeps its book from being believed."""
         market = self._market
         if market is None:
             self.set_titles("Ladder")
         else:
-            title = fit(clean(market.title), max(8, self.size.width - 4)).rstrip()
+            words = data_words(market.data)
+            doubt = f"{words.sign} {words.word} · " if words.word else ""
+            title = fit(doubt + clean(market.title), max(8, self.size.width - 4)).rstrip()
             self.set_titles(title, f"cents · tick {_tick(market)}")
 
     def make_rows(self, width: int, height: int) -> list[Row]:

@@ -4,6 +4,7 @@ from typing import Final, NamedTuple
 
 from core.units import Shares, Ticks
 from core.views import LevelView, MarketView, OrderView
+from widgets.data_words import data_words, is_believed
 from widgets.format import (
     age,
     book_shares,
@@ -53,6 +54,7 @@ class _Axis(NamedTuple):
     notes: dict[int, list[tuple[str, str]]]
     full: int
     """Micro-shares that fill a size cell with tint."""
+    believed: bool
 
 
 def columns_of(width: int) -> Columns:
@@ -66,8 +68,8 @@ def columns_of(width: int) -> Columns:
 
 
 def price_lines(height: int) -> int:
-    """Price lines between the header and the foot."""
-    return max(0, height - 2)
+    """Price lines between the header and the two lines of the foot."""
+    return max(0, height - 3)
 
 
 def centre_of(market: MarketView) -> int | None:
@@ -88,7 +90,7 @@ def clamp_top(top: int, grid_k: int, lines: int) -> int:
 
 
 def ladder_rows(market: MarketView | None, top: int, width: int, height: int) -> list[Row]:
-    """Header, one line per tick from ``top`` downwards, and a foot with the state in words.
+    """Header, one line per tick from ``top`` downwards, and a foot with the state and what the data are worth.
 
     Args:
         market: None when no market is selected.
@@ -99,15 +101,16 @@ def ladder_rows(market: MarketView | None, top: int, width: int, height: int) ->
     if market is None:
         return message_rows(["no market selected"], height)
     columns = columns_of(width)
-    if market.book_state == "EMPTY" and not market.bids and not market.asks:
-        reason = clean(market.book_reason) or "the venue has not sent one yet"
+    foot = [_state_row(market, width), _data_row(market, width)]
+    if market.data.state == "EMPTY" and not market.bids and not market.asks:
+        reason = clean(market.data.reason) or "the venue has not sent one yet"
         lines = ["no book yet", *wrap_words(reason, width - 4)]
-        rows = message_rows(lines, price_lines(height) + 1)
-        return [*rows, *[Row()] * (height - 1 - len(rows)), _foot(market, width)]
+        rows = message_rows(lines, price_lines(height) + 1)[: height - 2]
+        return [*rows, *[Row()] * (height - 2 - len(rows)), *foot]
     lines_count = price_lines(height)
     axis = _axis(market, columns, top, lines_count)
     body = [_price_row(axis, top - line) for line in range(lines_count)]
-    return [_header(columns), *body, _foot(market, width)]
+    return [_header(columns, is_believed(market.data)), *body, *foot]
 
 
 def _axis(market: MarketView, columns: Columns, top: int, lines: int) -> _Axis:
@@ -117,7 +120,9 @@ def _axis(market: MarketView, columns: Columns, top: int, lines: int) -> _Axis:
     bids = {level.price: level.size for level in market.bids}
     asks = {level.price: level.size for level in market.asks}
     seen = [size for side in (bids, asks) for price, size in side.items() if top - lines < price <= top]
-    return _Axis(market, columns, bids, asks, mine, _notes(market), _full_cell(max(seen, default=0)))
+    return _Axis(
+        market, columns, bids, asks, mine, _notes(market), _full_cell(max(seen, default=0)), is_believed(market.data)
+    )
 
 
 def _full_cell(largest: int) -> int:
@@ -144,12 +149,14 @@ def _notes(market: MarketView) -> dict[int, list[tuple[str, str]]]:
     return notes
 
 
-def _header(columns: Columns) -> Row:
+def _header(columns: Columns, believed: bool) -> Row:
+    """Column names; those of a book that is not believed ask."""
     mine, queue, size, note = columns
     left = f"{'MINE':>{mine}}{'QUEUE':>{queue}}" if queue else f"{'MINE':>{mine}}"
     right = f"{'QUEUE':>{queue}}{'MINE':>{mine}}" if queue else f"{'MINE':>{mine}}"
-    middle = f"{'BID':>{size}}{'PRICE':>{_PRICE}} {'ASK':>{size}}"
-    return row((f"{left}{middle}{right}{'':{note}}", "muted"))
+    bid, ask = ("BID", "ASK") if believed else ("BID?", "ASK?")
+    middle = f"{bid:>{size}}{'PRICE':>{_PRICE}} {ask:>{size}}"
+    return row((f"{left}{middle}{right}{'':{note}}", "muted" if believed else "warn"))
 
 
 def _price_row(axis: _Axis, tick: int) -> Row:
@@ -199,7 +206,7 @@ def _size(axis: _Axis, side: str, tick: int) -> tuple[Span, ...]:
         return (Span(number("·" if unseen else "", width), "muted" if unseen else ""),)
     text = book_shares(size)
     text = number(text if len(text) < width else short_shares(size), width)
-    if axis.market.book_state != "SYNCED":
+    if not axis.believed:
         return (Span(text, "muted"),)
     filled = max(1, min(width, round(width * size / axis.full)))
     if side == "bid":
@@ -243,16 +250,24 @@ def _note(axis: _Axis, tick: int) -> Span:
     )
 
 
-def _foot(market: MarketView, width: int) -> Row:
+def _state_row(market: MarketView, width: int) -> Row:
     """State in words on the left, which gets the room of the last trade when it needs it."""
     state = market_state(market)
-    text = state.sentence
-    right = f"book {age(market.book_age_s)} "
+    right = " "
     if market.last_price is not None:
         side = {True: "▴ bought ", False: "▾ sold ", None: ""}[market.last_buy]
         size = f" {shares(market.last_size)}" if market.last_size is not None else ""
-        last = f"last {side}{cents(market.last_price, market.grid_k, market.decimals)}{size}  "
-        if len(text) + len(last) + len(right) + 2 <= width:
-            right = last + right
-    left = fit(text, width - len(right) - 2)
+        last = f"last {side}{cents(market.last_price, market.grid_k, market.decimals)}{size} "
+        if len(state.sentence) + len(last) + 2 <= width:
+            right = last
+    left = fit(state.sentence, width - len(right) - 2)
     return row((f" {left} ", "muted" if state.role in ("good", "muted") else state.role), (right, "muted"))
+
+
+def _data_row(market: MarketView, width: int) -> Row:
+    """What the data are worth, in words, and when the last of them came; the line above may tell the reason."""
+    words = data_words(market.data)
+    right = f"heard {age(market.data.age_s)} "
+    told = words.course if market_state(market).sentence == words.cause else words.sentence
+    left = fit(f"{words.sign} {told}", width - len(right) - 2)
+    return row((f" {left} ", words.role), (right, "muted"))

@@ -6,8 +6,8 @@ from typing import Final
 from textual.events import Click
 from textual.message import Message
 
-from core.units import Ticks
-from core.views import MarketView
+from core.views import LevelView, MarketView
+from widgets.data_words import data_words, is_believed
 from widgets.format import (
     NOTHING,
     age,
@@ -27,7 +27,8 @@ from widgets.state_words import market_state
 ONE_LINE_FROM: Final = 100
 """Width from which a market takes one line."""
 _NUMBER: Final = 9
-_AGE: Final = 5
+_AGE: Final = 6
+"""The age of the last message and a sign of what it is worth."""
 _LEFT: Final = 3
 
 
@@ -66,7 +67,7 @@ def table_rows(markets: Sequence[MarketView], selected: str, top: int, width: in
 def _narrow_header(width: int) -> Row:
     room = width - _LEFT - 2 * _NUMBER - _AGE
     return row(
-        (f"{'':{_LEFT}}{fit('MARKET', room)}{'BID/net':>{_NUMBER}}{'ASK/pnl':>{_NUMBER}}{'AGE':>{_AGE}}", "muted")
+        (f"{'':{_LEFT}}{fit('MARKET', room)}{'BID/net':>{_NUMBER}}{'ASK/pnl':>{_NUMBER}}{'AGE':>{_AGE - 1}} ", "muted")
     )
 
 
@@ -74,7 +75,6 @@ def _narrow_rows(market: MarketView, selected: bool, places: int, width: int) ->
     room = width - _LEFT - 2 * _NUMBER - _AGE
     state = market_state(market)
     ground = "cursor" if selected else ""
-    bid, ask = _touch(market, places)
     quiet = state.role in ("good", "muted")
     return [
         row(
@@ -82,9 +82,8 @@ def _narrow_rows(market: MarketView, selected: bool, places: int, width: int) ->
             (state.sign, state.role),
             " ",
             (fit(clean(market.title), room), "strong" if selected else ""),
-            (number(bid, _NUMBER), "bid"),
-            (number(ask, _NUMBER), "ask"),
-            (number(age(market.book_age_s), _AGE), "muted"),
+            *_touch(market, places, _NUMBER),
+            _heard(market, _AGE),
             ground=ground,
         ),
         row(
@@ -115,7 +114,7 @@ _WIDE: Final = (
     ("AT RISK", 9),
     ("PNL $", 10),
     ("FILLS", 6),
-    ("AGE", 5),
+    ("AGE", _AGE),
 )
 _WIDE_NUMBERS: Final = sum(width for _, width in _WIDE)
 
@@ -128,14 +127,13 @@ def _wide_room(width: int) -> tuple[int, int]:
 
 def _wide_header(width: int) -> Row:
     title, state = _wide_room(width)
-    numbers = "".join(f"{name:>{cells}}" for name, cells in _WIDE)
+    numbers = "".join(f"{name:>{cells}}" for name, cells in _WIDE[:-1]) + f"{'AGE':>{_AGE - 1}} "
     return row((f"{'':{_LEFT}}{fit('MARKET', title)} {fit('STATE', state)}{numbers}", "muted"))
 
 
 def _wide_row(market: MarketView, selected: bool, places: int, width: int) -> Row:
     title, room = _wide_room(width)
     state = market_state(market)
-    bid, ask = _touch(market, places)
     cells = dict(_WIDE)
     return row(
         ("›" if selected else " ", "strong"),
@@ -144,15 +142,14 @@ def _wide_row(market: MarketView, selected: bool, places: int, width: int) -> Ro
         (fit(clean(market.title), title), "strong" if selected else ""),
         " ",
         (fit(state.sentence, room), "muted" if state.role in ("good", "muted") else state.role),
-        (number(bid, cells["BID"]), "bid"),
-        (number(ask, cells["ASK"]), "ask"),
+        *_touch(market, places, cells["BID"]),
         (number(model_cents(market.fair, market.decimals), cells["FAIR"]), "model"),
         (number(str(len(market.orders)), cells["ORDERS"]), "own" if market.orders else "muted"),
         number(signed_shares_short(market.inventory.net), cells["NET"]),
         number(whole_usd(market.inventory.exposure), cells["AT RISK"]),
         _money(market.pnl.total, cells["PNL $"]),
         (number(str(market.pnl.fills), cells["FILLS"]), "muted"),
-        (number(age(market.book_age_s), cells["AGE"]), "muted"),
+        _heard(market, _AGE),
         ground="cursor" if selected else "",
     )
 
@@ -164,15 +161,25 @@ def _money(amount: int, width: int) -> Span:
     return Span(number(text, width), "bid" if amount > 0 else "ask" if amount < 0 else "muted")
 
 
-def _touch(market: MarketView, places: int) -> tuple[str, str]:
+def _heard(market: MarketView, width: int) -> Span:
+    """The age of the last message; a sign behind it says when it is worth more or less than it seems."""
+    words = data_words(market.data)
+    sign = " " if words.sign == "●" else words.sign
+    return Span(number(age(market.data.age_s), width - 1) + sign, words.role)
+
+
+def _touch(market: MarketView, places: int, width: int) -> tuple[Span, Span]:
+    """Best bid and ask; prices of a book that is not believed lose their colour and carry a question mark."""
     pad = places - _places(market)
+    believed = is_believed(market.data)
 
-    def text(price: Ticks | None) -> str:
-        if price is None:
-            return NOTHING
-        return cents(price, market.grid_k, market.decimals) + " " * pad
+    def span(levels: Sequence[LevelView], role: str) -> Span:
+        if not levels:
+            return Span(number(NOTHING, width), "muted")
+        text = cents(levels[0].price, market.grid_k, market.decimals) + " " * pad
+        return Span(number(text if believed else f"?{text}", width), role if believed else "muted")
 
-    return text(market.bids[0].price if market.bids else None), text(market.asks[0].price if market.asks else None)
+    return span(market.bids, "bid"), span(market.asks, "ask")
 
 
 def _places(market: MarketView) -> int:
@@ -210,7 +217,7 @@ class MarketTable(ScrollingLineWidget):
         return table_rows(self._markets, self._selected, skip, width, height)
 
     def retitle(self) -> None:
-        """Say how many markets there are, how many are quoted, and which are in sight."""
+        """Say how many markets there are, how many are quoted, how many are not believed, and which are in sight."""
         self.set_titles("Markets", self._range(markets_visible(*self.size)))
 
     def on_click(self, event: Click) -> None:
@@ -239,6 +246,8 @@ class MarketTable(ScrollingLineWidget):
     def _range(self, visible: int) -> str:
         count = len(self._markets)
         quoting = sum(market.quoting for market in self._markets)
+        doubtful = sum(not is_believed(market.data) for market in self._markets)
+        rest = f"quoting, {doubtful} not proven" if doubtful else "quoting"
         if count <= visible:
-            return f"{quoting} of {count} quoting"
-        return f"{self._skip + 1}–{self._skip + visible} of {count}, {quoting} quoting"
+            return f"{quoting} of {count} {rest}"
+        return f"{self._skip + 1}–{self._skip + visible} of {count}, {quoting} {rest}"

@@ -3,6 +3,7 @@
 from typing import Final, NamedTuple
 
 from core.views import MarketView
+from widgets.data_words import data_words, is_believed
 from widgets.format import clean
 
 
@@ -12,17 +13,14 @@ class MarketState(NamedTuple):
     sign: str
     sentence: str
     role: str
+    is_of_data: bool = False
+    """The book is not believed, and nothing stricter holds."""
 
 
 _CONTROL: Final = {
     "KILLED": MarketState("✕", "killed: cancels repeat until nothing is open", "alarm"),
     "CANCEL_ONLY": MarketState("‖", "cancel only: nothing is placed", "warn"),
     "PAUSED": MarketState("‖", "paused: nothing is placed", "warn"),
-}
-_BOOK: Final = {
-    "EMPTY": MarketState("○", "no book yet", "muted"),
-    "SUSPECT": MarketState("▲", "book not proven", "warn"),
-    "RESYNCING": MarketState("▲", "book is being fetched again", "warn"),
 }
 _REDUCING: Final = MarketState("◐", "reduce only", "warn")
 _FLATTENING: Final = MarketState("◐", "flattening: position is being closed", "own")
@@ -33,10 +31,8 @@ _QUOTING: Final = MarketState("●", "quoting", "good")
 def market_state(market: MarketView) -> MarketState:
     """The strictest thing that can be said about a market; the session's own words where it gives any."""
     state = _state(market)
-    if market.blocked_by:
+    if market.blocked_by and not (state.is_of_data and _quotes_data(market)):
         return state._replace(sentence=clean(market.blocked_by))
-    if market.book_reason and state in _BOOK.values():
-        return state._replace(sentence=f"{state.sentence}: {clean(market.book_reason)}")
     if state is not _QUOTING:
         return state
     bids = sum(order.side == "bid" for order in market.orders)
@@ -46,13 +42,20 @@ def market_state(market: MarketView) -> MarketState:
 def _state(market: MarketView) -> MarketState:
     if market.control in _CONTROL:
         return _CONTROL[market.control]
-    if market.book_state != "SYNCED":
-        return _BOOK[market.book_state]
+    if not is_believed(market.data):
+        words = data_words(market.data)
+        return MarketState(words.sign, words.cause, words.role, is_of_data=True)
     if market.flattening:
         return _FLATTENING
     if market.control == "REDUCE_ONLY":
         return _REDUCING
     return _QUOTING if market.quoting else _BLOCKED
+
+
+def _quotes_data(market: MarketView) -> bool:
+    """The session's words repeat why the book is not believed, at greater length."""
+    reasons = (market.data.reason, market.data.freshness_reason)
+    return any(reason and reason in market.blocked_by for reason in reasons)
 
 
 def _widened(market: MarketView) -> str:

@@ -5,6 +5,7 @@ from typing import Final, NamedTuple
 from rich.cells import cell_len
 
 from core.views import ConsoleView, FeedView
+from widgets.data_words import is_believed
 from widgets.format import age, clean, fit, signed_usd, usd, utc_clock, whole_usd
 from widgets.line_widget import LineWidget, Row, Span, row
 
@@ -55,6 +56,7 @@ def _orders_line(view: ConsoleView) -> list[Part]:
         _part(control, "warn" if view.stopping else _CONTROL_ROLES.get(view.control, "alarm"), 0),
         _part(f"quoting {quoting}/{len(view.markets)}", "" if quoting == len(view.markets) else "warn", 2),
         *[part for feed in view.feeds for part in _feed_parts(feed)],
+        *_books_parts(view),
         Part((Span("orders ", "muted"), Span(f"{view.open_orders} {whole_usd(view.open_notional)}")), 1),
         Part((Span("unknown ", "muted"), Span(str(view.unknown_orders), "warn" if view.unknown_orders else "")), 1),
         Part((Span("in flight ", "muted"), Span(str(view.in_flight))), 4),
@@ -70,12 +72,33 @@ def _feed_parts(feed: FeedView) -> list[Part]:
     name = "feed" if feed.name == "market" else feed.name
     if not feed.connected:
         detail = fit(clean(feed.detail), _DETAIL).rstrip()
-        return [_part(f"{name} DOWN", "warn", 1), *([_part(detail, "warn", 5)] if detail else [])]
+        return [_part(f"{name} DOWN", "warn", 1), *([_part(detail, "warn", 3)] if detail else [])]
     old = feed.age_s is None or feed.age_s > _FEED_OLD_S
-    parts = [Part((Span(f"{name} ", "muted"), Span(age(feed.age_s), "warn" if old else "")), 1)]
+    lacks = feed.sockets_up < feed.sockets
+    sockets = [Span(f"{feed.sockets_up}/{feed.sockets} ", "warn" if lacks else "muted")] if feed.sockets > 1 else []
+    parts = [Part((Span(f"{name} ", "muted"), *sockets, Span(age(feed.age_s), "warn" if old else "")), 1)]
     if feed.reconnects:
         parts.append(_part(f"({feed.reconnects} reconnect{'s' if feed.reconnects > 1 else ''})", "muted", 6))
     return parts
+
+
+def _books_parts(view: ConsoleView) -> list[Part]:
+    """How many books are believed; said on any width once it is not all of them."""
+    believed = sum(is_believed(market.data) for market in view.markets)
+    count = f"{believed}/{len(view.markets)}"
+    if believed < len(view.markets):
+        return [_part(f"▲ books {count}", "warn", 1)]
+    return [Part((Span("books ", "muted"), Span(count)), 3)]
+
+
+def _hashes_part(view: ConsoleView) -> Part:
+    """How thoroughly the books are proven; anything less than every hash is said on any width."""
+    touch_only = sum(market.data.check_every == 0 and market.data.state == "SYNCED" for market in view.markets)
+    said = [f"1 in {view.hash_every}"] if view.hash_every > 1 else []
+    said += [f"△ {touch_only} touch only"] if touch_only else []
+    if said:
+        return Part((Span("hashes ", "muted"), Span(", ".join(said), "warn")), 1)
+    return Part((Span("hashes ", "muted"), Span("all")), 5)
 
 
 def _money_line(view: ConsoleView, console: str) -> list[Part]:
@@ -89,7 +112,8 @@ def _money_line(view: ConsoleView, console: str) -> list[Part]:
         Part((Span("cash ", "muted"), Span(usd(view.cash))), 3),
         Part((Span("lag ", "muted"), Span(f"{view.loop_lag_ms:.0f}ms", _slow(view.loop_lag_ms))), 2),
         Part((Span("fills ", "muted"), Span(f"{pnl.fills:,}")), 5),
-        Part((Span("messages ", "muted"), Span(f"{view.messages:,}")), 7),
+        _hashes_part(view),
+        Part((Span("messages ", "muted"), Span(f"{view.messages_per_s:,.0f}/s")), 6),
         Part((Span("decisions ", "muted"), Span(f"{view.decisions:,}")), 7),
     ]
     if console:

@@ -100,6 +100,7 @@ class PlayedMarket:
         """Token that won; "" while the market is open."""
         self._last_side = ""
         self._last_book: MarketMessage | None = None
+        self._now = 0.0
 
     @property
     def instrument(self) -> Instrument:
@@ -110,23 +111,23 @@ class PlayedMarket:
         """The book as the exchange tells it; None while none is proved, and after the resolution."""
         return _PlayedFace(self.tracked, self._last_side) if self.tracked.synced and not self.resolved else None
 
-    def see(self, message: MarketMessage) -> str:
-        """Take one event; returns why continuity was lost if it was.
+    def see(self, message: MarketMessage, now: float) -> str:
+        """Take one event at ``now``, recorded seconds; returns why continuity was lost if it was.
 
         Raises:
             MalformedMessage: the event cannot be used; nothing has changed.
         """
-        gaps = self.tracked.gaps
+        gaps, self._now = self.tracked.gaps, now
         match message.event_type:
             case "book":
                 self._take_book(message)
             case "price_change":
-                self.tracked.apply_changes(message)
+                self.tracked.apply_changes(message, now)
             case "last_trade_price":
                 self.tracked.remember_trade(message.price)
                 self._last_side = message.side
             case "tick_size_change" if message.new_tick_size != self.instrument.tick_text:
-                self.tracked.change_tick(message.new_tick_size)
+                self.tracked.change_tick(message.new_tick_size, now, message.timestamp)
             case "market_resolved":
                 self.resolved = message.winning_asset_id or "nobody"
         return self.tracked.reason if self.tracked.gaps != gaps else ""
@@ -135,16 +136,16 @@ class PlayedMarket:
         """Name the second token of a market that was met with one; no change can have been applied before."""
         self.tracked = TrackedBook(msgspec.structs.replace(self.instrument, no_token=other_token))
         if self._last_book is not None:
-            self.tracked.apply_book(self._last_book)
+            self.tracked.apply_book(self._last_book, self._now)
 
     def _take_book(self, message: MarketMessage) -> None:
         if message.tick_size in ("", self.instrument.tick_text):
-            self.tracked.apply_book(message)
+            self.tracked.apply_book(message, self._now)
             self._last_book = message
             return
         fresh = TrackedBook(self.instrument)
-        fresh.change_tick(message.tick_size)
-        fresh.apply_book(message)
+        fresh.change_tick(message.tick_size, self._now)
+        fresh.apply_book(message, self._now)
         self.tracked, self._last_book = fresh, message
 
 
@@ -234,7 +235,7 @@ class Playback:
             if market is None:
                 continue
             try:
-                lost = market.see(message)
+                lost = market.see(message, frame.due_s)
             except MalformedMessage as error:
                 self._problem(frame.line, f"{message.event_type}: {error}")
                 continue

@@ -1,10 +1,12 @@
 """A recording through the engine, with orders at a paper venue.
 
 Time is the recording's: the receive times where it has them, else the venue's stamps. A recording does not keep the
-channel's PONGs, so the feed counts as alive as long as the recording lasts, heard every five seconds like a live one.
+channel's PONGs, so the feed counts as alive as long as the recording lasts, heard every five seconds like a live one;
+and nobody can be asked for a book, so silence is not audited.
 """
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
@@ -54,7 +56,8 @@ class Replay:
 
     def __init__(self, path: Path, settings: Settings, gamma: dict[str, Instrument]) -> None:
         self.path = path
-        self.engine = Engine(settings, own_in_book=False)
+        self.engine = Engine(replace(settings, audit_sec=0.0), own_in_book=False)
+        self.engine.data.proof.both = True
         self.venue = PaperVenue(lambda market: self.engine.desks[market].tracked)
         self.problems: list[Problem] = []
         self.unusable = 0
@@ -103,8 +106,11 @@ class Replay:
         lines = read_lines(self.path, self.problems)
         started = False
         while chunk := self._decode_chunk(islice(lines, CHUNK)):
-            for instrument in self._new_instruments(chunk):
+            found = self._new_instruments(chunk)
+            for instrument in found:
                 self._do(InstrumentAdded(instrument))
+            if started and found:
+                self._cover(found)
             for number, t, messages, raw in chunk:
                 at = self._time_of(t, messages)
                 if not started:
@@ -144,13 +150,16 @@ class Replay:
 
     def _new_instruments(self, chunk: list[_Frame]) -> list[Instrument]:
         everything = [message for _, _, messages, _ in chunk for message in messages]
-        for market in dict.fromkeys(message.market for message in everything):
-            if market in self._gamma and market not in self._known:
-                self._known[market] = self._gamma[market]
-                self._do(InstrumentAdded(self._gamma[market]))
-        found = infer_instruments(everything, self._known)
+        told = dict.fromkeys(message.market for message in everything)
+        found = [self._gamma[market] for market in told if market in self._gamma and market not in self._known]
+        found += infer_instruments(everything, self._known | {one.market: one for one in found})
         self._known.update({instrument.market: instrument for instrument in found})
         return found
+
+    def _cover(self, instruments: list[Instrument]) -> None:
+        """The recorder listened to these markets all along."""
+        tokens = tuple([token for one in instruments for token in (one.yes_token, one.no_token)])
+        self._do(FeedChanged(feed="market", connected=True, tokens=tokens))
 
     def _time_of(self, t: float | None, messages: list[MarketMessage]) -> float | None:
         """Seconds since 1970; None for a frame that tells no time."""

@@ -4,20 +4,36 @@ Owns the levels and their fragments of hash text. NO is the mirror of YES, so on
 both sides (market-making.md 0.2). Whether the book may be believed is decided in :mod:`core.market.continuity`.
 """
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Iterable
+from functools import lru_cache
 from hashlib import sha1
 from typing import Final
 
-from core.units import Grid, Outcome, Shares, Side, Ticks
+from core.units import Grid, Outcome, Shares, Side, Ticks, UnitError, grid_of, read_micro
 
 Level = tuple[Ticks, Shares]
 
 
-class BookSide:
-    """One side: tick -> size, with the ticks kept sorted so that touch, walk and hash need no sorting."""
+class _Spelling:
+    """Hash texts of one side's levels in one token's frame, in a list beside the ticks: a hash is one join."""
 
-    __slots__ = ("_grid", "_no_fragments", "_texts", "_unwritten", "_yes_fragments", "is_bid", "sizes", "ticks")
+    __slots__ = ("fragments", "heads", "text")
+
+    def __init__(self, heads: list[str], fragments: list[str]) -> None:
+        self.heads = heads
+        self.fragments = fragments
+        self.text: str | None = None
+        """All of them joined; None when that is out of date."""
+
+
+class BookSide:
+    """One side: tick -> size, with the ticks kept sorted so that touch, walk and hash need no sorting.
+
+    A level that was written is spelled out when its hash is asked for (performance.md 7).
+    """
+
+    __slots__ = ("_grid", "_no", "_unwritten", "_yes", "is_bid", "sizes", "ticks")
 
     def __init__(self, grid: Grid, *, is_bid: bool) -> None:
         self._grid = grid
@@ -25,41 +41,136 @@ class BookSide:
         self.ticks: list[Ticks] = []
         """Rising."""
         self.sizes: dict[Ticks, Shares] = {}
-        self._texts: dict[Ticks, str] = {}
-        self._yes_fragments: dict[Ticks, str] = {}
-        self._no_fragments: dict[Ticks, str] = {}
-        self._unwritten: set[Ticks] = set()
+        self._yes = _Spelling(_heads(grid.tick_text, "YES"), [])
+        self._no: _Spelling | None = None
+        """From the first time that somebody asks for it."""
+        self._unwritten: dict[Ticks, str] = {}
+        """Size texts of the levels whose fragments are out of date."""
 
     def put(self, tick: Ticks, size: Shares, size_text: str) -> None:
         """Set a level's total size; zero removes it. Doing it twice changes nothing."""
-        sizes = self.sizes
-        if size == 0:
-            if sizes.pop(tick, None) is not None:
-                del self.ticks[bisect_left(self.ticks, tick)]
-            return
-        if tick not in sizes:
-            insort(self.ticks, tick)
-        sizes[tick] = size
-        self._texts[tick] = size_text
-        self._unwritten.add(tick)
+        if tick in self.sizes:
+            if size:
+                self.sizes[tick] = size
+                self._unwritten[tick] = size_text
+            else:
+                self._remove(tick)
+        elif size:
+            self._insert(tick, size, size_text)
+
+    def best_after(self, tick: Ticks, size: Shares) -> int:
+        """The best price once a level has this size; 0 or K when the side is empty then."""
+        ticks = self.ticks
+        best = (ticks[-1] if self.is_bid else ticks[0]) if ticks else None
+        if size:
+            return tick if best is None else max(best, tick) if self.is_bid else min(best, tick)
+        if best is not None and tick != best:
+            return best
+        if len(ticks) < 2:
+            return 0 if self.is_bid else self._grid.k
+        return ticks[-2] if self.is_bid else ticks[1]
+
+    def put_keeping_touch(self, tick: Ticks, size_text: str) -> bool | None:
+        """Set a level's total size if that changes something but not the best price.
+
+        Returns:
+            True when it changed a level behind the best one, False when it changed the best one's size, None when it
+            was not done.
+        """
+        sizes, ticks = self.sizes, self.ticks
+        old = sizes.get(tick)
+        try:
+            size: Shares = read_micro(size_text)  # type: ignore[assignment]
+        except UnitError:
+            return None
+        if not ticks:
+            return None
+        best = ticks[-1] if self.is_bid else ticks[0]
+        if old and size:
+            if size == old:
+                return None
+            sizes[tick] = size
+            self._unwritten[tick] = size_text
+            return tick != best
+        if (tick >= best if self.is_bid else tick <= best) or size == (old or 0):
+            return None
+        self.put(tick, size, size_text)
+        return True
 
     def replace(self, sizes: dict[Ticks, Shares], texts: dict[Ticks, str]) -> None:
         """Drop everything and take these levels; every size is above zero."""
         self.ticks = sorted(sizes)
         self.sizes = sizes
-        self._texts = texts
-        self._unwritten = set(sizes)
+        self._yes.fragments, self._yes.text = [""] * len(sizes), None
+        self._no = None
+        self._unwritten = texts
 
-    def fragments(self, outcome: Outcome) -> dict[Ticks, str]:
-        """Hash text of every level in a token's frame; written for changed levels only, when they are asked for."""
+    def copy(self) -> "BookSide":
+        """The same levels, to be changed apart from these."""
+        other = BookSide(self._grid, is_bid=self.is_bid)
+        other.ticks, other.sizes = self.ticks.copy(), self.sizes.copy()
+        other._yes.fragments, other._unwritten = self._yes.fragments.copy(), self._unwritten.copy()
+        return other
+
+    def text(self, outcome: Outcome) -> str:
+        """Levels in a token's frame as the venue lists them, compact JSON without brackets.
+
+        Bids rise and asks fall in both frames, so NO lists the same levels in the same order.
+        """
         if self._unwritten:
-            grid = self._grid
-            for tick in self._unwritten:
-                size = self._texts[tick]
-                self._yes_fragments[tick] = f'{{"price":"{grid.text(tick)}","size":"{size}"}}'
-                self._no_fragments[tick] = f'{{"price":"{grid.text(grid.k - tick)}","size":"{size}"}}'
-            self._unwritten.clear()
-        return self._yes_fragments if outcome == "YES" else self._no_fragments
+            self._write()
+        spelling = self._yes if outcome == "YES" else self._no or self._mirror()
+        if spelling.text is None:
+            fragments = spelling.fragments
+            spelling.text = ",".join(fragments if self.is_bid else fragments[::-1])
+        return spelling.text
+
+    def _insert(self, tick: Ticks, size: Shares, size_text: str) -> None:
+        at = bisect_left(self.ticks, tick)
+        self.ticks.insert(at, tick)
+        self.sizes[tick] = size
+        self._yes.fragments.insert(at, "")
+        if self._no is not None:
+            self._no.fragments.insert(at, "")
+        self._unwritten[tick] = size_text
+
+    def _remove(self, tick: Ticks) -> None:
+        at = bisect_left(self.ticks, tick)
+        del self.ticks[at]
+        del self.sizes[tick]
+        for spelling in (self._yes, self._no):
+            if spelling is not None:
+                del spelling.fragments[at]
+                spelling.text = None
+        self._unwritten.pop(tick, None)
+
+    def _write(self) -> None:
+        """Spell out the levels that were written since the last time."""
+        ticks, unwritten = self.ticks, self._unwritten
+        for spelling in (self._yes,) if self._no is None else (self._yes, self._no):
+            heads, fragments = spelling.heads, spelling.fragments
+            if len(unwritten) == len(ticks):
+                fragments[:] = [f'{heads[tick]}{unwritten[tick]}"}}' for tick in ticks]
+            else:
+                for tick in unwritten:
+                    fragments[bisect_left(ticks, tick)] = f'{heads[tick]}{unwritten[tick]}"}}'
+            spelling.text = None
+        unwritten.clear()
+
+    def _mirror(self) -> _Spelling:
+        """Begin to spell NO, from the fragments of YES, which are up to date."""
+        yes, heads = self._yes, _heads(self._grid.tick_text, "NO")
+        pairs = zip(self.ticks, yes.fragments, strict=True)
+        self._no = _Spelling(heads, [f"{heads[tick]}{text[len(yes.heads[tick]) :]}" for tick, text in pairs])
+        return self._no
+
+
+@lru_cache(maxsize=64)
+def _heads(tick_text: str, outcome: Outcome) -> list[str]:
+    """By YES tick: a level's hash text in a token's frame up to its size."""
+    grid = grid_of(tick_text)
+    ticks = range(grid.k + 1) if outcome == "YES" else range(grid.k, -1, -1)
+    return [f'{{"price":"{grid.text(tick)}","size":"' for tick in ticks]
 
 
 class Book:
@@ -71,6 +182,12 @@ class Book:
         self.grid = grid
         self.bids = BookSide(grid, is_bid=True)
         self.asks = BookSide(grid, is_bid=False)
+
+    def copy(self) -> "Book":
+        """The same book, to be changed apart from this one."""
+        other = Book(self.grid)
+        other.bids, other.asks = self.bids.copy(), self.asks.copy()
+        return other
 
     def side(self, side: Side) -> BookSide:
         """The side named ``bid`` or ``ask``."""
@@ -117,8 +234,7 @@ class Book:
         Bids rise and asks fall in both frames, so the NO book is the YES book with its sides exchanged and every
         price mirrored (polymarket-api.md 4.4).
         """
-        bids = ",".join(map(self.bids.fragments(outcome).__getitem__, self.bids.ticks))
-        asks = ",".join(map(self.asks.fragments(outcome).__getitem__, reversed(self.asks.ticks)))
+        bids, asks = self.bids.text(outcome), self.asks.text(outcome)
         if outcome == "NO":
             bids, asks = asks, bids
         return f'"bids":[{bids}],"asks":[{asks}]'

@@ -3,452 +3,450 @@
 Owns one market's :class:`Book` and its state (EMPTY, SYNCED, SUSPECT, RESYNCING). The venue numbers nothing; every
 change carries the hash of the whole book after it, and the touch (polymarket-api.md 5.3, 5.4). A message is checked
 whole before it is applied: what is refused changes nothing here.
+
+A SYNCED book without a doubt equals the venue's as of the newest message that came, whatever was lost, repeated,
+delayed or told in another order; among messages of one millisecond the last to arrive counts as the newest. Where a
+message does not say enough the book is in doubt, which the next hash that fits ends, or the loss of continuity.
 """
 
-from collections import deque
-from typing import Final, NamedTuple
+from typing import Final
 
 import msgspec
 
 from core.errors import MalformedMessage
-from core.events import MarketMessage, WireChange, WireLevel
-from core.market.book import ALL_LAST_TRADES, Book, BookHash, BookSide
-from core.market.instrument import Instrument
-from core.units import Outcome, Shares, Side, Ticks, UnitError, grid_of, parse_micro
-from core.views import BookState
+from core.events import MarketMessage, RestBook, WireChange
+from core.market.book import BookSide
+from core.market.doubt import DOUBT_SEC, KEPT_MESSAGES, Changes
+from core.market.lens import Entry, FullBook, Lens
+from core.market.proof import FITS, Evidence, ProofPolicy, fits_its_hash
+from core.market.state import BEHIND, DISTRUSTED, NOTHING, UPDATED, Applied, StatefulBook
+from core.units import Outcome, Shares, Ticks, UnitError, parse_micro, read_micro
 
-STALE_RUN: Final = 25
-"""Messages in a row older than the book that say it is the book that is wrong; 4 were the most seen (real-data.md)."""
-RECENT_TRADES: Final = 8
-"""Last-trade candidates tried before all thousand."""
+__all__ = ["BEHIND", "DOUBT_SEC", "UPDATED", "Applied", "Evidence", "ProofPolicy", "TrackedBook"]
 
-
-class Evidence(msgspec.Struct):
-    """Counts of comparisons made since the start. ``explained`` are the known cases of real-data.md 3 to 5."""
-
-    top_checked: int = 0
-    top_agreed: int = 0
-    hash_checked: int = 0
-    hash_agreed: int = 0
-    hash_explained: int = 0
-
-    def add(self, other: "Evidence") -> None:
-        """Add another's counts to these."""
-        for name in self.__struct_fields__:
-            setattr(self, name, getattr(self, name) + getattr(other, name))
+PASSES: Final = 2
+"""Full books in a row that must fit their hashes before hashes count again."""
+CROWDED: Final = "more changes in one millisecond than can be told apart"
+UNPROVABLE: Final = "hash not reproducible: only the touch is checked"
 
 
-class _Pending(NamedTuple):
-    """A hash that did not fit when it came; a later message of the same millisecond may explain it."""
+class TrackedBook(StatefulBook):
+    """One market's book together with the proof of its continuity. ``now`` is monotonic seconds everywhere."""
 
-    outcome: Outcome
-    hash: str
+    __slots__ = ()
 
+    def has_stated(self, token: str, hash_text: str) -> bool:
+        """The newest change stated this hash of a token's book, and nothing speaks against it."""
+        if self.state != "SYNCED" or self._doubt.since_s is not None or self._weakness:
+            return False
+        return any(one.hash == hash_text and one.asset_id == token for one in self._newest)
 
-class Applied(NamedTuple):
-    """What a message did: the sides of the book that changed, and why continuity was lost if it was."""
-
-    changed: bool
-    lost: str = ""
-
-
-class _Lens:
-    """How the messages of one token are read in the YES frame."""
-
-    __slots__ = ("_grid", "_touches", "buys", "outcome", "sells", "ticks")
-
-    def __init__(self, book: Book, outcome: Outcome) -> None:
-        self._grid = book.grid
-        self.outcome = outcome
-        self.buys, self.sells = (book.bids, book.asks) if outcome == "YES" else (book.asks, book.bids)
-        self.ticks: dict[str, Ticks] = {}
-        """Price texts met so far."""
-        self._touches: dict[tuple[str, str], tuple[int, int]] = {}
-        """Stated touches met so far."""
-
-    def tick(self, price_text: str) -> Ticks:
-        """The YES tick of a price text.
+    def refuted_by(self, read: RestBook) -> bool:
+        """A read shows what we had when we lost the book, and what the channel told since: nothing had been missed.
 
         Raises:
-            UnitError: it is off the grid.
+            MalformedMessage: see :meth:`levels_of`.
         """
-        tick = self._grid.ticks(price_text)
-        if self.outcome == "NO":
-            tick = self._grid.complement(tick)
-        if len(self.ticks) < _KEPT_TEXTS:
-            self.ticks[price_text] = tick
-        return tick
+        if self.state in ("EMPTY", "SYNCED") or read.timestamp < self.timestamp_ms:
+            return False
+        book = self.book.copy()
+        for message in self._backlog.since(0):
+            if message.timestamp <= read.timestamp:
+                for one in self._lenses.changes(message.price_changes):
+                    (book.bids if one.side.is_bid else book.asks).put(one.tick, one.size, one.change.size)
+        return self.levels_of(read) == (book.bids.sizes, book.asks.sizes)
 
-    def touch(self, best_bid: str, best_ask: str) -> tuple[int, int] | None:
-        """YES bid and ask of a stated touch, 0 and K for the "0" and "1" of an empty side; None when not stated.
+    # Changes
 
-        Raises:
-            UnitError: a price is off the grid.
-        """
-        known = self._touches.get((best_bid, best_ask))
-        if known is not None or not (best_bid or best_ask):
-            return known
-        k = self._grid.k
-        bid = 0 if best_bid in ("0", "") else self._grid.ticks(best_bid)
-        ask = k if best_ask in ("1", "") else self._grid.ticks(best_ask)
-        touch = (bid, ask) if self.outcome == "YES" else (k - ask, k - bid)
-        if len(self._touches) < _KEPT_TEXTS:
-            self._touches[best_bid, best_ask] = touch
-        return touch
-
-
-_Entry = tuple[_Lens, WireChange, BookSide, Ticks, Shares, tuple[int, int] | None]
-"""A change and how it reads in the YES frame: side, tick, size, stated touch."""
-_KEPT_TEXTS: Final = 20_000
-_NOTHING: Final = Applied(False)
-UPDATED: Final = Applied(True)
-"""The book changed and is believed."""
-
-
-class TrackedBook:
-    """One market's book together with the proof of its continuity."""
-
-    __slots__ = (
-        "_hashes",
-        "_last_hash",
-        "_last_trade",
-        "_lenses",
-        "_pending",
-        "_provable",
-        "_recent_trades",
-        "_snapshot_ms",
-        "_stale_run",
-        "book",
-        "book_seq",
-        "evidence",
-        "gaps",
-        "instrument",
-        "reason",
-        "reloads",
-        "state",
-        "timestamp_ms",
-    )
-
-    def __init__(self, instrument: Instrument) -> None:
-        self.evidence = Evidence()
-        self.gaps = 0
-        """Losses of continuity."""
-        self.reloads = 0
-        """Full books taken as the new truth."""
-        self._recent_trades: deque[str] = deque(maxlen=RECENT_TRADES)
-        self._start_epoch(instrument)
-
-    def _start_epoch(self, instrument: Instrument) -> None:
-        self.instrument = instrument
-        self.book = Book(instrument.grid)
-        self.book_seq = 0
-        """Messages applied since the last full book."""
-        self.state: BookState = "EMPTY"
-        self.reason = "waiting for the first book"
-        self.timestamp_ms = 0
-        """Venue time of the newest message applied."""
-        self._snapshot_ms = 0
-        self._stale_run = 0
-        self._last_trade = ""
-        self._last_hash: dict[Outcome, str] = {}
-        self._pending: list[_Pending] = []
-        self._provable = True
-        tick_text = instrument.tick_text
-        parts = (instrument.min_size_text, tick_text, instrument.neg_risk)
-        self._lenses = {
-            instrument.yes_token: _Lens(self.book, "YES"),
-            instrument.no_token: _Lens(self.book, "NO"),
-        }
-        self._hashes: dict[Outcome, BookHash] = {
-            "YES": BookHash(instrument.market, instrument.yes_token, *parts),
-            "NO": BookHash(instrument.market, instrument.no_token, *parts),
-        }
-
-    @property
-    def synced(self) -> bool:
-        """Only a synced book may be quoted on."""
-        return self.state == "SYNCED"
-
-    @property
-    def last_trade(self) -> str:
-        """Price text of the market's last trade as the hash has it, three decimals; "" while it is not known."""
-        return self._last_trade
-
-    def lose(self, reason: str) -> None:
-        """Stop believing the book; its levels stay for show until a full book comes."""
-        if self.state == "SYNCED":
-            self.gaps += 1
-        if self.state != "EMPTY":
-            self.state, self.reason = "SUSPECT", reason
-
-    def resyncing(self) -> None:
-        """A fresh book has been asked for."""
-        if self.state == "SUSPECT":
-            self.state = "RESYNCING"
-
-    def change_tick(self, tick_text: str) -> None:
-        """A new tick size starts a new epoch: nothing is known until a full book comes on the new grid.
-
-        Raises:
-            MalformedMessage: the tick is no fraction of a dollar.
-        """
-        try:
-            grid_of(tick_text)
-        except UnitError as error:
-            raise MalformedMessage(str(error)) from error
-        self._start_epoch(msgspec.structs.replace(self.instrument, tick_text=tick_text))
-        self.reason = f"tick changed to {tick_text}: waiting for a book on the new grid"
-
-    def apply_book(self, message: MarketMessage) -> Applied:
-        """Take a full book of either token.
-
-        Raises:
-            MalformedMessage: a level is off the grid or no number, a price stands twice, or the book is crossed.
-        """
-        outcome = self._outcome(message.asset_id)
-        timestamp = message.timestamp
-        if message.tick_size and message.tick_size != self.instrument.tick_text:
-            raise MalformedMessage(f"book on tick {message.tick_size[:20]!r}, market on {self.instrument.tick_text!r}")
-        lens = self._lenses[message.asset_id]
-        bid_sizes, bid_texts = self._read_levels(message.bids, lens, "bid")
-        ask_sizes, ask_texts = self._read_levels(message.asks, lens, "ask")
-        if outcome == "NO":
-            bid_sizes, bid_texts, ask_sizes, ask_texts = ask_sizes, ask_texts, bid_sizes, bid_texts
-        if bid_sizes and ask_sizes and max(bid_sizes) >= min(ask_sizes):
-            raise MalformedMessage("crossed book")
-        if timestamp < self.timestamp_ms and self.state == "SYNCED":
-            return self._stale()
-        self._stale_run = 0
-        if self._is_same(outcome, message):
-            return _NOTHING
-        last_trade = message.last_trade_price or self._last_trade
-        bids, asks = self.book.bids, self.book.asks
-        same = self.state == "SYNCED" and bids.sizes == bid_sizes and asks.sizes == ask_sizes
-        if not same:
-            bids.replace(bid_sizes, bid_texts)
-            asks.replace(ask_sizes, ask_texts)
-            self.reloads += 1
-            self.book_seq = 0
-            self._last_hash.clear()
-        self._judge_pending(timestamp)
-        self.state, self.reason = "SYNCED", ""
-        self.timestamp_ms, self._snapshot_ms, self._last_trade = timestamp, timestamp, last_trade
-        self._self_test(outcome, message.hash)
-        return _NOTHING if same else UPDATED
-
-    def apply_changes(self, message: MarketMessage) -> Applied:
+    def apply_changes(self, message: MarketMessage, now: float) -> Applied:
         """Apply the level changes of one message.
 
-        The entry of the other token is the same change seen in the mirror, so it finds its level already written;
-        touch and hash are compared for both (real-data.md 6).
+        The usual one is a pair: one level, and the same seen from the other token (real-data.md 6). It is read once;
+        anything else goes the longer way.
 
         Raises:
             MalformedMessage: an entry is off the grid, no number, or of a stranger's token.
         """
-        entries = self._read_changes(message)
-        timestamp = message.timestamp
-        if self.state != "SYNCED":
-            return _NOTHING
-        if timestamp < self._snapshot_ms:
-            self._count_stale(entries)
-            return self._stale()
-        if timestamp < self.timestamp_ms:
-            return self._lost("a change is older than one already applied")
-        if self._pending and (lost := self._judge_pending(timestamp)):
-            return Applied(False, lost)
-        self._stale_run = 0
-        book = self.book
-        for _, change, side, tick, size, _ in entries:
-            if side.sizes.get(tick, 0) != size:
-                if size and book.crosses("bid" if side.is_bid else "ask", tick):
-                    return self._lost("a change crosses the book")
-                side.put(tick, size, change.size)
-        self.timestamp_ms = timestamp
+        changes, timestamp = message.price_changes, message.timestamp
+        if not self._calm or changes is None or len(changes) != 2 or timestamp <= self.timestamp_ms:
+            return self._apply(message, now)
+        first, second = changes
+        lens = self._lenses.of.get(first.asset_id)
+        if lens is None:
+            return self._apply(message, now)
+        other, known = lens.other, lens.prices.get(first.price)
+        if (
+            known is None
+            or second.price != known[1]
+            or second.size != first.size
+            or second.side == first.side
+            or second.asset_id != other.token
+        ):
+            return self._apply(message, now)
+        side, tick = lens.buys if first.side == "BUY" else lens.sells, known[0]
+        if (
+            first.best_bid == lens.bid_text
+            and first.best_ask == lens.ask_text
+            and second.best_bid == other.bid_text
+            and second.best_ask == other.ask_text
+        ):
+            is_behind = side.put_keeping_touch(tick, first.size)
+            if is_behind is None:
+                return self._apply(message, now)
+        elif self._move_touch(lens, side, tick, first, second):
+            is_behind = False
+        else:
+            return self._apply(message, now)
+        self.timestamp_ms = self.newest_ms = timestamp
+        self._newest = changes
+        self._recent.append(first.hash)
         self.book_seq += 1
-        touch, evidence = book.touch, self.evidence
-        for lens, change, _, _, _, stated in entries:
-            if change.hash:
-                self._prove(lens.outcome, change.hash)
-            if stated is not None:
-                evidence.top_checked += 1
-                if stated != touch:
-                    return self._lost("best bid or ask differs from the venue's")
-                evidence.top_agreed += 1
+        evidence, policy = self.evidence, self.policy
+        evidence.top_checked += 2
+        evidence.top_agreed += 2
+        unchecked = self._unchecked = self._unchecked + 1
+        if unchecked < policy.every:
+            return BEHIND if is_behind else UPDATED
+        stated = first.hash if lens.outcome == "YES" else second.hash
+        if policy.both or stated != self._prover.digest("YES", timestamp, self.book.hash_levels("YES")):
+            return self._conclude(message, now)
+        evidence.hash_checked += 1
+        evidence.hash_agreed += 1
+        evidence.hash_skipped += unchecked - 1
+        self._unchecked, self.proven_s = 0, now
+        return BEHIND if is_behind else UPDATED
+
+    def _move_touch(self, lens: Lens, side: BookSide, tick: Ticks, first: WireChange, second: WireChange) -> bool:
+        """Set a level if that gives the book the touch that both entries state; returns whether it was done."""
+        try:
+            size = Shares(read_micro(first.size))
+        except UnitError:
+            return False
+        best = side.best_after(tick, size)
+        bid, ask = touch = (best, self._touch[1]) if side.is_bid else (self._touch[0], best)
+        if bid >= ask or touch == self._touch:
+            return False
+        text, k = self.book.grid.text, self.book.grid.k
+        yes, no = (text(bid), text(ask)), (text(k - ask), text(k - bid))
+        mine, theirs = (yes, no) if lens.outcome == "YES" else (no, yes)
+        if (first.best_bid, first.best_ask) != mine or (second.best_bid, second.best_ask) != theirs:
+            return False
+        side.put(tick, size, first.size)
+        self._touch = touch
+        lens.bid_text, lens.ask_text = mine
+        lens.other.bid_text, lens.other.ask_text = theirs
+        return True
+
+    def _apply(self, message: MarketMessage, now: float) -> Applied:
+        """Apply changes of any kind to a book in any state."""
+        entries = self._lenses.changes(message.price_changes)
+        timestamp, changes = message.timestamp, message.price_changes
+        if not changes:
+            raise MalformedMessage("price_change without price_changes")
+        if self.state != "SYNCED":
+            return self._keep(message, now)
+        if timestamp < self.timestamp_ms:
+            return self._late(timestamp, changes, entries, now)
+        if timestamp == self.timestamp_ms:
+            if changes == self._newest or (self._moment is not None and self._moment.has(changes)):
+                self.duplicates += 1
+                return NOTHING
+            if timestamp == self._snapshot_ms and not self._newest and self.provable:
+                told = self._beside_snapshot(message, changes, entries, now)
+                if told is not None:
+                    return told
+        self._stale_run.end()
+        released = self._release(timestamp, changes, entries) if timestamp > self.timestamp_ms else []
+        if not (self._write(released) and self._write(entries)):
+            return self._lost("a change crosses the book", now, message)
+        self._pass_to(timestamp, changes)
+        if self._moment is not None and self._moment.is_full:
+            return self._lost(CROWDED, now, message)
+        if not self._touch_fits(entries):
+            return self._lost("best bid or ask differs from the venue's", now, message)
+        return self._conclude(message, now)
+
+    def _release(self, timestamp: int, changes: Changes, entries: list[Entry]) -> list[Entry]:
+        """Time has moved on from the full book's millisecond: what was held back goes before the new change.
+
+        Unless that fits without it.
+        """
+        held = self._doubt.held
+        if not held:
+            return []
+        came_before = self._follows(timestamp, changes, entries)
+        released = [] if came_before else [e for one in held for e in self._lenses.changes(one.price_changes)]
+        held.clear()
+        return released
+
+    def _conclude(self, message: MarketMessage, now: float) -> Applied:
+        """A change was applied: prove it if its turn has come or something is in doubt."""
+        doubt = self._doubt
+        was_in_doubt = doubt.since_s is not None
+        wanted = self._unchecked >= self.policy.every or was_in_doubt
+        if self.provable and wanted and not self._prove(now):
+            return self._lost(doubt.words, now, message)
+        self._settle(now)
+        if was_in_doubt and doubt.since_s is not None:
+            self._backlog.keep(message)
         return UPDATED
 
-    def _read_changes(self, message: MarketMessage) -> list[_Entry]:
-        """The entries of a message in the YES frame, all of them checked."""
-        changes = message.price_changes
-        if changes is None:
-            raise MalformedMessage("price_change without price_changes")
-        lenses = self._lenses
-        try:
-            return [
-                (
-                    lens := lenses[change.asset_id],
-                    change,
-                    lens.buys if change.side == "BUY" else lens.sells,
-                    lens.ticks.get(change.price) or lens.tick(change.price),
-                    Shares(parse_micro(change.size)),
-                    lens.touch(change.best_bid, change.best_ask),
-                )
-                for change in changes
-            ]
-        except UnitError as error:
-            raise MalformedMessage(str(error)) from error
-        except KeyError as error:
-            raise MalformedMessage("token does not belong to the market") from error
+    def _beside_snapshot(
+        self, message: MarketMessage, changes: Changes, entries: list[Entry], now: float
+    ) -> Applied | None:
+        """A change of the full book's own millisecond is in it or came after it (real-data.md, point 5).
 
-    def compare_touch(self, message: MarketMessage) -> Applied:
-        """Compare a ``best_bid_ask`` with the book, if it speaks of the book we have.
-
-        Raises:
-            MalformedMessage: a price is off the grid.
+        It is in the book when the book has its levels or its hash, and comes next when its hash fits then: None. Others
+        are held back until the next millisecond tells.
         """
-        self._outcome(message.asset_id)
-        try:
-            stated = self._lenses[message.asset_id].touch(message.best_bid, message.best_ask)
-        except UnitError as error:
-            raise MalformedMessage(str(error)) from error
-        if self.state != "SYNCED" or message.timestamp < self.timestamp_ms or stated is None:
-            return _NOTHING
-        self.evidence.top_checked += 1
-        if stated == self.book.touch:
-            self.evidence.top_agreed += 1
-            return _NOTHING
-        return self._lost("best bid or ask differs from the venue's")
-
-    def remember_trade(self, price_text: str) -> None:
-        """Keep the price of a trade as a candidate for the last-trade part of the hash."""
-        try:
-            text = f"{parse_micro(price_text) / 1e6:.3f}"
-        except UnitError:
-            return
-        self._recent_trades.append(text)
-
-    def stated_hash(self, token: str) -> str:
-        """The hash the venue would state for a token's book as it stands."""
-        outcome = self._outcome(token)
-        return self._hashes[outcome].of(self.timestamp_ms, self.book.hash_levels(outcome), self._last_trade)
-
-    def settle_pending(self) -> None:
-        """No message will follow: what is still unexplained stays so."""
-        self._pending.clear()
-
-    def _is_same(self, outcome: Outcome, message: MarketMessage) -> bool:
-        """A full book whose hash is that of our book at its time is our book: nothing has to be replaced.
-
-        The venue repeats both tokens' books after every trade (real-data.md 8).
-        """
-        if self.state != "SYNCED" or not self._provable or not message.hash:
-            return False
-        last_trade = message.last_trade_price or self._last_trade
-        if message.hash != self._last_hash.get(outcome):
-            levels = self.book.hash_levels(outcome)
-            if self._hashes[outcome].of(message.timestamp, levels, last_trade) != message.hash:
-                return False
-        if self._judge_pending(message.timestamp):
-            return False
-        self.evidence.hash_checked += 1
-        self.evidence.hash_agreed += 1
-        self._last_hash[outcome], self._last_trade = message.hash, last_trade
-        self.timestamp_ms = self._snapshot_ms = message.timestamp
-        self._explain_waiting()
-        return True
-
-    # What follows reads and checks; only the methods above change the book.
-
-    def _outcome(self, token: str) -> Outcome:
-        outcome = self.instrument.outcome_of(token)
-        if outcome is None:
-            raise MalformedMessage("token does not belong to the market")
-        return outcome
-
-    def _read_levels(
-        self, levels: tuple[WireLevel, ...] | None, lens: _Lens, side: Side
-    ) -> tuple[dict[Ticks, Shares], dict[Ticks, str]]:
-        """Sizes and their texts by YES tick, all checked; levels of size zero do not exist."""
-        if levels is None:
-            raise MalformedMessage(f"book without {side}s")
-        known, read = lens.ticks, lens.tick
-        try:
-            texts = {known.get(level.price) or read(level.price): level.size for level in levels}
-            sizes = {tick: Shares(parse_micro(text)) for tick, text in texts.items()}
-        except UnitError as error:
-            raise MalformedMessage(str(error)) from error
-        if len(texts) != len(levels):
-            raise MalformedMessage(f"a price stands twice among the {side}s")
-        if 0 in sizes.values():
-            sizes = {tick: size for tick, size in sizes.items() if size}
-        return sizes, texts
-
-    def _prove(self, outcome: Outcome, stated: str) -> None:
-        """Compare the hash stated by a change; an unexplained difference waits for the next millisecond."""
-        if not self._provable:
-            return
-        if not self._hash_fits(outcome, stated):
-            if self.timestamp_ms == self._snapshot_ms:
-                self.evidence.hash_explained += 1  # already contained in the full book of the same millisecond
-            else:
-                self._pending.append(_Pending(outcome, stated))
-        if self._pending:
-            self._explain_pending(outcome)
-
-    def _hash_fits(self, outcome: Outcome, stated: str) -> bool:
-        """Our book's hash is the stated one, if need be with another last trade; counts the comparison."""
-        self.evidence.hash_checked += 1
-        levels = self.book.hash_levels(outcome)
-        self._last_hash[outcome] = ours = self._hashes[outcome].of(self.timestamp_ms, levels, self._last_trade)
-        if ours == stated:
-            self.evidence.hash_agreed += 1
-            return True
-        candidates = (*reversed(self._recent_trades), *ALL_LAST_TRADES)
-        found = self._hashes[outcome].find_last_trade(stated, self.timestamp_ms, levels, candidates)
-        if found is None:
-            return False
-        self._last_trade, self._last_hash[outcome] = found, stated
-        self.evidence.hash_explained += 1
-        return True
-
-    def _explain_pending(self, outcome: Outcome) -> None:
-        """Messages of one millisecond may all carry the hash of the last of them (real-data.md 4)."""
-        now = _Pending(outcome, self._last_hash[outcome])
-        before = len(self._pending)
-        self._pending = [waiting for waiting in self._pending if waiting != now]
-        self.evidence.hash_explained += before - len(self._pending)
-
-    def _self_test(self, outcome: Outcome, stated: str) -> None:
-        """Reproduce the hash of a full book; if that fails only the touch is checked from here on, and it shows."""
-        self._provable = bool(stated) and self._hash_fits(outcome, stated)
-        if self._provable:
-            self._explain_waiting()
+        doubt, ms = self._doubt, self._snapshot_ms
+        if changes in self._contained or any(changes == one.price_changes for one in doubt.held):
+            self.duplicates += 1
+        elif len(self._contained) + len(doubt.held) >= KEPT_MESSAGES:
+            return self._lost(CROWDED, now, message)
+        elif all(one.side.sizes.get(one.tick, 0) == one.size for one in entries) or any(
+            one.change.hash == self._prover.digest(one.lens.outcome, ms, self.book.hash_levels(one.lens.outcome))
+            for one in entries
+        ):
+            self._contained.add(changes)
+            self._count_beside(changes, entries)
+        elif not doubt.held and self._follows(ms, changes, entries):
+            return None
         else:
-            self.reason = "hash not reproducible: only the touch is checked"
+            doubt.held.append(message)
+            self._settle(now)
+            self._backlog.keep(message)
+        return NOTHING
 
-    def _explain_waiting(self) -> None:
-        """A proven full book holds what the messages of its millisecond did: their hashes need no other proof."""
-        self.evidence.hash_explained += len(self._pending)
-        self._pending.clear()
+    def _late(self, timestamp: int, changes: Changes, entries: list[Entry], now: float) -> Applied:
+        """A change older than the book was applied already, or is in the full book, or was missed; proof tells.
 
-    def _judge_pending(self, timestamp: int) -> str:
-        """Time has moved on: hashes still waiting are wrong. Returns the reason when continuity is lost."""
-        if not self._pending or timestamp <= self.timestamp_ms:
-            return ""
-        self._pending.clear()
-        self.lose("book hash differs from the venue's")
-        return self.reason
-
-    def _count_stale(self, entries: list[_Entry]) -> None:
-        """A change older than the book is dropped; its hash is of a book we no longer have (real-data.md 5)."""
-        stated = sum(1 for entry in entries if entry[1].hash)
+        One that would fit as the next has a false stamp, and our book lacks it.
+        """
+        if changes[0].hash and changes[0].hash in self._recent:
+            self.duplicates += 1
+            return NOTHING
+        self.stale += 1
+        stated = len(self._stated(changes))
         self.evidence.hash_checked += stated
         self.evidence.hash_explained += stated
+        self.evidence.explained_older += stated
+        if timestamp >= self._snapshot_ms:
+            doubt = self._doubt
+            if self._unchecked and doubt.since_s is None and self.provable and not self._prove(now):
+                return self._lost(doubt.words, now)
+            if (self._unchecked and not doubt.unexplained) or self._follows(timestamp, changes, entries):
+                return self._lost("a change is older than one already applied", now)
+            self._settle(now)
+        return self._run_on(timestamp, now)
 
-    def _stale(self) -> Applied:
-        """An old message is normal after a full book; a long run of them means that the book's stamp was false."""
-        self._stale_run += 1
-        return self._lost("the venue's messages are older than our book") if self._stale_run >= STALE_RUN else _NOTHING
+    # Full books
 
-    def _lost(self, reason: str) -> Applied:
-        self.lose(reason)
-        return Applied(True, reason)
+    def apply_book(self, message: MarketMessage, now: float) -> Applied:
+        """Take a full book of either token.
+
+        One that is older than what the channel told already is ignored.
+
+        Raises:
+            MalformedMessage: a level is off the grid or no number, a price stands twice, or the book is crossed.
+        """
+        told = self._lenses.full_book(message)
+        timestamp, book = message.timestamp, self.book
+        if timestamp < self.newest_ms:
+            if message.hash and message.hash in self._recent:
+                self.duplicates += 1
+                return NOTHING
+            self.stale += 1
+            return self._run_on(timestamp, now)
+        self._stale_run.end()
+        same = self.state == "SYNCED" and told.bids == book.bids.sizes and told.asks == book.asks.sizes
+        if self.state != "SYNCED" or not self.provable:
+            return self._take_on_trust(message, told, same, now)
+        if same:
+            return self._take_same(message, told.outcome, now)
+        return self._take_other(message, told, now)
+
+    def _take_on_trust(self, message: MarketMessage, told: FullBook, same: bool, now: float) -> Applied:
+        """A full book that nothing can be held against: the first one, or one while hashes prove nothing."""
+        fresh, timestamp = self._made_of(told), message.timestamp
+        fits = False
+        if message.hash:
+            levels = fresh.hash_levels(told.outcome)
+            verdict = self._prover.judge(
+                told.outcome, message.hash, timestamp, levels, now, message.last_trade_price, thorough=self.provable
+            )
+            self.evidence.count(verdict)
+            fits = verdict in FITS
+        other_tick = "" if fits or not message.hash else self._prover.tick_of(message)
+        if other_tick and self.state != "SYNCED":
+            self.reason = f"the book is on tick {other_tick}, ours on {self.instrument.tick_text}"
+        if other_tick or self._is_outdated(timestamp, fresh.touch):
+            self.newest_ms = timestamp
+            return NOTHING
+        self._passes = self._passes + 1 if fits else 0
+        if not fits:
+            self._weakness = self._weakness or UNPROVABLE
+        elif self._passes >= PASSES:
+            self._weakness = ""
+        waiting = self._backlog.since(timestamp) if self.provable else []
+        if not same:
+            self._adopt(fresh)
+        self._rest_on(timestamp, now)
+        self._recent.append(message.hash)
+        for change in waiting:
+            self.apply_changes(change, now)
+        return NOTHING if same else UPDATED
+
+    def _take_same(self, message: MarketMessage, outcome: Outcome, now: float) -> Applied:
+        """The book we have, as it is told after every trade (real-data.md 8)."""
+        if not message.hash:
+            return NOTHING
+        timestamp, is_newer = message.timestamp, message.timestamp > self.timestamp_ms
+        self._recent.append(message.hash)
+        fits = self._compare(outcome, message.hash, timestamp, now, message)
+        if fits and is_newer:
+            self._rest_on(timestamp, now)
+        elif fits:
+            self._proven(now)
+            self._explain()
+        elif self._doubt.older_than(timestamp):
+            return self._lost(self._doubt.words, now)
+        elif is_newer:
+            self._begin_at(timestamp)
+        self._settle(now)
+        return NOTHING
+
+    def _take_other(self, message: MarketMessage, told: FullBook, now: float) -> Applied:
+        """Another book than ours: changes were missed, or are still to come."""
+        timestamp, outcome, doubt = message.timestamp, told.outcome, self._doubt
+        waiting = [one for one in doubt.unexplained if one.timestamp_ms == timestamp]
+        is_awaited = timestamp > self.timestamp_ms or message.hash in [one.hash for one in waiting]
+        if not is_awaited and self._was_told(message):
+            self.duplicates += 1
+            return NOTHING
+        fresh = self._made_of(told)
+        levels = fresh.hash_levels(outcome)
+        verdict = self._prover.judge(
+            outcome, message.hash, timestamp, levels, now, message.last_trade_price, thorough=True
+        )
+        self.evidence.count(verdict)
+        if verdict not in FITS:
+            self.newest_ms = timestamp
+            return self._lost("a full book differs from ours, and does not fit its own hash", now)
+        self._adopt(fresh)
+        self._rest_on(timestamp, now)
+        self._recent.append(message.hash)
+        doubt.unexplained.extend(waiting)
+        self._explain()
+        self._settle(now)
+        return UPDATED
+
+    def _was_told(self, message: MarketMessage) -> bool:
+        """A change or a full book has told this full book before."""
+        if message.hash in self._recent:
+            return True
+        return self._moment is not None and self._moment.states(message.asset_id, message.hash)
+
+    # Recovery
+
+    def recover(self, read: RestBook, confirmed: bool, now: float) -> str:
+        """Take a book of POST /books as the new truth, and replay on it what the channel told since.
+
+        It has to fit its own hash, not to be older than what the channel told, and to be confirmed or proven by a
+        change after it. What it says of the market otherwise (minimum size, neg risk) is right.
+
+        Args:
+            read: book of either token.
+            confirmed: POST /prices states its best bid and ask.
+            now: monotonic seconds.
+
+        Returns:
+            "" when the book is believed; else why not, in words, and nothing has changed.
+        """
+        if self.synced and self._doubt.since_s is None:
+            return ""
+        try:
+            trial = self._trial(read, now)
+        except (MalformedMessage, UnitError) as error:
+            return str(error)
+        for change in self._backlog.since(read.timestamp):
+            if lost := trial.apply_changes(change, now).lost:
+                return f"a change since then does not fit: {lost}"
+        proven = trial.book_seq > 0 and not trial._unchecked
+        if trial._doubt.unexplained or (trial._doubt.held and not confirmed):
+            return f"a change since then is in doubt: {trial.doubt}"
+        if trial.timestamp_ms < self.newest_ms:
+            return "it is older than what the channel told"
+        if self._backlog.lost_ms >= read.timestamp and not proven:
+            return "changes since then were not kept"
+        if self._is_outdated(trial.timestamp_ms, trial.book.touch):
+            return "the channel told another best bid or ask"
+        if not (confirmed or proven):
+            return "neither POST /prices nor a change confirms it"
+        self._become(trial, now)
+        return ""
+
+    def _trial(self, read: RestBook, now: float) -> "TrackedBook":
+        """A book of its own that rests on the read.
+
+        Raises:
+            MalformedMessage: it cannot be read on our grid, does not fit its own hash, or is of a stranger's market.
+            UnitError: its minimum size is no number.
+        """
+        instrument, distrusted = self.instrument, self._weakness == DISTRUSTED
+        fits = fits_its_hash(read)
+        if read.market != instrument.market:
+            raise MalformedMessage("book of another market")
+        if fits:
+            instrument = msgspec.structs.replace(
+                instrument,
+                min_size=Shares(parse_micro(read.min_order_size)),
+                min_size_text=read.min_order_size,
+                neg_risk=read.neg_risk,
+            )
+        trial = TrackedBook(instrument, ProofPolicy(both=self.policy.both))
+        told = trial._lenses.full_book(read)
+        trial._prover.learn(self._prover, read.last_trade_price)
+        trial._adopt(trial._made_of(told))
+        trial._passes = self._passes + 1 if fits else 0
+        trial._weakness = DISTRUSTED if distrusted and trial._passes < PASSES else ""
+        trial._rest_on(read.timestamp, now)
+        if not distrusted and trial.stated_hash(read.asset_id) != read.hash:
+            raise MalformedMessage("it does not fit its own hash")
+        return trial
+
+    def _become(self, trial: "TrackedBook", now: float) -> None:
+        """Take everything that a book of its own has proven."""
+        for name in _PROVEN:
+            setattr(self, name, getattr(trial, name))
+        self._recent.extend(trial._recent)
+        self.evidence.add(trial.evidence)
+        self.reloads += 1
+        if self.state != "SYNCED":
+            self.state, self.since_s = "SYNCED", now
+        self._touch_told = None
+        self._doubt.forget()
+        self._stale_run.end()
+        self._settle(now)
+
+
+_PROVEN: Final = (
+    "_contained",
+    "_lenses",
+    "_moment",
+    "_newest",
+    "_passes",
+    "_prover",
+    "_snapshot_ms",
+    "_touch",
+    "_unchecked",
+    "_weakness",
+    "book",
+    "book_seq",
+    "instrument",
+    "newest_ms",
+    "proven_s",
+    "reason",
+    "timestamp_ms",
+)
+"""What a book that was recovered has from its trial."""

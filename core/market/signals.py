@@ -172,8 +172,16 @@ def live_microprice(
 
     Source: market-making.md 1.1 and 1.2.
     """
-    if bids and asks and bids[0][0] >= asks[0][0]:
-        return _CROSSED
+    if bids and asks:
+        bid, bid_size = bids[0]
+        ask, ask_size = asks[0]
+        if bid >= ask:
+            return _CROSSED
+        if levels == 1 and bid_size >= cutoff and ask_size >= cutoff:
+            if (ask - bid) / grid.k > max_spread + _SLACK:
+                return _WIDE
+            imbalance = bid_size / (bid_size + ask_size)
+            return Micro("ok", (bid + ask) / (2 * grid.k), (bid + (ask - bid) * imbalance) / grid.k, imbalance)
     first_bid, first_ask = touch_index(bids, cutoff, "cumulative"), touch_index(asks, cutoff, "cumulative")
     if first_bid is None or first_ask is None:
         return _ONE_SIDED

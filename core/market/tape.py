@@ -1,9 +1,11 @@
 """The trades of others in one market, in the YES frame, as the market channel tells them.
 
-Times of arrival, not of matching, decide the rate: the channel tells a trade 70 to 230 ms late (real-data.md 3).
+Times of arrival, not of matching, decide the rate: the channel tells a trade 70 to 230 ms late (real-data.md 3). The
+last minute is kept in slices of a second, so that a burst of trades costs no memory.
 """
 
 from collections import deque
+from collections.abc import Hashable
 from typing import Final
 
 import msgspec
@@ -11,6 +13,8 @@ import msgspec
 from core.units import Grid, Shares, Ticks
 
 RATE_WINDOW_SEC: Final = 60.0
+SLICE_SEC: Final = 1.0
+KNOWN_TRADES: Final = 64
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -25,22 +29,43 @@ class Trade(msgspec.Struct, frozen=True, gc=False):
     """As told; the direction is unreliable and must not drive quotes (market-making.md 2.7)."""
 
 
-class Tape:
-    """Recent trades and their rate."""
+class _Slice(msgspec.Struct):
+    """The trades of one second."""
 
-    __slots__ = ("_recent", "last", "total")
+    begin_s: float
+    trades: int = 0
+    bought: int = 0
+    """Micro-shares that takers bought."""
+    sold: int = 0
+
+
+class Tape:
+    """Recent trades, their rate and their direction."""
+
+    __slots__ = ("_known", "_recent", "last", "total")
 
     def __init__(self) -> None:
-        self._recent: deque[float] = deque()
+        self._recent: deque[_Slice] = deque()
+        self._known: deque[Hashable] = deque(maxlen=KNOWN_TRADES)
         self.last: Trade | None = None
         self.total = 0
 
-    def add(self, trade: Trade) -> None:
-        """Take a trade."""
+    def add(self, trade: Trade, key: Hashable) -> None:
+        """Take a trade; one whose ``key`` was seen just before is the same, told by another socket."""
+        if key in self._known:
+            return
+        self._known.append(key)
         self.last = trade
         self.total += 1
-        self._recent.append(trade.now)
         self._forget(trade.now)
+        if not self._recent or trade.now - self._recent[-1].begin_s >= SLICE_SEC:
+            self._recent.append(_Slice(trade.now))
+        newest = self._recent[-1]
+        newest.trades += 1
+        if trade.taker_buys_yes:
+            newest.bought += trade.size
+        else:
+            newest.sold += trade.size
 
     def change_grid(self, old: Grid, new: Grid) -> None:
         """Tell the last price in ticks of the market's new grid."""
@@ -50,9 +75,15 @@ class Tape:
     def per_minute(self, now: float) -> int:
         """Trades of the last 60 seconds."""
         self._forget(now)
-        return len(self._recent)
+        return sum(one.trades for one in self._recent)
+
+    def imbalance(self, now: float) -> float | None:
+        """Volume that takers bought less what they sold, over their sum, last 60 seconds; None without trades."""
+        self._forget(now)
+        bought, sold = sum(one.bought for one in self._recent), sum(one.sold for one in self._recent)
+        return (bought - sold) / (bought + sold) if bought + sold else None
 
     def _forget(self, now: float) -> None:
         recent = self._recent
-        while recent and recent[0] <= now - RATE_WINDOW_SEC:
+        while recent and recent[0].begin_s <= now - RATE_WINDOW_SEC:
             recent.popleft()

@@ -53,6 +53,11 @@ class VarianceRate:
         self._weight = 0.0
         self._time = -math.inf
 
+    @property
+    def next_s(self) -> float:
+        """Before this time no sample is kept, seconds."""
+        return self._time + self.min_gap_s - _SLACK
+
     def observe(self, t: float, price: float) -> bool:
         """Take a microprice at ``t``; True when it was kept as a sample.
 

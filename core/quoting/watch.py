@@ -3,6 +3,7 @@
 Looks at a book as often as it is told to, and computes anew only when the touch or our own orders changed.
 """
 
+import math
 from collections.abc import Callable
 from typing import Final
 
@@ -22,6 +23,7 @@ EVERY_LEVEL: Final = 1_000_000
 Others = Callable[[int], tuple[list[Level], list[Level]]]
 """Bids and asks of others, up to so many levels a side, best first."""
 _Look = tuple[int, int, int, int, int]
+"""All that the microprice depends on while the touch alone decides it: best prices, their sizes, our own version."""
 
 
 class Glance(msgspec.Struct, frozen=True, gc=False):
@@ -38,7 +40,20 @@ class Glance(msgspec.Struct, frozen=True, gc=False):
 class PriceWatch:
     """The price signals of one market on one grid."""
 
-    __slots__ = ("_depths", "_end_unix", "_looked", "_micro_rules", "_settings", "cutoff", "fair", "micro", "variance")
+    __slots__ = (
+        "_depths",
+        "_end_unix",
+        "_looked",
+        "_micro_rules",
+        "_sample_s",
+        "_settings",
+        "cutoff",
+        "fair",
+        "micro",
+        "unmoved_until_s",
+        "variance",
+        "version",
+    )
 
     def __init__(self, settings: Settings, instrument: Instrument) -> None:
         wanted = settings.micro_levels
@@ -47,6 +62,10 @@ class PriceWatch:
         self._depths = (1 if wanted == 1 else wanted + LEVELS_READ, wanted + 2 * LEVELS_READ, EVERY_LEVEL)
         """Levels a side read for the microprice, in turn until both sides reach the size cutoff."""
         self._looked: _Look | None = None
+        self.unmoved_until_s = -math.inf
+        """Until then a change behind the touch is not worth a look, as long as our orders are those of ``version``."""
+        self.version = -1
+        """Of our orders, at the last look."""
         self.cutoff = instrument.reward_min_size or instrument.min_size
         """Size that makes a level count (market-making.md 1.1)."""
         if settings.size_cutoff is not None:
@@ -54,6 +73,8 @@ class PriceWatch:
         self._micro_rules = (instrument.grid, self.cutoff, wanted, settings.micro_decay, settings.max_spread)
         self.fair = FairValue(settings.alpha_fair, jump_reset_usd(settings.jump_reset_ticks, instrument.grid))
         self.variance = VarianceRate(settings.ewma_vol_window_sec, settings.vol_space, settings.vol_sample_sec)
+        self._sample_s = -math.inf
+        """Before this time the variance keeps no sample."""
         self.micro: Micro | None = None
         """As of the last look; None before the first."""
 
@@ -70,19 +91,26 @@ class PriceWatch:
             None when there is nothing new: a change behind an unchanged touch. What time alone does to the average is
             seen whenever it is asked for.
         """
-        look = _look_of(book, version)
+        look, bids, asks = None, book.bids.ticks, book.asks.ticks
+        if bids and asks:
+            bid, ask = bids[-1], asks[0]
+            look = (bid, book.bids.sizes[bid], ask, book.asks.sizes[ask], version)
         glance = None
         if look is None or look != self._looked:
             glance = self._look_again(look, others, now)
-        micro = self.micro
-        if micro is not None and micro.price is not None and 0.0 < micro.price < 1.0:
-            self.variance.observe(now, micro.price)
+        if now >= self._sample_s:
+            micro = self.micro
+            if micro is not None and micro.price is not None and 0.0 < micro.price < 1.0:
+                self.variance.observe(now, micro.price)
+                self._sample_s = self.variance.next_s
+        self.unmoved_until_s = -math.inf if self._looked is None else self._sample_s
+        self.version = version
         return glance
 
     def start_anew(self) -> None:
         """Forget the average: what it knew is of another time."""
         self.fair.clear()
-        self._looked = None
+        self._looked, self.unmoved_until_s = None, -math.inf
 
     def sigma(self, now: float, unix: float, fair: float) -> Sigma:
         """Deviation over the quote horizon, raised by what is owed until resolution (market-making.md 1.4, 2.5)."""
@@ -107,12 +135,3 @@ class PriceWatch:
             is_news = self.fair.observe(now, micro.price) or is_news
             value = self.fair.value_at(now)
         return Glance((bids[0][0] if bids else None, asks[0][0] if asks else None), is_news, value)
-
-
-def _look_of(book: Book, version: int) -> _Look | None:
-    """All that the microprice depends on while the touch alone decides it; None when a side is empty."""
-    bids, asks = book.bids, book.asks
-    if not bids.ticks or not asks.ticks:
-        return None
-    bid, ask = bids.ticks[-1], asks.ticks[0]
-    return bid, bids.sizes[bid], ask, asks.sizes[ask], version

@@ -9,7 +9,6 @@ import msgspec
 
 from core.market.signals import MicroStatus
 from core.risk.control import Control, allows_orders
-from core.views import BookState
 
 OrderRefusal = Literal["", "cap", "cash", "inventory"]
 
@@ -20,11 +19,10 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     stopping: bool
     control: Control
     account_known: bool
-    market_feed_up: bool
     user_feed_up: bool
     resolved: bool
-    book_state: BookState
-    book_reason: str
+    data_trouble: str
+    """Why the book is not to be believed, in words; "" when it is proven and fresh."""
     micro: MicroStatus | None
     """None before the first book."""
     data_age_s: float
@@ -51,14 +49,12 @@ def why_not_quote(facts: Facts) -> str:
         return f"{facts.control.state.lower().replace('_', '-')}: {facts.control.reason}"
     if facts.resolved:
         return "resolved"
-    if not facts.market_feed_up:
-        return "market feed is down"
     if not facts.user_feed_up:
         return "user feed is down"
     if not facts.account_known:
         return "account is not known yet"
-    if facts.book_state != "SYNCED":
-        return f"book {facts.book_state.lower()}: {facts.book_reason}"
+    if facts.data_trouble:
+        return facts.data_trouble
     if facts.data_age_s > facts.stale_s:
         return f"feed silent for {facts.data_age_s:.0f} s"
     if facts.micro != "ok":

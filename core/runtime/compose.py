@@ -19,6 +19,7 @@ from core.venue.credentials import Wallet, wallet_from_environment
 from core.venue.gamma import GammaClient
 from core.venue.gateway_paper import PaperGateway
 from core.venue.paper import PaperVenue
+from core.venue.public_rest import PublicRest
 
 FIRST_PAINT_SEC = 5.0
 """Longest that heavy imports wait for the console's first paint."""
@@ -92,6 +93,7 @@ async def _signed(
     return Parts(
         settings=settings,
         gateway=gateway,
+        rest=PublicRest(settings.clob_url),
         instruments=instruments,
         user_frame=user_frame,
         owner=api.key.reveal(),
@@ -107,6 +109,7 @@ async def _paper(session: Session) -> Parts:
     return Parts(
         settings=settings,
         gateway=gateway,
+        rest=PublicRest(settings.clob_url),
         instruments=await _instruments(session, settings),
         user_frame=None,
         owner="",

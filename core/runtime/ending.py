@@ -1,4 +1,4 @@
-"""How a session ends: proof that nothing of ours is open, and the verdict that is told."""
+"""Both ends of a session: nothing open from before, proof that nothing of ours is open, and the verdict."""
 
 import asyncio
 import logging
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import PolymmError, VenueError
+from core.errors import PolymmError, PreflightError, VenueError
 from core.events import CancelAnswered
 from core.venue.gateway import Gateway
 
@@ -29,6 +29,21 @@ class Outcome(msgspec.Struct, frozen=True):
     sentence: str
     """The one line for the terminal."""
     report: dict[str, Any]
+
+
+async def clear_leftovers(gateway: Gateway, warn: Callable[[str], None]) -> None:
+    """Cancel what an earlier run, or somebody else, left open: nothing here knows those orders.
+
+    Raises:
+        PreflightError: they stay open.
+        VenueError: it is not known whether anything is left.
+    """
+    left = await gateway.open_orders()
+    if left:
+        warn(f"cancelling {len(left)} orders that were open before this session")
+        await gateway.cancel_all()
+        if await gateway.open_orders():
+            raise PreflightError("orders from before this session stay open; cancel them at the venue first")
 
 
 async def verify_zero(

@@ -37,7 +37,7 @@ class Redactor:
 
 
 class LineFormatter(logging.Formatter):
-    """``time level name event key=value ...``, control characters escaped."""
+    """``time level name event key=value ...``; what is not printable is escaped, line ends too except in tracebacks."""
 
     def __init__(self, redactor: Redactor) -> None:
         super().__init__("%(asctime)s %(levelname)-7s %(name)s %(message)s")
@@ -46,12 +46,16 @@ class LineFormatter(logging.Formatter):
     def format(self, record: logging.LogRecord) -> str:
         """Format a record as one or, with a traceback, several lines."""
         line = super().format(record)
-        fields = [f"{key}={value}" for key, value in vars(record).items() if key not in _STANDARD]
+        fields = [f"{key}={value}".replace("\n", "\\n") for key, value in vars(record).items() if key not in _STANDARD]
         if fields:
             head, newline, rest = line.partition("\n")
             line = " ".join([head, *fields]) + newline + rest
         text = self._redactor.clean(line)
-        return "".join(char if char >= " " or char == "\n" else f"\\x{ord(char):02x}" for char in text)
+        return "".join(char if char.isprintable() or char == "\n" else _escaped(char) for char in text)
+
+
+def _escaped(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
 
 
 def _spellings(hexadecimal: str) -> list[str]:

@@ -1,28 +1,88 @@
-"""Prometheus metrics on loopback, read from the engine's own counters when they are asked for.
+"""Prometheus metrics on loopback, read from the session's own counters when they are asked for.
 
-Nothing is counted twice: a scrape reads integers that the engine keeps anyway (performance.md 7).
+Nothing is counted twice: a scrape reads integers that engine, ingest, feed and reader keep anyway (performance.md 7).
+docs/data-health.md lists all names. Three metrics have a series a token and one a series a market; the number of the
+others is fixed.
 """
 
 import asyncio
+import math
 import threading
-from collections.abc import Callable, Iterator
-from typing import Final
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from itertools import accumulate
+from typing import Final, Protocol, get_args
 from wsgiref.simple_server import WSGIServer
 
+import msgspec
 from prometheus_client import CollectorRegistry, start_http_server
-from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from core.engine import Engine
+from core.market.proof import Evidence
+from core.market.recovery import Durations
 from core.units import MICRO
 from core.viewing import total_pnl
+from core.views import BookState, Freshness
 
 READ_SEC: Final = 2.0
 """Longest wait for the session's loop; a scrape that fails tells of a loop that hangs."""
 
 
+class IntakeCounts(Protocol):
+    """What :class:`core.runtime.ingest.Ingest` counts."""
+
+    frames: int
+    bytes: int
+    repeated: int
+    malformed: int
+
+
+class UserCounts(Protocol):
+    """What :class:`core.runtime.user_feed.UserFeed` counts."""
+
+    malformed: int
+
+
+class SocketState(Protocol):
+    """One socket of the feed."""
+
+    @property
+    def connected(self) -> bool:
+        """It is subscribed."""
+        ...
+
+
+class FeedCounts(Protocol):
+    """What :class:`core.venue.market_feed.MarketFeed` tells."""
+
+    replaced: int
+
+    @property
+    def sockets(self) -> Sequence[SocketState]:
+        """All of them."""
+        ...
+
+
+class ReaderCounts(Protocol):
+    """What :class:`core.runtime.reader.BooksReader` counts."""
+
+    requests: int
+    failures: int
+
+
+class Sources(msgspec.Struct):
+    """What stands between venue and engine; the session fills in each part once it exists."""
+
+    intake: IntakeCounts | None = None
+    feed: FeedCounts | None = None
+    reader: ReaderCounts | None = None
+    user: UserCounts | None = None
+
+
 class EngineCollector(Collector):
-    """Turns the engine's state into metrics: asked in the scrape's thread, read on the engine's loop."""
+    """Turns the session's state into metrics: asked in the scrape's thread, read on the session's loop."""
 
     def __init__(
         self,
@@ -30,12 +90,14 @@ class EngineCollector(Collector):
         now: Callable[[], float],
         gc_pause_s: Callable[[], float],
         loop: asyncio.AbstractEventLoop,
+        sources: Sources,
     ) -> None:
         """``loop`` is the one the engine is run by."""
         self._engine = engine
         self._now = now
         self._gc_pause_s = gc_pause_s
         self._loop = loop
+        self._sources = sources
 
     def collect(self) -> list[Metric]:
         """All metrics at one moment."""
@@ -46,29 +108,109 @@ class EngineCollector(Collector):
         return asyncio.run_coroutine_threadsafe(read(), self._loop).result(READ_SEC)
 
     def _families(self) -> Iterator[Metric]:
-        engine, now = self._engine, self._now()
-        feeds = (engine.market_feed, engine.user_feed)
-        pnl = total_pnl(engine, now)
-        yield _gauge("mm_ws_connected", "Channels that are connected.", sum(feed.connected for feed in feeds))
+        now = self._now()
+        yield from self._channels()
+        yield from self._messages()
+        yield from self._books(now)
+        yield from self._proofs()
+        yield from self._trading(now)
+        yield _gauge("mm_gc_pause_seconds", "Longest pause of the garbage collector.", self._gc_pause_s())
+
+    def _channels(self) -> Iterator[Metric]:
+        """Sockets and requests."""
+        engine, feed, reader = self._engine, self._sources.feed, self._sources.reader
+        up = engine.data.feed.connected + engine.user_feed.connected
+        yield _gauge("mm_ws_connected", "Channels that are connected.", up)
         yield _counter("mm_ws_reconnects", "Losses of a channel.", engine.tally.reconnects)
+        sockets = Counter("up" if socket.connected else "down" for socket in (feed.sockets if feed else ()))
+        yield _gauges("mm_sockets", "Sockets of the market channel.", "state", _all(("up", "down"), sockets))
+        replaced = feed.replaced if feed else 0
+        yield _counter("mm_sockets_replaced", "Sockets that gave way to a new one in good order.", replaced)
+        requests, failures = (reader.requests, reader.failures) if reader else (0, 0)
+        yield _counter("mm_rest_requests", "Requests for books and prices over REST.", requests)
+        yield _counter("mm_rest_failures", "Such requests without a usable answer.", failures)
+
+    def _messages(self) -> Iterator[Metric]:
+        """What came through the market channel, and what became of it."""
+        tally, intake, user = self._engine.tally, self._sources.intake, self._sources.user
+        desks = self._engine.desks.values()
+        frames, octets, repeated, malformed = (
+            (intake.frames, intake.bytes, intake.repeated, intake.malformed) if intake else (0, 0, 0, 0)
+        )
+        yield _counter("mm_frames", "Frames of the market channel.", frames)
+        yield _counter("mm_frame_bytes", "Bytes of these frames, decompressed.", octets)
+        yield _counter("mm_messages", "Market messages used.", tally.messages)
+        yield _counter("mm_repeated_books", "Full books known by their hash and not decoded.", repeated)
+        malformed += user.malformed if user else 0
+        yield _counter("mm_malformed", "Frames and messages of both channels that cannot be used.", malformed)
+        yield _counter("mm_unknown_types", "Market messages of a type nobody knows.", tally.unknown_types)
+        yield _counter("mm_foreign_messages", "Messages of markets that are not followed.", tally.foreign)
+        yield _counter("mm_new_markets", "Markets that opened at the venue.", tally.new_markets)
+        duplicates = sum(desk.tracked.duplicates for desk in desks)
+        yield _counter("mm_duplicates", "Changes that had been applied already.", duplicates)
+        yield _counter("mm_stale", "Messages older than the book.", sum(desk.tracked.stale for desk in desks))
+
+    def _books(self, now: float) -> Iterator[Metric]:
+        """State and age of each book."""
+        desks = self._engine.desks.values()
         gaps = CounterMetricFamily("mm_seq_gaps", "Losses of a book's continuity.", labels=["token_id"])
         reloads = CounterMetricFamily("mm_snapshot_reload", "Full books taken as the new truth.", labels=["token_id"])
         trades = GaugeMetricFamily("mm_trades_per_min", "Trades of the tape in the last minute.", labels=["token_id"])
-        for desk in engine.desks.values():
+        ages = GaugeMetricFamily("mm_book_age_seconds", "Since a book's last message.", labels=["market"])
+        for desk in desks:
+            per_minute = desk.tape.per_minute(now)
             for token in (desk.instrument.yes_token, desk.instrument.no_token):
                 gaps.add_metric([token], desk.tracked.gaps)
                 reloads.add_metric([token], desk.tracked.reloads)
-                trades.add_metric([token], desk.tape.per_minute(now))
-        yield from (gaps, reloads, trades)
-        yield _counter("mm_messages", "Market messages used.", engine.tally.messages)
-        yield _counter("mm_malformed", "Market messages refused.", engine.tally.malformed)
+                trades.add_metric([token], per_minute)
+            if desk.silence.heard_s > -math.inf:
+                ages.add_metric([desk.market], now - desk.silence.heard_s)
+        yield from (gaps, reloads, trades, ages)
+        states = _all(get_args(BookState), Counter(desk.tracked.state for desk in desks))
+        yield _gauges("mm_books", "Books by the state of their continuity.", "state", states)
+        lives = _all(get_args(Freshness), Counter(desk.silence.status for desk in desks))
+        yield _gauges("mm_book_freshness", "Books by what their silence means.", "freshness", lives)
+        proofs = [now - desk.silence.proven_s for desk in desks if desk.tracked.synced]
+        yield _gauge(
+            "mm_oldest_proof_seconds", "Longest time since somebody vouched for a book.", max(proofs, default=0)
+        )
+
+    def _proofs(self) -> Iterator[Metric]:
+        """Comparisons of hashes, touches and books, and how long it took to win lost books back."""
+        engine, tally = self._engine, self._engine.tally
+        total, in_doubt = Evidence(), 0
+        for desk in engine.desks.values():
+            total.add(desk.tracked.evidence)
+            in_doubt += desk.tracked.unexplained
+        hashes = {
+            "agreed": total.hash_agreed,
+            "explained": total.hash_explained,
+            "failed": total.hash_checked - total.hash_agreed - total.hash_explained - in_doubt,
+            "skipped": total.hash_skipped,
+        }
+        yield _counters("mm_hash_checks", "Hashes stated by the venue.", "result", hashes)
+        touches = {"agreed": total.top_agreed, "failed": total.top_checked - total.top_agreed}
+        yield _counters("mm_touch_checks", "Best prices stated by the venue.", "result", touches)
+        yield _gauge("mm_hash_check_every", "One change in so many is checked by its hash.", engine.data.proof.every)
+        audits = {
+            "same": tally.audits_same,
+            "other": tally.audits_other,
+            "implausible": tally.audits_implausible,
+            "missing": tally.audits_missing,
+        }
+        yield _counters("mm_audits", "Comparisons of a silent book with REST.", "result", audits)
+        yield _histogram("mm_recovery_seconds", "From the loss of a book to its proof.", engine.data.recoveries)
+
+    def _trading(self, now: float) -> Iterator[Metric]:
+        """Decisions, orders and money."""
+        engine = self._engine
+        counts = engine.orders.counts
         yield _counter("mm_decisions", "Quote decisions.", engine.tally.decisions)
-        yield _counter("mm_orders_placed", "Orders accepted by the venue.", engine.orders.counts.placed)
-        yield _counter("mm_rejects", "Orders refused by the venue.", engine.orders.counts.rejects)
-        yield _counter("mm_fills", "Fills.", engine.orders.counts.fills)
+        yield _counter("mm_orders_placed", "Orders accepted by the venue.", counts.placed)
+        yield _counter("mm_rejects", "Orders refused by the venue.", counts.rejects)
+        yield _counter("mm_fills", "Fills.", counts.fills)
         yield _gauge("mm_open_orders", "Orders that may be filled.", sum(1 for _ in engine.orders.all_at_risk()))
-        yield _gauge("mm_pnl_usd", "Profit of the session, dollars.", pnl.total / MICRO)
-        yield _gauge("mm_gc_pause_seconds", "Longest pause of the garbage collector.", self._gc_pause_s())
+        yield _gauge("mm_pnl_usd", "Profit of the session, dollars.", total_pnl(engine, now).total / MICRO)
 
 
 class MetricsServer:
@@ -99,3 +241,28 @@ def _gauge(name: str, text: str, value: float) -> Metric:
 
 def _counter(name: str, text: str, value: float) -> Metric:
     return CounterMetricFamily(name, text, value=value)
+
+
+def _gauges(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = GaugeMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _counters(name: str, text: str, label: str, values: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(name, text, labels=[label])
+    for key, value in values.items():
+        family.add_metric([key], value)
+    return family
+
+
+def _all(names: Sequence[str], seen: Mapping[str, int]) -> dict[str, int]:
+    """Every name with its count: a series that comes and goes cannot be compared with itself."""
+    return {name: seen.get(name, 0) for name in names}
+
+
+def _histogram(name: str, text: str, durations: Durations) -> Metric:
+    bounds = [*(str(bound) for bound in durations.BOUNDS), "+Inf"]
+    buckets = list(zip(bounds, accumulate(durations.counts), strict=True))
+    return HistogramMetricFamily(name, text, buckets=buckets, sum_value=durations.sum_s)

@@ -7,46 +7,42 @@ events until something ends it; then no new orders, cancel all, verify zero open
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Awaitable, Callable, Coroutine
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from dataclasses import asdict
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
-from core.actions import Action, Cancel, CancelAll, Latch, Note, Place, ReadOrder, Resync
+from core.actions import (
+    Action,
+    Cancel,
+    CancelAll,
+    Latch,
+    Note,
+    Place,
+    ReadBooks,
+    ReadOrder,
+    Reconnect,
+    Resubscribe,
+)
 from core.clock import Clock
 from core.config import Settings
 from core.engine import Engine
-from core.errors import MalformedMessage, PolymmError, PreflightError, StoreError, VenueError
-from core.events import (
-    Event,
-    FeedAlive,
-    FeedChanged,
-    InstrumentAdded,
-    MarketMessage,
-    OperatorCommand,
-    StopRequested,
-    Woken,
-)
+from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
+from core.events import Event, InstrumentAdded, OperatorCommand, StopRequested, Woken
 from core.runtime.courier import Courier
-from core.runtime.ending import Outcome, verdict, verify_zero
+from core.runtime.ending import Outcome, clear_leftovers, verdict, verify_zero
+from core.runtime.feeds import Feeds
 from core.runtime.link import CommandResult
 from core.runtime.logs import Redactor
-from core.runtime.metrics import EngineCollector, MetricsServer
+from core.runtime.metrics import EngineCollector, MetricsServer, Sources
 from core.runtime.places import Places
-from core.runtime.report import run_report
-from core.store.database import MarkRow, Store
-from core.venue.channel import (
-    Channel,
-    ChannelOwner,
-    FeedName,
-    market_operation_frame,
-    subscribe_market_frame,
-)
+from core.runtime.reader import Rest
+from core.runtime.report import mark_rows, run_report
+from core.runtime.user_feed import UserFeed
+from core.store.database import Store
 from core.venue.gateway import Gateway
-from core.venue.user_channel import decode_user_frame
-from core.venue.wire import decode_frame, salvage_frame
-from core.viewing import Stage, console_view, desk_pnl
+from core.viewing import Stage, console_view
 from core.views import ConsoleView, EventView
 
 log = logging.getLogger(__name__)
@@ -56,8 +52,6 @@ VIEW_SEC: Final = 0.1
 EVENTS_KEPT: Final = 200
 IDLE_SEC: Final = 4.0
 """Longest wait for the answer to a placement before everything is cancelled."""
-FILLS_OVERLAP_SEC: Final = 600.0
-"""Fills are read again from so long before the last reading: settlement takes minutes at worst."""
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
@@ -71,6 +65,8 @@ class Parts(msgspec.Struct, frozen=True):
     settings: Settings
     """With the addresses in use."""
     gateway: Gateway
+    rest: Rest
+    """Books that anybody may read."""
     instruments: tuple[InstrumentAdded, ...]
     user_frame: Callable[[], bytes] | None
     """First frame of the user channel; None when there is no such channel (paper)."""
@@ -113,11 +109,12 @@ class Session:
         self._early: list[Place | Cancel | CancelAll | ReadOrder] = []
         """Wishes from before there was a courier."""
         self._parts: Parts | None = None
-        self._market_channel: Channel | None = None
+        self._feeds: Feeds | None = None
+        self._sources = Sources()
+        """For the metrics."""
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = 0
         self._view_seq = 0
-        self._frames = 0
         self._lag_s = 0.0
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
@@ -128,8 +125,6 @@ class Session:
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._started_s = clock.monotonic()
-        self._fills_unix = clock.unix()
-        """Fills matched before this have been read."""
         self._write_lock = asyncio.Lock()
 
     # From outside, on the loop
@@ -163,7 +158,7 @@ class Session:
         """Start, trade until asked to stop, end in order. Never raises what it can turn into an exit code."""
         verified, open_orders = True, 0
         try:
-            self._own(self._publish_views(), "views")
+            self.own(self._publish_views(), "views")
             await self._store.open(self.settings.mode, self._version, self.settings.seed, asdict(self.settings))
             self._store_open = True
             self._serve_metrics()
@@ -195,7 +190,7 @@ class Session:
         if port:
             try:
                 loop = asyncio.get_running_loop()
-                collector = EngineCollector(self.engine, self.clock.monotonic, self._gc_pause_s, loop)
+                collector = EngineCollector(self.engine, self.clock.monotonic, self._gc_pause_s, loop, self._sources)
                 self._metrics = MetricsServer(port, collector)
             except OSError as error:
                 self.note("warning", f"no metrics: port {port} cannot be used ({error.strerror}); set METRICS_PORT")
@@ -210,36 +205,36 @@ class Session:
         for instrument in parts.instruments:
             self.emit(instrument)
         tokens = [t for i in parts.instruments for t in (i.instrument.yes_token, i.instrument.no_token)]
-        await self._unless_ending(self._clear_leftovers(gateway))
+        user = UserFeed(self, gateway, parts.settings.ws_user_url, parts.user_frame, parts.owner)
+        self._feeds = Feeds(self, parts.settings, gateway, parts.rest, user)
+        sources, feeds = self._sources, self._feeds
+        sources.intake, sources.feed, sources.reader, sources.user = feeds.ingest, feeds.market, feeds.reader, user
+        await self._unless_ending(clear_leftovers(gateway, lambda text: self.note("warning", text)))
         account = await self._unless_ending(gateway.account(tokens))
         if account is None:
             return
         self.emit(account)
-        self._own(self._courier.run_places(), "places")
-        self._own(self._courier.run_cancels(), "cancels")
-        self._own(self._courier.run_cancel_alls(), "cancel-alls")
-        self._own(self._courier.run_reads(), "reads")
-        self._own(self._flush_often(), "journal")
-        owner = ChannelOwner(self._on_frame, self._on_state, self._on_alive)
-        urls, seed = parts.settings, self.settings.seed
-        self._market_channel = Channel(
-            "market", urls.ws_market_url, lambda: subscribe_market_frame(tokens), owner, self.clock, seed
-        )
-        self._own(self._market_channel.run(), "market-feed")
-        if parts.user_frame is None:
-            self.emit(FeedChanged(feed="user", connected=True))
-        else:
-            self._own(Channel("user", urls.ws_user_url, parts.user_frame, owner, self.clock, seed).run(), "user-feed")
+        self.own(self._courier.run_places(), "places")
+        self.own(self._courier.run_cancels(), "cancels")
+        self.own(self._courier.run_cancel_alls(), "cancel-alls")
+        self.own(self._courier.run_reads(), "reads")
+        self.own(self._flush_often(), "journal")
+        self._feeds.start(tokens)
         await self._ending.wait()
 
-    def emit(self, event: Event) -> list[Action]:
-        """Hand an event to the engine and set its actions going.
+    def subscribe(self, token_ids: Sequence[str]) -> None:
+        """Hear these tokens too; those of a market beside each other. Without a market feed yet nothing is done."""
+        if self._feeds is not None:
+            self._feeds.market.subscribe(token_ids)
+
+    def emit(self, event: Event, now: float | None = None) -> list[Action]:
+        """Hand an event that happened at ``now`` (this moment if None) to the engine, and set its actions going.
 
         Raises:
             MalformedMessage: a market message cannot be used.
         """
         try:
-            actions = self.engine.handle(event, self.clock.monotonic())
+            actions = self.engine.handle(event, self.clock.monotonic() if now is None else now)
         except MalformedMessage:
             raise
         except Exception as error:
@@ -255,7 +250,7 @@ class Session:
         return actions
 
     def emit_quietly(self, event: Event) -> None:
-        """Journal an event that is no market message, and hand it to the engine."""
+        """Journal an event that is no market data, and hand it to the engine."""
         self._store.journal("event", event)
         self.emit(event)
 
@@ -267,8 +262,9 @@ class Session:
             case Latch():
                 self._store.journal("action", action)
                 self._latch(action.reason)
-            case Resync():
-                self._own(self._resubscribe(list(action.tokens)), "resubscribe")
+            case ReadBooks() | Resubscribe() | Reconnect():
+                if self._feeds is not None:
+                    self._feeds.carry_out(action)
             case Place() | Cancel() | CancelAll() | ReadOrder():
                 self._store.journal("action", action)
                 if self._courier is not None:
@@ -283,80 +279,6 @@ class Session:
             self.places.write_latch(reason)
         except OSError as error:
             self.note("alarm", f"the kill latch could not be written: {error}")
-
-    async def _resubscribe(self, tokens: list[str]) -> None:
-        """Ask for fresh books: the dump of a new subscription (polymarket-api.md 5.1)."""
-        if self._market_channel is not None:
-            await self._market_channel.send(market_operation_frame("unsubscribe", tokens))
-            await self._market_channel.send(market_operation_frame("subscribe", tokens))
-
-    # Feeds
-
-    def _on_frame(self, feed: FeedName, frame: bytes) -> None:
-        self._frames += 1
-        if feed == "user":
-            self._user_frame(frame)
-            return
-        try:
-            messages = decode_frame(frame)
-        except MalformedMessage as error:
-            messages, bad = salvage_frame(frame)
-            self.engine.tally.malformed += bad
-            log.warning("malformed_frame", extra={"detail": str(error)})
-        for message in messages:
-            self._market_message(message)
-
-    def _market_message(self, message: MarketMessage) -> None:
-        try:
-            self.emit(message)
-            if self._parts is not None:
-                self._parts.gateway.see(message)
-        except MalformedMessage as error:
-            log.warning("malformed_message", extra={"type": message.event_type, "detail": str(error)})
-
-    def _user_frame(self, frame: bytes) -> None:
-        owner = self._parts.owner if self._parts is not None else ""
-        try:
-            for event in decode_user_frame(frame, owner):
-                self.emit_quietly(event)
-        except MalformedMessage as error:
-            self.engine.tally.malformed += 1
-            self.note("alarm", f"a message of the user channel cannot be read: {error}")
-
-    def _on_state(self, feed: FeedName, connected: bool, detail: str) -> None:
-        self.emit_quietly(FeedChanged(feed=feed, connected=connected, detail=detail))
-        if feed == "user" and connected:
-            self._own(self._recover_fills(), "recover-fills")
-
-    async def _recover_fills(self) -> None:
-        """The user channel has no history: what it may have missed is read (polymarket-api.md 6)."""
-        if self._parts is None:
-            return
-        try:
-            began = self.clock.unix()
-            fills = await self._parts.gateway.fills_since(int(self._fills_unix))
-        except PolymmError as error:
-            self.note("alarm", f"fills could not be read, inventory may be wrong: {error}")
-            return
-        for fill in fills:
-            self.emit_quietly(fill)
-        self._fills_unix = max(self._fills_unix, began - FILLS_OVERLAP_SEC)
-
-    async def _clear_leftovers(self, gateway: Gateway) -> None:
-        """Cancel what an earlier run, or somebody else, left open: nothing here knows those orders.
-
-        Raises:
-            VenueError: it is not known whether anything is left.
-        """
-        left = await gateway.open_orders()
-        if left:
-            self.note("warning", f"cancelling {len(left)} orders that were open before this session")
-            await gateway.cancel_all()
-            if await gateway.open_orders():
-                raise PreflightError("orders from before this session stay open; cancel them at the venue first")
-
-    def _on_alive(self, feed: FeedName) -> None:
-        self.emit(FeedAlive(feed=feed))
 
     # Time
 
@@ -376,7 +298,7 @@ class Session:
 
     # Background work
 
-    def _own(self, work: Coroutine[Any, Any, None], name: str) -> None:
+    def own(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Start a task; its unexpected end ends the session."""
         task = asyncio.create_task(work, name=name)
         self._tasks.append(task)
@@ -428,7 +350,18 @@ class Session:
     def _publish(self) -> None:
         self._view_seq += 1
         now, unix = self.clock.monotonic(), self.clock.unix()
-        stage = Stage(self._view_seq, self.settings.mode, now, unix, self._lag_s * 1000, "", tuple(self._events))
+        sockets = self._feeds.market.sockets if self._feeds is not None else ()
+        stage = Stage(
+            seq=self._view_seq,
+            mode=self.settings.mode,
+            now=now,
+            unix=unix,
+            loop_lag_ms=self._lag_s * 1000,
+            finished="",
+            events=tuple(self._events),
+            sockets_up=sum(one.connected for one in sockets),
+            sockets=len(sockets),
+        )
         self.view = console_view(self.engine, stage)
 
     # The end
@@ -472,7 +405,8 @@ class Session:
         """Fills and ends of orders that the venue still tells; the verdict on open orders stands without them."""
         try:
             async with asyncio.timeout(SETTLE_SEC):
-                await self._recover_fills()
+                if self._feeds is not None:
+                    await self._feeds.user.recover_fills()
                 await self._quiet.wait()
         except TimeoutError:
             self.note("warning", "the venue has not told the end of every order")
@@ -488,7 +422,7 @@ class Session:
         if self._store_open:
             try:
                 await self.flush()
-                await self._store.write([], [], self._marks(now))
+                await self._store.write([], [], mark_rows(self.engine, now))
             except StoreError as error:
                 self._fail(error)
             try:
@@ -529,16 +463,9 @@ class Session:
             self.engine,
             mode=self.settings.mode,
             duration_s=now - self._started_s,
-            frames=self._frames,
+            frames=0 if self._feeds is None else self._feeds.frames,
             open_orders=open_orders,
             exit_reason=self._end_reason,
             now=now,
         )
         return {**report, "database": str(self.places.database)}
-
-    def _marks(self, now: float) -> list[MarkRow]:
-        rows: list[MarkRow] = []
-        for desk in self.engine.desks.values():
-            held, pnl = desk.inventory, desk_pnl(desk, now)
-            rows.append((desk.market, desk.mark(now), held.yes, held.no, pnl.realised, pnl.unrealised))
-        return rows

@@ -1,19 +1,22 @@
-"""One WebSocket channel of the venue, kept up.
+"""One WebSocket of the venue, kept up.
 
-Sends the first frame exactly once and before the first PING, answers nothing, hands every frame to its owner inside
-the receive loop, and comes back after a loss with growing, jittered pauses (polymarket-api.md 5.1). Text that is no
-JSON is normal here (PONG, INVALID OPERATION).
+Sends the first frame exactly once and before the first PING, hands every frame to its owner inside the receive loop,
+ends a socket that is silent, and comes back after a loss with growing, jittered pauses (polymarket-api.md 5.1). Text
+that is no JSON is normal here (PONG, INVALID OPERATION).
 """
 
 import asyncio
 import logging
 import random
-from collections.abc import Callable
-from typing import Final, Literal
+from collections.abc import Awaitable, Callable
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import InvalidHandshake, InvalidURI, WebSocketException
+from websockets.asyncio.server import broadcast
+from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.frames import CloseCode
+from websockets.protocol import State
 
 from core.clock import Clock
 
@@ -23,103 +26,169 @@ PING_SEC: Final = 5.0
 """Half the venue's interval, so that one lost PONG does not look like silence."""
 SILENCE_SEC: Final = 15.0
 """A socket that gave no frame and no PONG for so long is dead."""
+CHECK_SEC: Final = 1.0
+"""Time between looks at a socket's silence."""
 FIRST_BACKOFF_SEC: Final = 0.5
 LAST_BACKOFF_SEC: Final = 30.0
-RECEIVE_LIMIT: Final = 16 * 2**20
-"""Bytes. The dump of 168 tokens was 432 kB (real-data.md 7)."""
+LARGE_BOOK: Final = 64 * 1024
+"""Bytes of a book of 2,000 levels, of 33 bytes each (real-data.md, sizes); the largest seen had 5,677."""
+SMALLEST_LIMIT: Final = 2**20
+_LONGEST_DETAIL: Final = 200
+"""Characters kept of what a stranger gave as the reason of an end."""
 
-FeedName = Literal["market", "user"]
+
+def receive_limit(tokens: int) -> int:
+    """Bytes of the largest frame that is accepted on a socket of so many tokens: the array of all their books."""
+    return max(SMALLEST_LIMIT, tokens * LARGE_BOOK)
 
 
-class ChannelOwner:
-    """What a channel tells its owner; callbacks of plain functions, called on the loop."""
+class ChannelOwner(NamedTuple):
+    """What a channel tells its owner: plain functions, called on the loop."""
 
-    def __init__(
-        self,
-        on_frame: Callable[[FeedName, bytes], None],
-        on_state: Callable[[FeedName, bool, str], None],
-        on_alive: Callable[[FeedName], None],
-    ) -> None:
-        self.on_frame = on_frame
-        self.on_state = on_state
-        self.on_alive = on_alive
+    on_frame: Callable[[bytes], bool]
+    """A frame that looks like JSON; returns whether anything in it was valid."""
+    on_state: Callable[[bool, str], None]
+    """The socket is up and subscribed, or it is not, and why."""
+    on_alive: Callable[[], None]
+    """Text that is no JSON came."""
 
 
 class Channel:
     """A socket to one of the venue's channels."""
 
     def __init__(
-        self, name: FeedName, url: str, first_frame: Callable[[], bytes], owner: ChannelOwner, clock: Clock, seed: int
+        self,
+        name: str,
+        url: str,
+        first_frame: Callable[[], bytes],
+        owner: ChannelOwner,
+        clock: Clock,
+        seed: int,
+        *,
+        limit: int = SMALLEST_LIMIT,
+        turn: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
-        """``first_frame`` is asked at every connect, so that it names the tokens wanted then."""
+        """Prepare a channel; :meth:`run` opens it.
+
+        Args:
+            name: for the log, and to draw pauses of its own.
+            url: where to connect.
+            first_frame: asked at every connect, so that it names what is wanted then.
+            owner: hears what comes.
+            clock: tells silence and age.
+            seed: of the pauses between attempts.
+            limit: bytes; a larger frame ends the socket. See :func:`receive_limit`.
+            turn: awaited before every attempt to connect, by which several channels keep a distance.
+        """
         self.name = name
+        self.opened_s: float | None = None
+        """When the socket in use was subscribed, monotonic seconds; None while there is none."""
+        self.frames = 0
+        self.bytes = 0
+        self.reconnects = 0
+        """Losses of a socket that had been up."""
+        self.oversized = 0
         self._url = url
         self._first_frame = first_frame
         self._owner = owner
         self._clock = clock
         self._random = random.Random(f"{seed}|{name}")
+        self._limit = limit
+        self._turn = turn
         self._socket: ClientConnection | None = None
         self._heard_s = 0.0
+        self._cut = ""
+        """Why we ended the socket ourselves; "" when we did not."""
         self._backoff_s = FIRST_BACKOFF_SEC
 
+    @property
+    def connected(self) -> bool:
+        """There is a socket and it is subscribed."""
+        return self.opened_s is not None
+
     async def run(self) -> None:
-        """Connect, listen, and connect again, until cancelled."""
+        """Connect, listen, and connect again, until cancelled. What the owner raises ends it too."""
         while True:
-            detail = "closed by the venue"
-            try:
-                async with connect(
-                    self._url, max_size=RECEIVE_LIMIT, compression=None, ping_interval=None, close_timeout=1
-                ) as socket:
-                    await self._serve(socket)
-            except (OSError, TimeoutError, WebSocketException, InvalidHandshake, InvalidURI) as error:
-                detail = f"{type(error).__name__}: {error}"
-            finally:
-                self._socket = None
-            self._owner.on_state(self.name, False, detail)
+            if self._turn is not None:
+                await self._turn()
+            detail = _plain(await self._one_socket())
+            self.reconnects += self.connected
+            self.opened_s = None
+            self._owner.on_state(False, detail)
             pause = self._backoff_s * (0.5 + self._random.random())
             self._backoff_s = min(self._backoff_s * 2, LAST_BACKOFF_SEC)
             log.warning("channel_lost", extra={"feed": self.name, "detail": detail, "retry_s": round(pause, 2)})
             await asyncio.sleep(pause)
 
-    async def send(self, frame: bytes) -> None:
+    def post(self, frame: bytes) -> None:
         """Send an operation frame; without a socket it is dropped, because the next first frame says it all."""
         if self._socket is not None:
-            try:
-                await self._socket.send(frame, text=True)
-            except WebSocketException as error:
-                log.info("operation_dropped", extra={"feed": self.name, "detail": str(error)})
+            broadcast([self._socket], frame.decode())
 
-    async def _serve(self, socket: ClientConnection) -> None:
-        await socket.send(self._first_frame(), text=True)
-        self._socket = socket
-        self._heard_s = self._clock.monotonic()
-        self._owner.on_state(self.name, True, "")
-        keeper = asyncio.create_task(self._keep_alive(socket), name=f"{self.name}-keep-alive")
+    async def _one_socket(self) -> str:
+        """One connection from beginning to end; returns what ended it."""
         try:
-            async for frame in socket:
-                self._hear(frame if isinstance(frame, bytes) else frame.encode())
+            # Compressed, a message costs the client three times the CPU (15 against 5 µs) for a quarter of the bytes.
+            socket = await connect(
+                self._url, max_size=self._limit, compression=None, ping_interval=None, close_timeout=1
+            )
+        except (OSError, WebSocketException) as error:
+            return f"{type(error).__name__}: {error}"
+        ping_s = self._clock.monotonic() + PING_SEC
+        keeper = asyncio.create_task(self._keep_alive(socket, ping_s), name=f"{self.name} keep-alive")
+        try:
+            return await self._listen(socket)
         finally:
+            self._socket = None
             keeper.cancel()
-            await asyncio.gather(keeper, return_exceptions=True)
+            try:
+                await asyncio.gather(keeper, socket.close(), return_exceptions=True)
+            finally:
+                socket.transport.abort()  # where a second cancellation interrupts the goodbye
+
+    async def _listen(self, socket: ClientConnection) -> str:
+        self._socket, self._cut = socket, ""
+        self._heard_s = self.opened_s = self._clock.monotonic()
+        self.post(self._first_frame())
+        self._owner.on_state(True, "")
+        while True:
+            try:
+                frame = await socket.recv(decode=False)
+            except ConnectionClosed as closed:
+                if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
+                    self.oversized += 1
+                    return f"a frame of more than {self._limit} bytes"
+                return self._cut or f"{type(closed).__name__}: {closed}"
+            self._hear(frame)
 
     def _hear(self, frame: bytes) -> None:
         self._heard_s = self._clock.monotonic()
         if frame[:1] in (b"{", b"["):
-            self._backoff_s = FIRST_BACKOFF_SEC
-            self._owner.on_frame(self.name, frame)
+            self.frames += 1
+            self.bytes += len(frame)
+            if self._owner.on_frame(frame):
+                self._backoff_s = FIRST_BACKOFF_SEC
         else:
-            self._owner.on_alive(self.name)
+            self._owner.on_alive()
 
-    async def _keep_alive(self, socket: ClientConnection) -> None:
+    async def _keep_alive(self, socket: ClientConnection, ping_s: float) -> None:
+        """Send PINGs, the first at ``ping_s``; cut a socket that is silent, or whose agreed end does not come."""
         while True:
-            await asyncio.sleep(PING_SEC)
-            if self._clock.monotonic() - self._heard_s > SILENCE_SEC:
-                await socket.close(1000, "silence")
+            await asyncio.sleep(CHECK_SEC)
+            now = self._clock.monotonic()
+            if now - self._heard_s > SILENCE_SEC:
+                self._cut = f"nothing was heard for {SILENCE_SEC:g} s"
+            if self._cut or socket.state is State.CLOSING:
+                socket.transport.abort()
                 return
-            try:
-                await socket.send("PING")
-            except WebSocketException:
-                return
+            if now >= ping_s:
+                ping_s = now + PING_SEC
+                broadcast([socket], "PING")
+
+
+def _plain(text: str) -> str:
+    """Foreign text on one line, without anything that steers a terminal."""
+    return "".join(char if char.isprintable() else "?" for char in text[:_LONGEST_DETAIL])
 
 
 def subscribe_market_frame(tokens: list[str]) -> bytes:

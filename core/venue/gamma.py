@@ -6,12 +6,12 @@ Gamma is a catalogue behind a cache: names, tokens, grid and minimums are taken 
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import httpx
 import msgspec
 
-from core.errors import MalformedMessage, VenueRefused, VenueUnavailable
+from core.errors import MalformedMessage, VenueRefused
 from core.market.instrument import Instrument
 from core.units import MICRO, Shares, grid_of, parse_micro
+from core.venue.http import answer_of, http_client, json_of
 
 PAGE: Final = 100
 CONDITIONS_PER_REQUEST: Final = 50
@@ -72,7 +72,7 @@ class GammaClient:
     """Reads markets from Gamma."""
 
     def __init__(self, base_url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=10.0, headers={"User-Agent": "polymm-tui"})
+        self._client = http_client(base_url, 10.0)
 
     async def markets(self, conditions: tuple[str, ...]) -> tuple[list[GammaMarket], list[str]]:
         """Markets by condition id, in the order asked for; without ids, the first page of open markets.
@@ -101,18 +101,13 @@ class GammaClient:
     async def _page(self, conditions: tuple[str, ...]) -> list[dict[str, Any]]:
         params: list[tuple[str, str | int]] = [("limit", PAGE), ("closed", "false")]
         params += [("condition_ids", condition) for condition in conditions]
-        try:
-            answer = await self._client.get("/markets", params=tuple(params))
-        except httpx.HTTPError as error:
-            raise VenueUnavailable(f"Gamma cannot be reached: {type(error).__name__}") from error
-        if answer.status_code != 200:
-            raise VenueRefused(f"Gamma answered {answer.status_code}")
-        try:
-            page = msgspec.json.decode(answer.content)
-        except msgspec.DecodeError as error:
-            raise VenueRefused("Gamma's answer is not JSON") from error
+        where = "Gamma, /markets"
+        status, body = await answer_of(self._client, "GET", "/markets", where=where, params=tuple(params))
+        if status != 200:
+            raise VenueRefused(f"{where}: status {status}")
+        page = json_of(body, where)
         if not isinstance(page, list):
-            raise VenueRefused("Gamma's answer is not a list of markets")
+            raise VenueRefused(f"{where}: the answer is not a list of markets")
         return [raw for raw in page if isinstance(raw, dict)]
 
     async def close(self) -> None:

@@ -8,12 +8,10 @@ import hashlib
 import hmac
 from typing import Any, Final
 
-import httpx
-import msgspec
-
 from core.clock import Clock
-from core.errors import CredentialError, VenueRefused, VenueUnavailable
+from core.errors import CredentialError, VenueRefused
 from core.venue.credentials import ApiCredentials
+from core.venue.http import answer_of, http_client, json_of
 
 END_CURSOR: Final = "LTE="
 MOST_PAGES: Final = 100
@@ -31,7 +29,7 @@ class PrivateRest:
 
     def __init__(self, base_url: str, address: str, credentials: ApiCredentials, clock: Clock) -> None:
         """``address`` is the signer's own address, for every kind of wallet (polymarket-api.md 3.1)."""
-        self._client = httpx.AsyncClient(base_url=base_url, timeout=5.0, headers={"User-Agent": "polymm-tui"})
+        self._client = http_client(base_url, 5.0)
         self._address = address
         self._credentials = credentials
         self._clock = clock
@@ -98,19 +96,13 @@ class PrivateRest:
             "POLY_TIMESTAMP": str(timestamp),
             "POLY_SIGNATURE": l2_signature(self._credentials.secret.reveal(), timestamp, "GET", path),
         }
-        try:
-            answer = await self._client.get(path, params=params, headers=headers)
-        except httpx.HTTPError as error:
-            raise VenueUnavailable(f"{path}: {type(error).__name__}") from error
-        if answer.status_code == 401:
+        status, body = await answer_of(self._client, "GET", path, params=params, headers=headers)
+        if status == 401:
             raise CredentialError(f"{path}: the venue refuses the API credentials (check the clock too)")
-        is_absent = absent_is_none and answer.status_code == 404
-        if answer.status_code != 200 and not is_absent:
-            raise VenueRefused(f"{path}: status {answer.status_code}")
-        try:
-            told = msgspec.json.decode(answer.content)
-        except msgspec.DecodeError as error:  # a proxy's page, and no word of the venue
-            raise VenueRefused(f"{path}: the answer is not JSON") from error
+        is_absent = absent_is_none and status == 404
+        if status != 200 and not is_absent:
+            raise VenueRefused(f"{path}: status {status}")
+        told = json_of(body, path)
         return None if is_absent else told
 
     async def close(self) -> None:

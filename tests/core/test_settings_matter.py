@@ -23,6 +23,7 @@ from core.quoting.plan import plan_quotes
 from core.quoting.requote import LiveOrder, Situation, decide, requote_rules_of
 from core.quoting.routing import Target
 from core.runtime import compose, demo, session
+from core.runtime.feeds import Feeds
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.selection.screen import screen
@@ -67,6 +68,7 @@ def story(
             driver.send(book.set("ask", 461 + step % 3, (40 + 53 * (step * 5 % 13)) * (step % 4 > 0)))
             if drop_to and step == 10:
                 book.bids, book.asks = {drop_to - 1: 500}, {drop_to + 1: 500}
+                book.ms += 5
                 driver.send(book.book())
             driver.pass_time(1.5)
             driver.answer()
@@ -79,9 +81,19 @@ def story(
 
 
 def after_silence(settings: dict[str, Any]) -> object:
-    """What a market does with its orders after five silent seconds."""
+    """What a market does with its orders after five seconds without a word from anybody."""
     driver = Driver(VenueBook(), **settings).quoting()
+    driver.rest_answers = False
     driver.pass_time(5.0, alive=False)
+    return [order.state for order in driver.orders()]
+
+
+def after_a_freeze(settings: dict[str, Any]) -> object:
+    """What a market does with its orders when the channel keeps a change to itself."""
+    book = VenueBook()
+    driver = Driver(book, **settings).quoting()
+    book.set("bid", 45, 1)
+    driver.pass_time(6.0)
     return [order.state for order in driver.orders()]
 
 
@@ -169,6 +181,18 @@ def metrics(settings: dict[str, Any]) -> object:
     return served
 
 
+def sockets(settings: dict[str, Any]) -> object:
+    """On how many sockets six tokens are carried, and when the first of them is to be replaced."""
+    engine: Any = SimpleNamespace(data=SimpleNamespace(find=None))
+    listener: Any = SimpleNamespace(engine=engine, clock=ManualClock(), emit=None)
+    unused: Any = None
+    market = Feeds(listener, Settings(**settings), unused, unused, unused).market
+    market.subscribe([str(n) for n in range(6)])
+    (first, *_) = market._bundles
+    first.links[0].channel.opened_s = 0.0
+    return [socket.tokens for socket in market.sockets], market._recycle_at(first)
+
+
 def state_place(settings: dict[str, Any]) -> object:
     """Where the database is."""
     own = Settings(**settings)
@@ -198,6 +222,10 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "ws_market_url": ("wss://a.example", addresses),
     "ws_user_url": ("wss://a.example", addresses),
     "rpc_url": ("https://a.example", addresses),
+    "ws_tokens": (2, sockets),
+    "ws_copies": (2, sockets),
+    "ws_recycle_sec": (60.0, sockets),
+    "audit_sec": (0.0, after_a_freeze),
     "min_liquidity": (30_000.0, screened),
     "min_weekly_volume": (90_000.0, screened),
     "min_trend": (0.5, screened),

@@ -1,6 +1,7 @@
 """The console's view says what the engine knows, and building it changes nothing."""
 
 import msgspec
+import pytest
 
 from core.events import OrderAnswered
 from core.orders.order import State
@@ -16,8 +17,16 @@ def view_of(driver: Driver, seq: int = 1) -> ConsoleView:
 def test_view_before_anything_is_known_has_no_numbers_it_cannot_know() -> None:
     view = view_of(Driver(VenueBook()))
     (market,) = view.markets
-    assert (market.fair, market.book_age_s, market.last_price, market.quoting) == (None, None, None, False)
-    assert market.blocked_by == "market feed is down"
+    assert (market.fair, market.last_price, market.quoting) == (None, None, False)
+    data = market.data
+    assert (data.state, data.age_s, data.proven_s, data.usual_gap_s, data.recovery_s) == (
+        "EMPTY",
+        None,
+        None,
+        None,
+        None,
+    )
+    assert market.blocked_by == "user feed is down"
     assert [feed.age_s for feed in view.feeds] == [None, None]
 
 
@@ -67,3 +76,86 @@ def test_deep_book_is_shown_as_far_as_a_console_can_use_it() -> None:
     (market,) = view_of(driver).markets
     assert (len(market.bids), len(market.asks)) == (LEVELS_SHOWN, LEVELS_SHOWN)
     assert market.bids[0].price == 499
+
+
+def test_a_proven_book_says_when_and_how_it_was_proven() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    driver.pass_time(1)
+    driver.send(book.set("bid", 44, 7))
+    driver.now += 0.25
+    data = view_of(driver).markets[0].data
+    assert (data.state, data.freshness, data.freshness_reason, data.reason, data.repair) == (
+        "SYNCED",
+        "live",
+        "",
+        "",
+        "",
+    )
+    assert (data.age_s, data.proven_s, data.doubt_s, data.check_every) == (0.25, 0.25, None, 1)
+    assert 0 < data.hash_agreed == data.hash_checked and data.book_seq == 1 and data.gaps == 0
+    assert data.since_s > 1 and data.usual_gap_s is not None
+
+
+def test_a_lost_book_says_why_for_how_long_and_what_is_done() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    driver.rest_answers = False
+    book.set("bid", 30, 11)
+    driver.send(book.set("bid", 31, 11))
+    driver.now += 0.1
+    doubtful = view_of(driver).markets[0]
+    assert doubtful.data.doubt_s == pytest.approx(0.1) and "hash" in doubtful.data.doubt
+    assert (doubtful.quoting, doubtful.blocked_by) == (True, ""), "a moment's doubt pulls nothing and is no news"
+    driver.pass_time(0.8)
+    market = view_of(driver).markets[0]
+    assert (market.data.state, market.data.repair) == ("RESYNCING", "asking for a fresh book, try 1")
+    assert market.data.reason and market.data.reason in market.blocked_by and not market.quoting
+    assert 0 < market.data.since_s < 0.8 and market.data.gaps == 1
+
+
+def test_a_recovery_tells_how_long_it_took() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    book.set("bid", 30, 11)
+    driver.send(book.set("bid", 31, 11))
+    driver.pass_time(4)
+    data = view_of(driver).markets[0].data
+    assert (data.state, data.repair) == ("SYNCED", "")
+    assert data.recovery_s is not None and 0 < data.recovery_s < 3
+
+
+def test_a_quiet_book_was_proven_when_rest_was_asked() -> None:
+    driver = Driver(VenueBook()).quoting()
+    driver.pass_time(60)
+    data = view_of(driver).markets[0].data
+    assert data.freshness == "quiet" and data.audits > 10
+    assert data.age_s is not None and data.age_s > 59 and data.proven_s is not None and data.proven_s < 5
+
+
+def test_books_that_cannot_be_proven_by_hash_and_samples_are_told() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    driver.engine.data.proof.every = 3
+    view = view_of(driver)
+    assert (view.hash_every, view.markets[0].data.check_every) == (3, 3)
+    driver.desk.tracked.distrust_hashes(driver.now)
+    assert view_of(driver).markets[0].data.check_every == 0
+
+
+def test_the_rate_of_messages_is_that_of_the_last_second() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    assert view_of(driver).messages_per_s < 10
+    driver.pass_time(2)
+    for size in range(1, 41):
+        driver.send(book.set("bid", 44, size))
+    driver.pass_time(1)
+    assert 20 < view_of(driver).messages_per_s <= 41
+
+
+def test_sockets_come_from_the_session() -> None:
+    driver = Driver(VenueBook()).quoting()
+    stage = Stage(1, "live", driver.now, driver.unix, 0.0, "", (), sockets_up=2, sockets=3)
+    feeds = {feed.name: (feed.sockets_up, feed.sockets) for feed in console_view(driver.engine, stage).feeds}
+    assert feeds == {"market": (2, 3), "user": (1, 1)}

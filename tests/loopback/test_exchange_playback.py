@@ -189,7 +189,7 @@ async def test_a_late_subscriber_gets_a_dump_that_proves_itself_and_what_follows
                 book = TrackedBook(instrument)
                 for message in decode_frame(dump):
                     assert message.tick_size and message.last_trade_price
-                    book.apply_book(message)
+                    book.apply_book(message, message.timestamp / 1000)
                 assert book.evidence.hash_agreed == 2 and book.synced
                 ears.append((ear, book, step))
             if not stage.play_next():
@@ -197,9 +197,9 @@ async def test_a_late_subscriber_gets_a_dump_that_proves_itself_and_what_follows
         for ear, book, _ in ears:
             for message in (message for frame in await ear.new() for message in decode_frame(frame)):
                 if message.event_type == "book":
-                    book.apply_book(message)
+                    book.apply_book(message, message.timestamp / 1000)
                 elif message.event_type == "price_change":
-                    book.apply_changes(message)
+                    book.apply_changes(message, message.timestamp / 1000)
             evidence = book.evidence
             assert book.synced and book.gaps == 0 and evidence.top_agreed == evidence.top_checked
             assert evidence.hash_agreed + evidence.hash_explained == evidence.hash_checked

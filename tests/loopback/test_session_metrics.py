@@ -69,12 +69,12 @@ class Running:
     task: "asyncio.Task[Outcome]"
 
     async def metrics(self) -> dict[str, float]:
-        """Name and token -> value."""
+        """Name and labels, one after the other -> value."""
         async with httpx.AsyncClient() as http:
             page = await http.get(f"http://127.0.0.1:{self.port}/metrics")
         assert page.status_code == 200, page.text
         return {
-            sample.name + sample.labels.get("token_id", ""): sample.value
+            sample.name + "".join(sample.labels.values()): sample.value
             for family in text_string_to_metric_families(page.text)
             for sample in family.samples
         }
@@ -94,12 +94,12 @@ def free_port() -> int:
 
 
 @asynccontextmanager
-async def running(root: Path, venue: Exchange, port: int) -> AsyncIterator[Running]:
-    """A live session against the exchange, its market channel through a relay."""
+async def running(root: Path, venue: Exchange, port: int, **over: Any) -> AsyncIterator[Running]:
+    """A live session against the exchange, its market channel through a relay; ``over`` are settings."""
     urls = {name: url for name, url in venue.urls.items() if name.endswith("_url")}
     async with channel_relay(urls["ws_market_url"]) as relay:
         settings = Settings(mode="live", metrics_port=port, markets=tuple(venue.market_ids()), **urls)
-        settings = replace(settings, ws_market_url=relay.url)
+        settings = replace(settings, ws_market_url=relay.url, **over)
         made = composer({"PK": CANARY_KEY, "BROWSER_ADDRESS": address_of(CANARY_KEY)}, _painted())
         meddlers: list[Meddler] = []
 
@@ -138,6 +138,13 @@ async def test_every_metric_moves(tmp_path: Path, venue: Exchange) -> None:
         assert seen["mm_ws_reconnects_total"] == seen["mm_malformed_total"] == seen["mm_rejects_total"] == 0
         assert seen["mm_snapshot_reload_total" + token] >= 1 and seen["mm_seq_gaps_total" + token] == 0
         assert seen["mm_messages_total"] > 0 and seen["mm_decisions_total"] > 0
+        assert seen["mm_frames_total"] > 0 and seen["mm_frame_bytes_total"] > 100 * seen["mm_frames_total"]
+        assert (seen["mm_socketsup"], seen["mm_socketsdown"]) == (1, 0)
+        assert (seen["mm_booksSYNCED"], seen["mm_booksEMPTY"], seen["mm_hash_check_every"]) == (2, 0, 1)
+        assert seen["mm_book_freshnesslive"] + seen["mm_book_freshnessquiet"] == 2
+        assert seen["mm_hash_checks_totalagreed"] > 0 == seen["mm_hash_checks_totalfailed"]
+        assert seen["mm_touch_checks_totalagreed"] > 0 == seen["mm_touch_checks_totalfailed"]
+        assert 0 <= seen["mm_book_age_seconds" + first["conditionId"]] < 20 and seen["mm_oldest_proof_seconds"] < 20
         assert seen["mm_gc_pause_seconds"] == PAUSE_S
 
         for side in ("BUY", "SELL"):
@@ -148,6 +155,17 @@ async def test_every_metric_moves(tmp_path: Path, venue: Exchange) -> None:
 
         await run.relay.forge('{"event_type": "price_change", "market": 7}')
         await run.reach("mm_malformed_total", 1)
+        refused = {"event_type": "book", "market": first["conditionId"], "asset_id": token, "timestamp": "1"}
+        await run.relay.forge(json.dumps(refused))
+        await run.reach("mm_malformed_total", 2)
+        assert (await run.metrics())["mm_malformed_total"] == 2, "whoever refuses it, it is counted once"
+        await run.relay.forge('{"event_type": "holiday", "market": "0x1", "timestamp": "1"}')
+        await run.reach("mm_unknown_types_total", 1)
+        await run.relay.forge('{"event_type": "new_market", "market": "0x1", "timestamp": "1"}')
+        await run.reach("mm_new_markets_total", 1)
+        await run.relay.forge('{"event_type": "market_resolved", "market": "0x1", "timestamp": "1"}')
+        await run.reach("mm_foreign_messages_total", 1)
+        await run.reach("mm_repeated_books_total", 1)
 
         run.meddler.spoil = 1
         run.session.engine.desks[first["conditionId"]].widen_ticks += 3
@@ -175,6 +193,11 @@ async def test_messages_that_are_lost_show_as_a_gap_and_heal(tmp_path: Path, ven
         desk = next(desk for desk in desks if desk.tracked.gaps)
         token = desk.instrument.yes_token
         seen = await run.reach("mm_snapshot_reload_total" + token, 2)
+        assert (
+            seen["mm_rest_requests_total"] >= 2
+            and seen["mm_hash_checks_totalfailed"] + seen["mm_touch_checks_totalfailed"] >= 1
+        )
+        await run.reach("mm_recovery_seconds_count", 1)
         assert seen["mm_seq_gaps_total" + token] >= 1 == seen["mm_ws_connected"] - 1
         await until(lambda: desk.tracked.synced)
 
@@ -194,6 +217,29 @@ async def test_a_cut_connection_pulls_all_orders_and_comes_back(tmp_path: Path, 
         await run.reach("mm_ws_connected", 2)
         await run.reach("mm_open_orders", 4)
         assert (await run.metrics())["mm_ws_reconnects_total"] == 1, "failed attempts are no losses"
+
+
+async def test_a_recycled_socket_is_counted_and_no_book_notices(tmp_path: Path, venue: Exchange) -> None:
+    """Planned replacements are no losses: the operator sees them apart."""
+    async with running(tmp_path, venue, free_port(), ws_recycle_sec=2.0) as run:
+        seen = await run.reach("mm_sockets_replaced_total", 1)
+        gaps = sum(value for name, value in seen.items() if name.startswith("mm_seq_gaps_total"))
+        assert (seen["mm_ws_reconnects_total"], seen["mm_ws_connected"], gaps) == (0, 2, 0)
+        assert seen["mm_booksSYNCED"] == 2
+
+
+async def test_the_console_hears_of_sockets_and_rates(tmp_path: Path, venue: Exchange) -> None:
+    """What the strip shows comes from the feed itself."""
+    async with running(tmp_path, venue, free_port(), ws_tokens=2) as run:
+        await run.reach("mm_socketsup", 2)
+
+        def shown() -> bool:
+            view = run.session.view
+            if view is None or not view.messages_per_s:
+                return False
+            return (view.feeds[0].sockets_up, view.feeds[0].sockets, view.hash_every) == (2, 2, 1)
+
+        await until(shown, 10)
 
 
 async def test_a_taken_port_costs_the_metrics_and_nothing_else(tmp_path: Path, venue: Exchange) -> None:

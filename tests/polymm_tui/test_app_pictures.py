@@ -2,13 +2,15 @@
 
 from pathlib import Path
 
+import msgspec
 import pytest
 
+from core.views import FeedView
 from polymm_tui.app import ConsoleApp
 from polymm_tui.keymap import builtin_keymap
 from polymm_tui.themes import DEFAULT_THEME
 from tests.widgets.harness import FakeLink, pictures, screen_text
-from tests.widgets.view_builders import NOON, a_view, usd
+from tests.widgets.view_builders import NOON, a_data, a_frozen, a_view, an_unproven, usd
 
 SIZES = [(80, 24), (120, 36), (200, 60)]
 TWINS = Path(__file__).parent / "__snapshots__" / "text"
@@ -18,14 +20,32 @@ def app_of(theme=DEFAULT_THEME):
     return ConsoleApp(FakeLink(), builtin_keymap(), fps=0, theme=theme)
 
 
-def draw(keys=()):
-    """Draws the fixed view, with four minutes of equity before it, and presses keys."""
+def in_trouble():
+    """One book frozen, one that nobody vouches for, one checked by its touch only, a socket down, hashes sampled."""
+    frozen, unproven, weak, *rest = a_view().markets
+    blocked = {"quoting": False, "orders": ()}
+    frozen_by = f"book resyncing: {a_frozen().reason}"
+    return a_view(
+        feeds=(FeedView("market", True, 1, 2, 0.8, 3, ""), FeedView("user", True, 1, 1, 0.4, 0, "")),
+        messages_per_s=2913.0,
+        hash_every=3,
+        markets=(
+            msgspec.structs.replace(frozen, data=a_frozen(), blocked_by=frozen_by, **blocked),
+            msgspec.structs.replace(unproven, data=an_unproven(), **blocked),
+            msgspec.structs.replace(weak, data=a_data(check_every=0, age_s=2.0), quoting=True, blocked_by=""),
+            *rest,
+        ),
+    )
+
+
+def draw(keys=(), view=None):
+    """Draws a view, the fixed one unless told, with four minutes of equity before it, and presses keys."""
 
     async def run(pilot):
         await pilot.pause()
         for second in range(240):
             pilot.app.page.chart.note(NOON + second, usd(50_000 + (second * 37 % 50) / 5 + second / 20))
-        pilot.app.show(a_view())
+        pilot.app.show(view or a_view())
         await pilot.pause()
         for key in keys:
             await pilot.press(key)
@@ -43,6 +63,12 @@ def test_page(snap_compare, size):
 @pictures
 def test_page_in_mono(snap_compare):
     assert snap_compare(app_of("polymm-mono"), terminal_size=(120, 36), run_before=draw())
+
+
+@pictures
+@pytest.mark.parametrize("theme", [DEFAULT_THEME, "polymm-mono"], ids=["dark", "mono"])
+def test_page_in_trouble(snap_compare, theme):
+    assert snap_compare(app_of(theme), terminal_size=(120, 36), run_before=draw(view=in_trouble()))
 
 
 @pictures
@@ -72,12 +98,15 @@ def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
         ((80, 24), ("v",), "80x24-ladder"),
         ((120, 36), (), "120x36"),
         ((200, 60), (), "200x60"),
+        ((80, 24), (), "80x24-trouble"),
+        ((80, 24), ("v",), "80x24-ladder-trouble"),
+        ((80, 24), ("5",), "80x24-money-trouble"),
     ],
 )
 async def test_plain_text_twin(size, keys, name, request):
     app = app_of()
     async with app.run_test(size=size) as pilot:
-        await draw(keys)(pilot)
+        await draw(keys, in_trouble() if name.endswith("trouble") else None)(pilot)
         shown = screen_text(app) + "\n"
     twin = TWINS / f"{name}.txt"
     if request.config.getoption("--snapshot-update"):

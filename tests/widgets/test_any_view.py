@@ -11,8 +11,10 @@ from core.units import Shares, Ticks, Usd
 from core.views import (
     BookState,
     ControlState,
+    DataView,
     EventView,
     FeedView,
+    Freshness,
     InventoryView,
     LevelView,
     MarketView,
@@ -21,6 +23,7 @@ from core.views import (
     Severity,
 )
 from tests.widgets.view_builders import NOON, a_view
+from widgets.data_health import health_rows
 from widgets.events import event_rows
 from widgets.inventory import account_row, inventory_rows
 from widgets.ladder_rows import centre_of, clamp_top, ladder_rows, price_lines
@@ -42,6 +45,11 @@ PNL = st.builds(PnlView, MONEY, MONEY, MONEY, st.integers(0, 10**7), SIZES, SIZE
 INVENTORY = st.builds(
     InventoryView, SIZES, SIZES, SIZES, SIGNED, PRICES, st.integers(0, 10**12), st.integers(0, 10**12),
     st.integers(0, 10**12), SIZES,
+)  # fmt: skip
+COUNTS = st.integers(0, 10**12)
+DATA = st.builds(
+    DataView, st.sampled_from(get_args(BookState)), WORDS, WORDS, st.floats(0, 1e9), AGES, WORDS,
+    st.sampled_from(get_args(Freshness)), WORDS, AGES, AGES, AGES, st.integers(0, 10**6), *[COUNTS] * 9, AGES,
 )  # fmt: skip
 
 
@@ -65,8 +73,7 @@ def market_views(draw):
         grid_k=grid_k,
         decimals=decimals,
         control=draw(st.sampled_from(get_args(ControlState))),
-        book_state=draw(st.sampled_from(get_args(BookState))),
-        book_reason=draw(WORDS),
+        data=draw(DATA),
         quoting=draw(st.booleans()),
         blocked_by=draw(WORDS),
         widen_ticks=draw(st.integers(-99, 99)),
@@ -81,7 +88,6 @@ def market_views(draw):
         last_price=draw(st.none() | ticks),
         last_size=draw(st.none() | SIZES),
         last_buy=draw(st.none() | st.booleans()),
-        book_age_s=draw(AGES),
         inventory=draw(INVENTORY),
         pnl=draw(PNL),
     )
@@ -94,15 +100,22 @@ EVENTS = st.lists(
     max_size=6,
 )
 FEEDS = st.tuples(
-    st.builds(FeedView, st.just("market"), st.booleans(), AGES, st.integers(0, 999), WORDS),
-    st.builds(FeedView, st.just("user"), st.booleans(), AGES, st.integers(0, 999), WORDS),
-)
+    st.builds(
+        FeedView, st.just("market"), st.booleans(), st.integers(0, 99), st.integers(0, 99), AGES, st.integers(0, 999),
+        WORDS,
+    ),
+    st.builds(FeedView, st.just("user"), st.booleans(), st.just(1), st.just(1), AGES, st.integers(0, 999), WORDS),
+)  # fmt: skip
+RATES = st.tuples(st.floats(0, 1e9), st.integers(1, 10**9))
 
 
-@given(market_views(), market_views(), EVENTS, FEEDS, PNL, st.integers(66, 200), st.integers(4, 60))
+@given(market_views(), market_views(), EVENTS, FEEDS, PNL, RATES, st.integers(66, 200), st.integers(4, 60))
 @settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-def test_any_view_can_be_drawn(one, two, events, feeds, pnl, width, height):
-    view = msgspec.structs.replace(a_view(), markets=(one, two), events=tuple(events), feeds=feeds, pnl=pnl)
+def test_any_view_can_be_drawn(one, two, events, feeds, pnl, rates, width, height):
+    view = msgspec.structs.replace(
+        a_view(), markets=(one, two), events=tuple(events), feeds=feeds, pnl=pnl, messages_per_s=rates[0],
+        hash_every=rates[1],
+    )  # fmt: skip
     top = clamp_top(centre_of(one) or 1, one.grid_k, price_lines(height))
     drawn = {
         "strip": status_rows(view, width)[:height],
@@ -111,6 +124,8 @@ def test_any_view_can_be_drawn(one, two, events, feeds, pnl, width, height):
         "inventory": inventory_rows(one, width, height),
         "pnl": pnl_rows(view, one, width, height),
         "quote": quote_rows(one, width, height),
+        "health": health_rows(one, width, height),
+        "narrow health": health_rows(one, 30, height),
         "orders": order_rows(view.markets, two.market, 0, width, height),
         "events": event_rows(view.events, {"0x1": one.title}, 0, width, height),
         "line": [account_row(view, one, width)],

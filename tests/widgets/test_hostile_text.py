@@ -5,6 +5,7 @@ from rich.cells import cell_len
 
 from tests.widgets.harness import WidgetApp
 from tests.widgets.view_builders import HOSTILE, a_market, with_title
+from widgets.data_health import DataHealth
 from widgets.events import EventLog
 from widgets.inventory import AccountLine, Inventory
 from widgets.ladder import Ladder
@@ -22,6 +23,8 @@ WIDGETS = {
     "inventory": (Inventory, lambda widget, view: widget.show(view.markets[0])),
     "line": (AccountLine, lambda widget, view: widget.show(view, view.markets[0])),
     "pnl": (Pnl, lambda widget, view: widget.show(view, view.markets[0])),
+    "health": (DataHealth, lambda widget, view: widget.show(view.markets[2])),
+    "health of a quiet market": (DataHealth, lambda widget, view: widget.show(view.markets[1])),
     "quote": (Quote, lambda widget, view: widget.show(view.markets[2])),
     "orders": (Orders, lambda widget, view: widget.show(view.markets, view.markets[0].market)),
     "events": (EventLog, lambda widget, view: widget.show(view.events, {"0xfed": view.markets[0].title})),

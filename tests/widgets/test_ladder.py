@@ -1,8 +1,9 @@
 import msgspec
+import pytest
 
 from core.views import LevelView
 from tests.widgets.harness import WidgetApp, pictures
-from tests.widgets.view_builders import a_cent_market, a_market
+from tests.widgets.view_builders import a_cent_market, a_frozen, a_market, a_suspect, an_empty_book, an_unproven
 from widgets.ladder import Ladder
 
 
@@ -18,7 +19,7 @@ def first_price(ladder):
 
 
 def prices(ladder):
-    return [word for line in ladder.rows[1:-1] for word in line.text.split() if word.count(".") == 1]
+    return [word for line in ladder.rows[1:-2] for word in line.text.split() if word.count(".") == 1]
 
 
 async def ladder_of(pilot, ladder):
@@ -93,7 +94,7 @@ async def test_a_market_without_any_price_can_be_shown():
     ladder = Ladder()
     empty = a_market(
         bids=(), asks=(), fair=None, reservation=None, last_price=None, last_size=None, last_buy=None,
-        book_state="EMPTY", orders=(),
+        data=an_empty_book(), orders=(),
     )  # fmt: skip
     async with app_of(ladder, empty).run_test(size=(70, 22)) as pilot:
         await pilot.pause()
@@ -102,14 +103,33 @@ async def test_a_market_without_any_price_can_be_shown():
         assert "no market selected" in "\n".join(line.text for line in ladder.rows)
 
 
+@pytest.mark.parametrize(
+    ("data", "word"),
+    [
+        (a_suspect(), "▲ SUSPECT"),
+        (a_frozen(), "■ FROZEN"),
+        (an_unproven(), "? UNPROVEN"),
+        (an_empty_book(), "○ NO BOOK"),
+    ],
+)
+async def test_the_title_begins_with_what_keeps_the_book_from_being_believed(data, word):
+    """The title is read first and has no colour to rely on."""
+    ladder = Ladder()
+    async with app_of(ladder, a_market(data=data)).run_test(size=(70, 22)) as pilot:
+        await pilot.pause()
+        assert ladder.border_title == f"{word} · Fed cuts rates in December?"
+        ladder.show(a_market())
+        assert ladder.border_title == "Fed cuts rates in December?"
+
+
 async def test_a_higher_terminal_shows_more_and_stays_centred():
     ladder = Ladder()
     async with app_of(ladder, a_market()).run_test(size=(70, 12)) as pilot:
         await pilot.pause()
         await pilot.resize_terminal(70, 32)
         await pilot.pause()
-        lines = [line.text for line in ladder.rows[1:-1]]
-        assert len(lines) == 30
+        lines = [line.text for line in ladder.rows[1:-2]]
+        assert len(lines) == 29
         assert "41.5" in lines[14]
 
 
@@ -122,8 +142,16 @@ def test_picture(snap_compare):
 @pictures
 def test_picture_of_an_unproven_book(snap_compare):
     ladder = Ladder()
-    market = a_market(book_state="SUSPECT", book_reason="hash differs, fetched again", quoting=False, orders=())
+    market = a_market(data=a_suspect(), quoting=False, orders=())
     assert snap_compare(app_of(ladder, market), terminal_size=(70, 24))
+
+
+@pictures
+def test_picture_of_a_frozen_book_in_mono(snap_compare):
+    ladder = Ladder()
+    market = a_market(data=a_frozen(), quoting=False, orders=())
+    app = WidgetApp(ladder, lambda: ladder.show(market), theme="polymm-mono")
+    assert snap_compare(app, terminal_size=(70, 24))
 
 
 @pictures

@@ -5,7 +5,19 @@ from rich.cells import cell_len
 
 from core.units import Ticks
 from tests.widgets.harness import texts
-from tests.widgets.view_builders import a_cent_market, a_market, an_inventory, an_order, levels, shares
+from tests.widgets.view_builders import (
+    a_cent_market,
+    a_data,
+    a_frozen,
+    a_market,
+    a_suspect,
+    an_empty_book,
+    an_inventory,
+    an_order,
+    an_unproven,
+    levels,
+    shares,
+)
 from widgets.ladder_rows import centre_of, clamp_top, columns_of, ladder_rows, price_lines
 
 
@@ -26,16 +38,16 @@ def test_no_market_is_said_in_words():
 
 
 def test_an_empty_book_says_why():
-    market = a_market(book_state="EMPTY", bids=(), asks=(), book_reason="subscribed, no snapshot yet")
+    market = a_market(data=an_empty_book(reason="subscribed, no snapshot yet"), bids=(), asks=())
     shown = texts(rows(market))
     assert "  no book yet" in shown
     assert "  subscribed, no snapshot yet" in shown
     assert len(shown) == 20
-    assert "no book" in shown[-1]
+    assert "no book" in shown[-2]
 
 
 def test_prices_fall_by_one_tick_a_line():
-    prices = [line.text.split() for line in rows()[1:-1]]
+    prices = [line.text.split() for line in rows()[1:-2]]
     assert prices[0][0] == "42.0" and prices[1][0] == "41.9"
     assert len(prices) == price_lines(20)
 
@@ -117,17 +129,45 @@ def test_tint_grows_with_the_size():
     assert tinted(419) > tinted(418) > tinted(420) == 1
 
 
-def test_an_unproven_book_is_drawn_without_colour_and_says_why():
-    market = a_market(book_state="SUSPECT", book_reason="hash differs")
-    lines = rows(market)
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        (a_suspect(), ("suspect: book hash differs", "▲ book suspect for 0.8s; asking for a fresh book, try 2")),
+        (a_frozen(), ("frozen: REST shows 44c/46c, we have", "■ frozen for 3.0s; asking for a fresh book, try 5")),
+        (an_unproven(), ("unproven: REST shows 1c/99c while prices", "? unproven")),
+    ],
+    ids=["suspect", "frozen", "unproven"],
+)
+def test_a_book_not_believed_is_drawn_without_colour_and_says_why(data, words):
+    lines = rows(a_market(data=data))
     assert not {"bid", "ask", "bid-bar", "ask-bar"} & {span.role for line in lines for span in line.spans}
-    assert lines[-1].text.startswith(" book not proven: hash differs")
-    assert lines[-1].spans[0].role == "warn"
+    assert {"BID?", "ASK?"} < set(lines[0].text.split()), "readable without colour"
+    assert [line.text[1:].startswith(word) for line, word in zip(lines[-2:], words, strict=True)] == [True, True]
+    assert [line.spans[0].role for line in lines[-2:]] == ["warn", "warn"]
+
+
+def test_the_reason_is_told_with_the_data_when_something_stricter_takes_the_line_above():
+    lines = rows(a_market(data=a_suspect(), control="PAUSED", blocked_by="paused: by the operator"))
+    assert lines[-2].text.startswith(" paused: by the operator")
+    assert lines[-1].text.startswith(" ▲ book suspect for 0.8s: book hash differs")
+
+
+@pytest.mark.parametrize("data", [a_data(), a_data(freshness="quiet", age_s=700.0), a_data(check_every=0)])
+def test_a_book_that_is_believed_looks_so_however_old_its_last_message(data):
+    """Quiet markets halted by their age earn nothing (peers.md T1)."""
+    lines = rows(a_market(data=data))
+    assert {"BID", "ASK"} < set(lines[0].text.split())
+    assert {"bid", "ask", "bid-bar", "ask-bar"} <= {span.role for line in lines for span in line.spans}
+
+
+def test_the_foot_says_what_the_data_are_worth_and_how_old_they_are():
+    assert rows()[-1].text.rstrip() == " ● live, proven 0s ago, all hashes agree                     heard 0s"
+    assert rows(a_cent_market(), top=70)[-1].text.strip().split("  ")[0] == "✓ quiet 42s, verified 3s ago"
 
 
 @pytest.mark.parametrize(("control", "word"), [("PAUSED", "paused"), ("CANCEL_ONLY", "cancel only")])
 def test_a_stopped_market_says_so_at_the_foot(control, word):
-    assert word in rows(a_market(control=control))[-1].text
+    assert word in rows(a_market(control=control))[-2].text
 
 
 def test_beyond_sixty_levels_the_book_is_unseen_not_empty():

@@ -2,7 +2,22 @@ import pytest
 from rich.cells import cell_len
 
 from tests.widgets.harness import WidgetApp, pictures, texts
-from tests.widgets.view_builders import a_cent_market, a_market, a_pnl, a_view, an_inventory, levels, shares, usd
+from tests.widgets.view_builders import (
+    a_cent_market,
+    a_data,
+    a_frozen,
+    a_market,
+    a_pnl,
+    a_suspect,
+    a_view,
+    an_empty_book,
+    an_inventory,
+    an_unproven,
+    levels,
+    shares,
+    usd,
+)
+from widgets.line_widget import Span
 from widgets.market_table import MarketTable, lines_per_market, markets_visible, table_rows
 
 
@@ -32,10 +47,17 @@ def test_prices_of_different_grids_stand_point_under_point():
         ({"control": "CANCEL_ONLY"}, "cancel only: nothing is placed"),
         ({"control": "PAUSED"}, "paused: nothing is placed"),
         ({"control": "PAUSED", "blocked_by": "paused: by the operator"}, "paused: by the operator"),
-        ({"control": "PAUSED", "book_state": "EMPTY"}, "paused: nothing is placed"),
-        ({"book_state": "EMPTY"}, "no book yet"),
-        ({"book_state": "SUSPECT", "book_reason": "hash differs"}, "book not proven: hash differs"),
-        ({"book_state": "RESYNCING"}, "book is being fetched again"),
+        ({"control": "PAUSED", "data": an_empty_book()}, "paused: nothing is placed"),
+        ({"data": an_empty_book()}, "no book: waiting for the first book"),
+        ({"data": a_suspect(state="SUSPECT", reason="")}, "   suspect "),
+        ({"data": a_suspect()}, "suspect: book hash differs from"),
+        ({"data": a_frozen()}, "frozen: REST shows 44c/46c"),
+        ({"data": an_unproven()}, "unproven: REST shows 1c/99c while prices say"),
+        ({"data": a_suspect(), "blocked_by": "market feed is down"}, "market feed is down"),
+        (
+            {"data": a_suspect(), "blocked_by": "book resyncing: book hash differs from the venue's"},
+            "   suspect: book hash differs",
+        ),
         ({"control": "REDUCE_ONLY"}, "reduce only"),
         ({"flattening": True, "quoting": False, "blocked_by": ""}, "flattening: position is being closed"),
         ({"quoting": False, "blocked_by": "soft cap reached"}, "soft cap reached"),
@@ -49,8 +71,37 @@ def test_the_state_is_said_in_words(changes, words):
 
 
 def test_an_unproven_market_without_prices_shows_dashes():
-    market = a_market(book_state="EMPTY", bids=(), asks=(), book_age_s=None)
-    assert texts(rows(markets=(market,)))[1].split()[-3:] == ["–", "–", "–"]
+    market = a_market(data=an_empty_book(), bids=(), asks=())
+    assert texts(rows(markets=(market,)))[1].split()[-3:] == ["–", "–", "–○"]
+
+
+@pytest.mark.parametrize("width", [60, 150])
+@pytest.mark.parametrize(
+    ("data", "sign"),
+    [(a_suspect(), "▲"), (a_frozen(), "■"), (an_unproven(), "?")],
+    ids=["suspect", "frozen", "unproven"],
+)
+def test_prices_that_are_not_believed_ask(data, sign, width):
+    """Impossible to miss, also without colour: the sign of the market, a mark at the age, and prices that ask."""
+    line = table_rows((a_market(data=data),), "0xfed", 0, width, 9)[1]
+    words = line.text.split()
+    assert words[0] == f"›{sign}" and words[-1].endswith(f"s{sign}")
+    assert {"?41.3", "?41.6"} < set(words)
+    assert not {"bid", "ask"} & {span.role for span in line.spans if "41." in span.text}
+    assert {line.spans[1], line.spans[-1]._replace(text=sign)} == {Span(sign, "warn")}
+
+
+def test_a_quiet_market_that_was_verified_does_not_look_broken():
+    """Silence is no fault where REST shows the same book; the age of the last message stays what it is."""
+    line, state = table_rows((a_market(data=a_data(freshness="quiet", age_s=700.0, proven_s=3.0)),), "", 0, 60, 9)[1:3]
+    assert line.text.split()[:1] == ["●"] and line.text.endswith(" 11m✓")
+    assert {"bid", "ask"} < {span.role for span in line.spans} and "warn" not in {span.role for span in line.spans}
+    assert "quoting 3 bid 3 ask" in state.text
+
+
+def test_a_book_whose_hashes_do_not_fit_is_marked_and_still_shown_as_good():
+    line = table_rows((a_market(data=a_data(check_every=0)),), "", 0, 60, 9)[1]
+    assert line.text.endswith("0s△") and "41.3" in line.text.split()
 
 
 def test_the_selected_market_stands_on_the_cursor():
@@ -135,6 +186,14 @@ async def test_a_click_picks_the_market_under_the_pointer():
 def test_a_tick_of_a_quarter_cent_is_shown_in_full():
     market = a_market(tick_text="0.0025", grid_k=400, decimals=4, bids=levels((165, 10)), asks=())
     assert "41.25" in texts(rows(markets=(market,)))[1]
+
+
+async def test_the_border_counts_books_that_are_not_believed():
+    table = MarketTable()
+    markets = (a_market(), a_cent_market(data=an_unproven(), quoting=False))
+    async with WidgetApp(table, lambda: table.show(markets, "0xfed")).run_test(size=(80, 12)) as pilot:
+        await pilot.pause()
+        assert table.border_subtitle == "1 of 2 quoting, 1 not proven"
 
 
 @pictures

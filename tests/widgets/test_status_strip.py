@@ -3,7 +3,7 @@ import pytest
 
 from core.views import FeedView
 from tests.widgets.harness import WidgetApp, pictures, texts
-from tests.widgets.view_builders import a_view, usd
+from tests.widgets.view_builders import a_data, a_market, a_view, an_empty_book, usd
 from widgets.status_strip import StatusStrip, status_rows
 
 
@@ -17,7 +17,7 @@ def test_before_the_first_view_it_says_starting():
 
 def test_it_names_mode_control_feeds_and_orders():
     top, bottom = lines(a_view())
-    for statement in ("DEMO", "ACTIVE", "quoting 2/5", "feed 0s", "user 0s", "orders 8 $1,141", "unknown 0"):
+    for statement in ("DEMO", "ACTIVE", "quoting 2/5", "feed 2/2 0s", "user 0s", "▲ books 3/5", "orders 8"):
         assert statement in top
     assert "rejects 2, last 3m ago" in top
     for statement in ("pnl +18.42", "at risk $541.72", "equity $50,018.42", "13:04:22 UTC"):
@@ -37,7 +37,7 @@ def test_the_money_line_keeps_the_total_when_all_else_is_gone():
 
 
 def test_a_lost_feed_is_said_in_words():
-    view = a_view(feeds=(FeedView("market", False, 3.0, 2, "reset"), FeedView("user", True, None, 0, "")))
+    view = a_view(feeds=(FeedView("market", False, 0, 2, 3.0, 2, "reset"), FeedView("user", True, 1, 1, None, 0, "")))
     assert "feed DOWN  reset" in lines(view)[0]
     assert "user –" in lines(view)[0]
 
@@ -105,3 +105,59 @@ def test_a_recording_at_its_end_is_not_a_dead_engine():
     strip = lines(a_view(finished="end of recording", stopping=True))
     assert "ENDED: end of recording" in strip[0]
     assert "NO ENGINE" not in lines(a_view(finished="end of recording"), silent_s=9.0)[0]
+
+
+def feeds(sockets_up, sockets):
+    return (FeedView("market", True, sockets_up, sockets, 0.8, 0, ""), FeedView("user", True, 1, 1, 0.4, 0, ""))
+
+
+def test_sockets_are_counted_where_there_is_more_than_one():
+    assert "feed 2/2 0s" in lines(a_view())[0]
+    assert "feed 0s" in lines(a_view(feeds=feeds(1, 1)))[0]
+    assert "feed 0s" in lines(a_view(feeds=feeds(0, 0)))[0], "a recording has none"
+
+
+def test_a_missing_socket_is_marked():
+    spans = status_rows(a_view(feeds=feeds(1, 2)), 120)[0].spans
+    assert ("1/2 ", "warn") in spans
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_book_that_is_not_believed_is_told_on_any_width(width):
+    spans = status_rows(a_view(), width)[0].spans
+    assert ("▲ books 3/5", "warn") in spans
+    assert "unknown 0" in lines(a_view(), width)[0], "and hides nothing that matters more"
+
+
+def test_books_that_are_all_believed_are_counted_where_there_is_room():
+    view = a_view(markets=a_view().markets[:2])
+    assert "books 2/2" in lines(view, 160)[0] and "▲" not in lines(view, 160)[0]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({"hash_every": 3, "messages_per_s": 2_913.4}, "hashes 1 in 3"),
+        ({"markets": (a_market(), a_market(data=a_data(check_every=0)))}, "hashes △ 1 touch only"),
+        (
+            {"hash_every": 2, "markets": (a_market(data=a_data(check_every=0)),)},
+            "hashes 1 in 2, △ 1 touch only",
+        ),
+    ],
+    ids=["sampled", "touch only", "both"],
+)
+def test_hashes_that_are_not_all_checked_are_told_on_any_width(changes, said, width):
+    """The operator must know how strong the proof is (issue: "the console says so")."""
+    row = status_rows(a_view(**changes), width)[1]
+    assert said in row.text
+    assert "warn" in {span.role for span in row.spans if span.text in said}
+
+
+def test_a_book_that_never_came_is_not_said_to_be_checked_by_its_touch():
+    view = a_view(markets=(a_market(data=an_empty_book(check_every=0)),))
+    assert "hashes all" in lines(view, 200)[1]
+
+
+def test_the_rate_of_messages_is_shown_where_there_is_room():
+    assert "messages 2,913/s" in lines(a_view(messages_per_s=2_913.4), 200)[1]

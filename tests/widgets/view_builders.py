@@ -7,6 +7,7 @@ import msgspec
 from core.units import Shares, Ticks, Usd
 from core.views import (
     ConsoleView,
+    DataView,
     EventView,
     FeedView,
     InventoryView,
@@ -120,6 +121,76 @@ def _orders() -> tuple[OrderView, ...]:
     )  # fmt: skip
 
 
+def a_data(**changes: Any) -> DataView:
+    """A proven book whose every hash is checked."""
+    base = DataView(
+        state="SYNCED",
+        reason="",
+        repair="",
+        since_s=734.0,
+        doubt_s=None,
+        doubt="",
+        freshness="live",
+        freshness_reason="",
+        age_s=0.3,
+        proven_s=0.3,
+        usual_gap_s=1.1,
+        check_every=1,
+        hash_checked=1204,
+        hash_agreed=1201,
+        hash_explained=3,
+        hash_differing=0,
+        hash_skipped=0,
+        book_seq=3412,
+        gaps=0,
+        reloads=1,
+        audits=0,
+        recovery_s=None,
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_suspect(**changes: Any) -> DataView:
+    """A book that lost its continuity and is being won back."""
+    return a_data(
+        **{
+            "state": "RESYNCING", "reason": "book hash differs from the venue's", "since_s": 0.8,
+            "repair": "asking for a fresh book, try 2", "age_s": 0.8, "proven_s": 0.9, "gaps": 1,
+        } | changes
+    )  # fmt: skip
+
+
+def a_frozen(**changes: Any) -> DataView:
+    """A book that stands still while REST shows another."""
+    return a_data(
+        **{
+            "state": "RESYNCING", "reason": "frozen: REST shows 44c/46c, we have 41.3c/41.6c", "since_s": 3.0,
+            "freshness": "frozen", "freshness_reason": "REST shows 44c/46c, we have 41.3c/41.6c",
+            "repair": "asking for a fresh book, try 5", "age_s": 9.0, "proven_s": 9.0, "gaps": 1,
+        } | changes
+    )  # fmt: skip
+
+
+def an_unproven(**changes: Any) -> DataView:
+    """A book that nobody vouches for."""
+    return a_data(
+        **{
+            "freshness": "unproven", "freshness_reason": "REST shows 1c/99c while prices say 44c/46c", "age_s": 11.0,
+            "proven_s": 11.0,
+        } | changes
+    )  # fmt: skip
+
+
+def an_empty_book(**changes: Any) -> DataView:
+    """A market whose first book has not come."""
+    return a_data(
+        **{
+            "state": "EMPTY", "reason": "waiting for the first book", "since_s": 2.0, "age_s": None, "proven_s": None,
+            "usual_gap_s": None, "hash_checked": 0, "hash_agreed": 0, "hash_explained": 0, "book_seq": 0, "reloads": 0,
+        } | changes
+    )  # fmt: skip
+
+
 def a_market(**changes: Any) -> MarketView:
     """A market on a tenth-of-a-cent grid that is being quoted with three layers a side."""
     base = MarketView(
@@ -129,8 +200,7 @@ def a_market(**changes: Any) -> MarketView:
         grid_k=1000,
         decimals=3,
         control="ACTIVE",
-        book_state="SYNCED",
-        book_reason="",
+        data=a_data(),
         quoting=True,
         blocked_by="",
         widen_ticks=0,
@@ -145,7 +215,6 @@ def a_market(**changes: Any) -> MarketView:
         last_price=Ticks(414),
         last_size=shares(55),
         last_buy=True,
-        book_age_s=0.3,
         inventory=an_inventory(),
         pnl=a_pnl(realised=usd(2.2), unrealised=usd(0.9), total=usd(3.1), fills=12),
     )
@@ -168,7 +237,8 @@ def a_cent_market(**changes: Any) -> MarketView:
         half_spread=0.005,
         last_price=Ticks(64),
         last_buy=False,
-        book_age_s=1.2,
+        data=a_data(freshness="quiet", age_s=42.0, proven_s=3.0, usual_gap_s=18.0, hash_checked=91, hash_agreed=91,
+                    hash_explained=0, book_seq=77, audits=14),
         inventory=an_inventory(
             yes=shares(0), no=shares(80), pairs=shares(0), net=shares(-80), average=0.37, exposure=usd(29.6),
             provisional=shares(0),
@@ -203,8 +273,8 @@ def a_view(**changes: Any) -> ConsoleView:
         stopping=False,
         finished="",
         feeds=(
-            FeedView("market", True, 0.8, 0, ""),
-            FeedView("user", True, 0.4, 1, ""),
+            FeedView("market", True, 2, 2, 0.8, 0, ""),
+            FeedView("user", True, 1, 1, 0.4, 1, ""),
         ),
         open_orders=8,
         open_notional=usd(1140.55),
@@ -213,6 +283,8 @@ def a_view(**changes: Any) -> ConsoleView:
         rejects=2,
         last_reject_age_s=190.0,
         messages=128_410,
+        messages_per_s=412.4,
+        hash_every=1,
         decisions=4_312,
         pnl=a_pnl(),
         gross_exposure=usd(541.72),
@@ -223,15 +295,15 @@ def a_view(**changes: Any) -> ConsoleView:
             a_market(),
             a_cent_market(),
             a_market(
-                market="0xsenate", title="Senate vote before Friday noon, Eastern Time?", book_state="SUSPECT",
-                book_reason="hash differs, fetched again", inventory=flat_inventory(), book_age_s=4.0, **blocked,
+                market="0xsenate", title="Senate vote before Friday noon, Eastern Time?", data=a_suspect(),
+                blocked_by="book resyncing: book hash differs from the venue's", inventory=flat_inventory(), **blocked,
             ),
             a_cent_market(market="0xbtc", title="BTC above $120k on Dec 31?", control="PAUSED",
                 blocked_by="paused: by the operator", **blocked),
             a_cent_market(
-                market="0xnew", title="Team A wins the final", book_state="EMPTY", book_reason="", bids=(), asks=(),
+                market="0xnew", title="Team A wins the final", data=an_empty_book(), bids=(), asks=(),
                 fair=None, reservation=None, half_spread=None, sigma_h=None, last_price=None, last_size=None,
-                last_buy=None, book_age_s=None, inventory=flat_inventory(), **blocked,
+                last_buy=None, inventory=flat_inventory(), **blocked,
             ),
         ),
         events=(
@@ -251,7 +323,7 @@ def with_title(title: str) -> ConsoleView:
         msgspec.structs.replace(
             market,
             title=title,
-            book_reason=title if market.book_state != "SYNCED" else "",
+            data=msgspec.structs.replace(market.data, reason=title, doubt=title, freshness_reason=title, repair=title),
             blocked_by="" if market.quoting else title,
             orders=tuple(msgspec.structs.replace(order, reason=title) for order in market.orders),
         )

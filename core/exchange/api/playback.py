@@ -26,7 +26,7 @@ from core.exchange.api.playback_catalogue import PlaybackCatalogue
 from core.exchange.api.server import INPUT_MOST, LOOPBACK, Serving
 from core.exchange.api.wire_server import DUMP_LIMIT, MarketSubscription, WireChannel, texts
 from core.exchange.playback import Playback, PlayedFrame
-from core.lab.recording import read_gamma_objects
+from core.lab.recording import known_instruments, read_gamma_objects
 
 _ORDER_PATHS: Final = ("/order", "/orders", "/cancel-all", "/cancel-market-orders")
 
@@ -42,7 +42,7 @@ def build_playback(
     """Make a recording ready to be served.
 
     Args:
-        path: JSON lines of ``{"t", "raw"}``, plain or gzip.
+        path: JSON lines of ``{"t", "raw"}``, plain or gzip, or a directory of them.
         clock: paces the playback.
         gamma: file with the Gamma objects of its markets; without it they are described by what the recording tells.
         speed: recorded seconds that pass in one.
@@ -52,7 +52,7 @@ def build_playback(
         UsageError: a file cannot be read, or the recording holds no frame of the market channel.
     """
     objects = read_gamma_objects(gamma) if gamma is not None else {}
-    instruments = {market: instrument for market, (instrument, _) in objects.items()}
+    instruments = known_instruments(path, gamma)
     playback = Playback(path, instruments, tell or _to_stderr)
     return PlaybackHost(playback, {market: raw for market, (_, raw) in objects.items()}, clock, speed)
 

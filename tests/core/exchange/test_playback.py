@@ -94,7 +94,7 @@ def test_recorded_rest_books_are_written_back_word_for_word() -> None:
         )
         levels = {side: tuple(WireLevel(**level) for level in book[side]) for side in ("bids", "asks")}
         texts = {key: book[key] for key in ("market", "asset_id", "hash", "last_trade_price")}
-        market.see(MarketMessage(event_type="book", timestamp=int(book["timestamp"]), **texts, **levels))
+        market.see(MarketMessage(event_type="book", timestamp=int(book["timestamp"]), **texts, **levels), 0.0)
         face = market.face()
         assert face is not None and list(json.loads(face.rest_book("YES")).items()) == list(book.items()), path.name
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.market.book import ALL_LAST_TRADES, Book, BookHash
-from core.units import Grid, Shares, Ticks, grid_of, parse_micro
+from core.units import OUTCOMES, Grid, Shares, Ticks, grid_of, parse_micro
 from tests.builders import MARKET, YES, laws, recorded, reference_hash, shares
 
 CENTS = grid_of("0.01")
@@ -73,9 +73,87 @@ def test_any_writes_agree_with_two_plain_dicts(writes: list[tuple[Any, int, int]
             plain[side][tick] = shares(size)
     assert book.best_first("bid", 100) == sorted(plain["bid"].items(), reverse=True)
     assert book.best_first("ask", 100) == sorted(plain["ask"].items())
-    wire = json.loads("{" + book.hash_levels("YES") + "}")
-    assert [level["price"] for level in wire["bids"]] == [CENTS.text(t) for t in sorted(plain["bid"])]
-    assert [level["price"] for level in wire["asks"]] == [CENTS.text(t) for t in sorted(plain["ask"], reverse=True)]
+    expected = {
+        "bids": [(t, plain["bid"][t]) for t in sorted(plain["bid"])],
+        "asks": [(t, plain["ask"][t]) for t in sorted(plain["ask"], reverse=True)],
+    }
+    spelled = {side: [wired(CENTS.text(t), size) for t, size in levels] for side, levels in expected.items()}
+    mirror = {side: [wired(CENTS.text(100 - t), size) for t, size in levels] for side, levels in expected.items()}
+    assert json.loads("{" + book.hash_levels("YES") + "}") == spelled
+    assert json.loads("{" + book.hash_levels("NO") + "}") == {"bids": mirror["asks"], "asks": mirror["bids"]}
+
+
+def wired(price: str, size: int) -> dict[str, str]:
+    return {"price": price, "size": str(size // 10**6)}
+
+
+@laws(150)
+@given(
+    st.lists(st.tuples(st.sampled_from(["bid", "ask"]), st.integers(1, 12), st.integers(0, 2)), max_size=40),
+    st.lists(st.sampled_from(["", "YES", "NO"]), max_size=40),
+)
+def test_hash_text_is_the_same_however_often_it_was_asked_for(
+    writes: list[tuple[Any, int, int]], asked: list[Any]
+) -> None:
+    """Fragments are spelled out late and kept beside the ticks: what is asked for in between must change nothing."""
+    asked_often, asked_once = Book(CENTS), Book(CENTS)
+    for number, (side, tick, size) in enumerate(writes):
+        for book in (asked_often, asked_once):
+            book.side(side).put(Ticks(tick), shares(size), str(size))
+        outcome = asked[number] if number < len(asked) else ""
+        if outcome:
+            asked_often.hash_levels(outcome)
+    for outcome in OUTCOMES:
+        assert asked_often.hash_levels(outcome) == asked_once.hash_levels(outcome)
+        assert asked_often.copy().hash_levels(outcome) == asked_once.hash_levels(outcome)
+
+
+@laws(150)
+@given(
+    st.lists(st.tuples(st.integers(1, 12), st.integers(0, 3)), max_size=25),
+    st.tuples(st.integers(1, 12), st.sampled_from(["0", "1", "2", "3", "x", "1.", "-1"])),
+    st.booleans(),
+)
+def test_write_that_keeps_the_touch_says_what_it_did(
+    writes: list[tuple[int, int]], change: tuple[int, str], is_bid: bool
+) -> None:
+    """None: nothing was done. True: behind the best price. False: the best price's size."""
+    book = Book(CENTS)
+    side, plain = (book.bids if is_bid else book.asks), (Book(CENTS).bids if is_bid else Book(CENTS).asks)
+    for tick, size in writes:
+        side.put(Ticks(tick), shares(size), str(size))
+        plain.put(Ticks(tick), shares(size), str(size))
+    tick, text = Ticks(change[0]), change[1]
+    touch = book.touch
+    expected = dict(side.sizes)
+    done = side.put_keeping_touch(tick, text)
+    if done is None:
+        assert side.sizes == expected
+        return
+    assert book.touch == touch
+    best = touch[0] if is_bid else touch[1]
+    assert done is (tick != best)
+    plain.put(tick, shares(int(text.rstrip("."))), text)
+    assert (side.sizes, side.ticks) == (plain.sizes, plain.ticks) != (expected, [])
+
+
+@laws(100)
+@given(
+    st.lists(st.tuples(st.integers(1, 9), st.integers(0, 1)), max_size=12),
+    st.integers(1, 9),
+    st.integers(0, 1),
+    st.booleans(),
+)
+def test_best_price_after_a_write_is_foretold(
+    writes: list[tuple[int, int]], tick: int, size: int, is_bid: bool
+) -> None:
+    book = Book(CENTS)
+    side = book.bids if is_bid else book.asks
+    for at, shown in writes:
+        side.put(Ticks(at), shares(shown), str(shown))
+    foretold = side.best_after(Ticks(tick), shares(size))
+    side.put(Ticks(tick), shares(size), str(size))
+    assert foretold == book.touch[0 if is_bid else 1]
 
 
 def test_hash_of_the_official_vector() -> None:

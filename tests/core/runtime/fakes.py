@@ -16,6 +16,7 @@ from core.runtime.places import Places
 from core.runtime.session import Compose, Parts, Session
 from core.units import MICRO, Shares, Usd
 from core.venue.gateway import OpenOrder, SignedPlace
+from core.venue.public_rest import PublicRest
 
 NOBODY = "ws://127.0.0.1:9/nobody"
 """The discard port: connections are refused at once."""
@@ -92,7 +93,7 @@ UNKNOWN = OutcomeUnknown("nobody knows")
 
 def settings(**changes: object) -> Settings:
     """Paper mode with feeds that find nobody and no metrics."""
-    urls = {"ws_market_url": NOBODY, "ws_user_url": NOBODY}
+    urls = {"ws_market_url": NOBODY, "ws_user_url": NOBODY, "clob_url": NOBODY.replace("ws:", "http:")}
     return Settings(**{"mode": "paper", "metrics_port": 0, **urls, **changes})  # type: ignore[arg-type]
 
 
@@ -115,6 +116,7 @@ def composing(gateway: FakeGateway, closed: list[str] | None = None) -> Compose:
         return Parts(
             settings=session.settings,
             gateway=gateway,
+            rest=PublicRest(session.settings.clob_url),
             instruments=(InstrumentAdded(instrument=INSTRUMENT),),
             user_frame=None,
             owner="",

@@ -61,6 +61,8 @@ def test_control_characters_cannot_forge_lines_or_steer_a_terminal() -> None:
     """Market titles come from strangers."""
     text = LineFormatter(Redactor()).format(record("title", title="a\x1b]52;c;eA==\x07\r2026 ERROR fake"))
     assert "\x1b" not in text and "\r" not in text and "\\x1b" in text
+    text = LineFormatter(Redactor()).format(record("lost", detail="bye\n2026 ERROR fake\u202e\x9b2J\u2028é"))
+    assert text.count("\n") == 0 and text.endswith("detail=bye\\n2026 ERROR fake\\u202e\\x9b2J\\u2028é")
 
 
 def test_the_log_file_is_private_and_the_handler_leaves_nothing_behind(tmp_path: Path) -> None:

@@ -1,22 +1,70 @@
-"""The scrape and the engine never touch the same thing at the same time."""
+"""Every metric moves, each for its own reason; scrape and engine never touch the same thing at the same time."""
 
 import asyncio
 import socket
 import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
+import msgspec
 import pytest
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import Metric
+from prometheus_client.parser import text_string_to_metric_families
 
 from core.config import Settings
 from core.engine import Engine
-from core.runtime.metrics import EngineCollector, MetricsServer
+from core.events import FeedChanged, MarketMessage, RestBook, RestTouch
+from core.runtime.metrics import EngineCollector, MetricsServer, Sources
+from tests.builders import MARKET, NO, YES, Driver, VenueBook, a_market
 
 
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port: int = taken.getsockname()[1]
         return port
+
+
+def collector_of(engine: Engine, now: float = 1.0, sources: Sources | None = None) -> EngineCollector:
+    return EngineCollector(engine, lambda: now, lambda: 0.0, asyncio.get_running_loop(), sources or Sources())
+
+
+class Scrape:
+    """A page as Prometheus reads it."""
+
+    def __init__(self, page: str) -> None:
+        self.samples = {
+            (sample.name, *sample.labels.values()): sample.value
+            for family in text_string_to_metric_families(page)
+            for sample in family.samples
+        }
+
+    def __getitem__(self, key: str | tuple[str, ...]) -> float:
+        return self.samples[(key,) if isinstance(key, str) else key]
+
+    def by(self, name: str) -> dict[str, float]:
+        """Values of a metric with one label, by that label."""
+        return {key[1]: value for key, value in self.samples.items() if key[0] == name}
+
+
+class _Fixed:
+    """A registry entry whose metrics are known."""
+
+    def __init__(self, metrics: list[Metric]) -> None:
+        self._metrics = metrics
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._metrics
+
+
+async def scrape(driver: Driver, sources: Sources | None = None) -> Scrape:
+    """What a scrape would tell now."""
+    metrics = await asyncio.to_thread(collector_of(driver.engine, driver.now, sources).collect)
+    registry = CollectorRegistry()
+    registry.register(_Fixed(metrics))  # type: ignore[arg-type]
+    return Scrape(generate_latest(registry).decode())
 
 
 async def test_the_engine_is_read_on_its_own_thread() -> None:
@@ -27,7 +75,8 @@ async def test_the_engine_is_read_on_its_own_thread() -> None:
         threads.append(threading.get_ident())
         return 1.0
 
-    collector = EngineCollector(Engine(Settings(), own_in_book=True), now, lambda: 0.0, asyncio.get_running_loop())
+    engine = Engine(Settings(), own_in_book=True)
+    collector = EngineCollector(engine, now, lambda: 0.0, asyncio.get_running_loop(), Sources())
     port = free_port()
     server = MetricsServer(port, collector)
     async with httpx.AsyncClient() as http:
@@ -40,9 +89,7 @@ async def test_the_engine_is_read_on_its_own_thread() -> None:
 async def test_it_listens_on_loopback_only_and_tells_a_taken_port() -> None:
     """Positions are nobody's business outside of this machine."""
     port = free_port()
-    collector = EngineCollector(
-        Engine(Settings(), own_in_book=True), lambda: 0.0, lambda: 0.0, asyncio.get_running_loop()
-    )
+    collector = collector_of(Engine(Settings(), own_in_book=True))
     server = MetricsServer(port, collector)
     with pytest.raises(OSError):
         MetricsServer(port, collector)
@@ -55,3 +102,267 @@ def _listens_on(port: int) -> set[str]:
     listed = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     places = (row[1].split(":") for row in listed if row[3] == "0A")
     return {address for address, number in places if int(number, 16) == port}
+
+
+# Channels and messages
+
+
+@dataclass
+class _Socket:
+    connected: bool
+
+
+@dataclass
+class _Feed:
+    sockets: list[_Socket]
+    replaced: int
+
+
+@dataclass
+class _Intake:
+    frames: int
+    bytes: int
+    repeated: int
+    malformed: int
+
+
+@dataclass
+class _Reader:
+    requests: int
+    failures: int
+
+
+@dataclass
+class _User:
+    malformed: int
+
+
+async def test_what_stands_before_the_engine_is_told_once_it_exists() -> None:
+    driver = Driver(VenueBook())
+    before = await scrape(driver)
+    told = {
+        ("mm_sockets", "up"): 2,
+        ("mm_sockets", "down"): 1,
+        ("mm_sockets_replaced_total",): 3,
+        ("mm_frames_total",): 500,
+        ("mm_frame_bytes_total",): 123_456,
+        ("mm_repeated_books_total",): 70,
+        ("mm_malformed_total",): 4 + 2,
+        ("mm_rest_requests_total",): 20,
+        ("mm_rest_failures_total",): 5,
+    }
+    assert {key: before.samples[key] for key in told} == dict.fromkeys(told, 0)
+    sources = Sources(
+        intake=_Intake(500, 123_456, 70, 4),
+        feed=_Feed([_Socket(True), _Socket(False), _Socket(True)], 3),
+        reader=_Reader(20, 5),
+        user=_User(2),
+    )
+    seen = await scrape(driver, sources)
+    assert {key: seen.samples[key] for key in told} == told
+
+
+async def test_channels_are_counted_up_and_down() -> None:
+    driver = Driver(VenueBook()).quoting()
+    assert (await scrape(driver))["mm_ws_connected"] == 2
+    driver.send(FeedChanged(feed="market", connected=False, detail="reset"))
+    seen = await scrape(driver)
+    assert (seen["mm_ws_connected"], seen["mm_ws_reconnects_total"]) == (1, 1)
+
+
+async def test_every_message_is_counted_as_what_it_is() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    before = (await scrape(driver))["mm_messages_total"]
+    driver.send(book.set("bid", 44, 5))
+    driver.send(book.trade("0.46"))
+    driver.send(MarketMessage(event_type="holiday", market=MARKET, timestamp=book.ms))
+    driver.send(MarketMessage(event_type="new_market", market="0x1", timestamp=book.ms))
+    driver.send(MarketMessage(event_type="price_change", market="0x" + "ef" * 32, timestamp=book.ms))
+    seen = await scrape(driver)
+    names = ("messages", "unknown_types", "new_markets", "foreign_messages")
+    assert [seen[f"mm_{name}_total"] for name in names] == [before + 2, 1, 1, 1]
+    assert seen.by("mm_trades_per_min") == {YES: 1, NO: 1}
+
+
+async def test_what_comes_twice_or_late_is_counted() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    first = book.set("bid", 44, 5)
+    second = book.set("bid", 43, 6, after_ms=0)
+    driver.send(first)
+    driver.send(second)
+    driver.send(first)
+    full = VenueBook(ms=book.ms - 60_000)
+    driver.send(full.set("bid", 30, 7))
+    seen = await scrape(driver)
+    assert seen["mm_duplicates_total"] == 1
+    assert seen["mm_stale_total"] == 1
+
+
+# Books and their proof
+
+
+async def test_each_state_of_a_book_is_counted() -> None:
+    book, other = VenueBook(), VenueBook(a_market(market="0x" + "cd" * 32, yes="3" * 77, no="4" * 77))
+    driver = Driver(book, other)
+    driver.rest_answers = False
+    assert (await scrape(driver)).by("mm_books") == {"EMPTY": 2, "SYNCED": 0, "SUSPECT": 0, "RESYNCING": 0}
+    driver.quoting()
+    assert (await scrape(driver)).by("mm_books") == {"EMPTY": 0, "SYNCED": 2, "SUSPECT": 0, "RESYNCING": 0}
+    _lose_a_change(driver, book)
+    seen = await scrape(driver)
+    assert seen.by("mm_books") == {"EMPTY": 0, "SYNCED": 1, "SUSPECT": 0, "RESYNCING": 1}
+    gaps = seen.by("mm_seq_gaps_total")
+    assert (gaps[YES], gaps[NO], gaps["3" * 77]) == (1, 1, 0)
+    driver.send(FeedChanged(feed="market", connected=False, detail="reset"))
+    assert (await scrape(driver)).by("mm_books")["SUSPECT"] == 2
+
+
+async def test_a_lost_book_that_is_won_back_is_a_duration() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    before = await scrape(driver)
+    _lose_a_change(driver, book)
+    driver.pass_time(3.0)
+    after = await scrape(driver)
+
+    def grown(*key: str) -> float:
+        return after.samples[key] - before.samples[key]
+
+    assert grown("mm_recovery_seconds_count") == grown("mm_recovery_seconds_bucket", "+Inf") == 1
+    assert 0 < grown("mm_recovery_seconds_sum") < 2.5 and grown("mm_recovery_seconds_bucket", "2.5") == 1
+    assert grown("mm_recovery_seconds_bucket", "0.1") == 0
+    assert grown("mm_snapshot_reload_total", YES) == 1
+
+
+async def test_silence_is_told_by_what_it_means_and_by_its_age() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    driver.send(book.set("bid", 44, 5))
+    seen = await scrape(driver)
+    assert seen.by("mm_book_freshness") == {"live": 1, "quiet": 0, "frozen": 0, "unproven": 0}
+    assert seen.by("mm_book_age_seconds") == {MARKET: 0}
+    driver.pass_time(30.0)
+    seen = await scrape(driver)
+    assert seen.by("mm_book_freshness")["quiet"] == 1
+    assert seen.by("mm_book_age_seconds")[MARKET] == 30
+    assert seen["mm_oldest_proof_seconds"] < 6 and seen["mm_audits_total", "same"] >= 5
+    driver.rest_answers = False
+    driver.pass_time(30.0)
+    seen = await scrape(driver)
+    assert seen.by("mm_book_freshness")["unproven"] == 1
+    assert seen["mm_oldest_proof_seconds"] > 29
+
+
+async def test_a_book_that_never_came_has_no_age() -> None:
+    assert (await scrape(Driver(VenueBook()))).by("mm_book_age_seconds") == {}
+
+
+async def test_a_frozen_book_is_told() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    driver.pass_time(10.0)
+    book.set("bid", 45, 1)
+    driver.pass_time(4.6)
+    seen = await scrape(driver)
+    assert seen.by("mm_book_freshness")["frozen"] == 1 and seen["mm_audits_total", "other"] >= 1
+
+
+async def test_audits_are_counted_by_what_they_found() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    driver.rest_answers = False
+
+    async def audited(books: tuple[RestBook, ...], touches: tuple[RestTouch, ...]) -> dict[str, float]:
+        driver.answer_read(driver.now, (YES, NO), books=books, touches=touches)
+        return (await scrape(driver)).by("mm_audits_total")
+
+    true, prices = (book.rest("YES"), book.rest("NO")), (book.rest_touch("YES"), book.rest_touch("NO"))
+    ghost = VenueBook(ms=book.ms + 50)
+    ghost.bids, ghost.asks = {1: 100}, {99: 100}
+    later = VenueBook(ms=book.ms)
+    later.set("bid", 40, 9)
+    none: dict[str, float] = dict.fromkeys(("same", "other", "implausible", "missing"), 0)
+    assert await audited(true, prices) == none | {"same": 1}
+    assert await audited((), ()) == none | {"same": 1, "missing": 1}
+    assert (await audited((ghost.rest("YES"), ghost.rest("NO")), prices))["implausible"] == 1
+    assert (await audited((later.rest("YES"), later.rest("NO")), prices))["other"] == 1
+
+
+async def test_hashes_are_counted_by_what_came_of_them() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    before = (await scrape(driver)).by("mm_hash_checks_total")
+    assert (before["failed"], before["skipped"]) == (0, 0)
+    driver.send(book.set("bid", 44, 5))
+    agreed = (await scrape(driver)).by("mm_hash_checks_total")
+    assert agreed["agreed"] > before["agreed"] and agreed["explained"] == before["explained"]
+    book.trade("0.46")
+    driver.send(book.set("bid", 44, 7))
+    explained = (await scrape(driver)).by("mm_hash_checks_total")
+    assert explained["explained"] > agreed["explained"] and explained["failed"] == 0
+
+
+async def test_a_hash_in_doubt_is_a_failure_only_when_it_is_judged() -> None:
+    """A counter that went back would look like a restart."""
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    driver.rest_answers = False
+    book.set("bid", 30, 11)
+    driver.send(book.set("bid", 31, 11))
+    assert (await scrape(driver))["mm_hash_checks_total", "failed"] == 0
+    driver.pass_time(0.7)
+    assert (await scrape(driver))["mm_hash_checks_total", "failed"] >= 1
+
+
+async def test_hashes_left_out_of_a_sample_are_counted() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    assert (await scrape(driver))["mm_hash_check_every"] == 1
+    driver.engine.data.proof.every = 3
+    for size in range(1, 10):
+        driver.send(book.set("bid", 44, size))
+    seen = await scrape(driver)
+    assert seen["mm_hash_check_every"] == 3 and seen["mm_hash_checks_total", "skipped"] >= 5
+
+
+async def test_touches_are_counted_by_what_came_of_them() -> None:
+    book = VenueBook()
+    driver = Driver(book).quoting()
+    bid, ask = book.touch()
+    stated = MarketMessage(
+        event_type="best_bid_ask", market=MARKET, asset_id=YES, timestamp=book.ms, best_bid=bid, best_ask=ask
+    )
+    before = (await scrape(driver)).by("mm_touch_checks_total")
+    driver.send(stated)
+    driver.send(msgspec.structs.replace(stated, best_bid="0.02"))
+    after = (await scrape(driver)).by("mm_touch_checks_total")
+    assert after["agreed"] == before["agreed"] + 1 and (before["failed"], after["failed"]) == (0, 1)
+
+
+def _lose_a_change(driver: Driver, book: VenueBook) -> None:
+    """One change never arrives, the next does; the doubt is judged."""
+    book.set("bid", 30, 11)
+    driver.send(book.set("bid", 31, 11))
+    driver.pass_time(0.6)
+
+
+# Size
+
+
+async def test_series_grow_by_seven_with_each_market() -> None:
+    """A hundred markets must not drown a small Prometheus: three metrics a token and one age a market."""
+    markets = [a_market(market=f"0x{n:064x}", yes=f"{10**70 + 2 * n}", no=f"{10**70 + 2 * n + 1}") for n in range(4)]
+    books = [VenueBook(market) for market in markets]
+    few, many = Driver(*books[:2]).quoting(), Driver(*books).quoting()
+    counts = [len((await scrape(driver)).samples) for driver in (few, many)]
+    assert counts[1] - counts[0] == 2 * 7
+    assert counts[0] - 2 * 7 < 90
+
+
+async def test_the_page_on_data_names_every_metric() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "data-health.md").read_text(encoding="utf-8")
+    driver = Driver(VenueBook()).quoting()
+    names = {key[0] for key in (await scrape(driver)).samples if not key[0].endswith(("_bucket", "_sum", "_count"))}
+    assert {name for name in names if f"`{name}`" not in page} == set()

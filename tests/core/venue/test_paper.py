@@ -20,9 +20,9 @@ class Paper:
     def __init__(self) -> None:
         self.book = VenueBook()
         self.tracked = TrackedBook(self.book.instrument)
-        self.tracked.apply_book(self.book.book())
-        self.venue = PaperVenue(lambda _: self.tracked)
         self.now = 0.0
+        self.tracked.apply_book(self.book.book(), self.now)
+        self.venue = PaperVenue(lambda _: self.tracked)
         self.intents = 0
 
     def submit(self, side: Side, tick: int, size: float = 100, on_no: bool = False) -> str:
@@ -49,11 +49,11 @@ class Paper:
 
     def see(self, message: MarketMessage) -> list[Event]:
         if message.event_type == "price_change":
-            self.tracked.apply_changes(message)
+            self.tracked.apply_changes(message, self.now)
         elif message.event_type == "book":
-            self.tracked.apply_book(message)
+            self.tracked.apply_book(message, self.now)
         elif message.event_type == "tick_size_change":
-            self.tracked.change_tick(message.new_tick_size)
+            self.tracked.change_tick(message.new_tick_size, self.now)
         self.venue.see(message, self.now)
         return self.wait(1.0)
 
@@ -92,13 +92,13 @@ def test_order_that_would_cross_is_refused_and_never_repriced(side: Side, tick: 
 def test_order_crosses_the_book_as_it_is_on_arrival() -> None:
     paper = Paper()
     paper.submit("bid", 46)
-    paper.tracked.apply_changes(paper.book.set("ask", 46, 5))
+    paper.tracked.apply_changes(paper.book.set("ask", 46, 5), paper.now)
     assert outcomes(paper.wait(ROUND_TRIP)) == ["refused"]
 
 
 def test_order_for_an_unproven_book_or_off_its_grid_is_refused() -> None:
     paper = Paper()
-    paper.tracked.lose("test")
+    paper.tracked.lose("test", paper.now)
     paper.submit("bid", 40)
     assert outcomes(paper.wait(ROUND_TRIP)) == ["refused"]
     fine = Paper()

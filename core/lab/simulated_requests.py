@@ -1,0 +1,156 @@
+"""The engine's orders, cancels and order reads in a simulation: they take their time, and faults befall them.
+
+Orders go to the matching engine unsigned.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from functools import partial
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+
+from core.actions import Place
+from core.events import CancelAnswered, Event, OrderAnswered, OrderSeen
+from core.exchange.faults.requests import Plan
+from core.exchange.frames import trade_fields
+from core.exchange.orders import NewOrder, Report, Trade
+from core.lab.simulated_world import ACCOUNT, ANSWER_MS, ENTRY_MS, OWNER, World
+from core.units import Shares, UnitError
+from core.venue.user_channel import fills_of_trades, order_seen
+
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Requests:
+    """What the engine asks of the venue outside the channels."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+        self._exchange = world.exchange
+
+    def order_id(self, place: Place) -> str:
+        """The id an order will have."""
+        return "0x" + sha256(f"{self._exchange.seed}/{place.intent}".encode()).hexdigest()
+
+    def place(self, batch: Sequence[Place]) -> None:
+        """POST /orders."""
+
+        def unknown(why: str) -> list[Event]:
+            return [OrderAnswered(intent=place.intent, outcome="unknown", detail=why) for place in batch]
+
+        def act() -> list[Event]:
+            refusal = self._exchange.mode.refusal(post_only=True)
+            return unknown(refusal) if refusal else [self._placed(place) for place in batch]
+
+        self._send("POST", "/orders", act, unknown("no answer to use"))
+
+    def cancel(self, order_ids: list[str]) -> None:
+        """DELETE /orders."""
+        unknown: list[Event] = [CancelAnswered(order_id=each, outcome="unknown") for each in order_ids]
+
+        def act() -> list[Event]:
+            return self._cancelled(order_ids) if self._exchange.mode.cancels else unknown
+
+        self._send("DELETE", "/orders", act, unknown, order_ids)
+
+    def cancel_all(self) -> None:
+        """DELETE /cancel-all."""
+
+        def act() -> list[Event]:
+            if not self._exchange.mode.cancels:
+                return []
+            return self._cancelled([order.new.order_id for order in self._exchange.open_orders(OWNER)])
+
+        self._send("DELETE", "/cancel-all", act, [])
+
+    def read_order(self, order_id: str) -> None:
+        """GET /data/order."""
+
+        def act() -> list[Event]:
+            if self._exchange.mode.state == "restarting":
+                return []
+            order = self._exchange.engine.orders.get(order_id)
+            if order is None:
+                return [OrderSeen(order_id=order_id, status="absent")]
+            seen = order_seen(order_id, order.status, None)
+            return [msgspec.structs.replace(seen, matched=Shares(order.matched))]
+
+        self._send("GET", f"/data/order/{order_id}", act, [])
+
+    def read_fills(self) -> None:
+        """GET /data/trades, of everything so far."""
+
+        def act() -> list[Event]:
+            if self._exchange.mode.state == "restarting":
+                return []
+            return [*fills_of_trades([self._shown(trade) for trade in self._exchange.trades_of(OWNER)], OWNER)]
+
+        self._send("GET", "/data/trades", act, [])
+
+    def _send(
+        self, method: str, path: str, act: Callable[[], list[Event]], lost: list[Event], body: Any = None
+    ) -> None:
+        """Have the exchange do what a request asks once it arrives there; ``lost`` is known without an answer."""
+
+        def told(events: list[Event] | None, plan: Plan) -> None:
+            for event in lost if events is None or plan.lost else events:
+                self._world.later(ANSWER_MS + plan.wait_after_ms, partial(self._world.tell, event))
+
+        self._world.later(ENTRY_MS, lambda: self._serve(method, path, _encode(body), act, told))
+
+    def _serve(
+        self,
+        method: str,
+        path: str,
+        body: bytes,
+        act: Callable[[], list[Event]],
+        done: Callable[[list[Event] | None, Plan], None],
+    ) -> None:
+        plan = self._world.plan(method, path, body)
+
+        def serve() -> None:
+            if plan.lost == "before" or plan.reply is not None:
+                done(None, plan)
+                return
+            for happening in plan.first:
+                happening()
+            done(act(), plan)
+
+        self._world.after(plan.wait_before_ms, serve)
+
+    def _placed(self, place: Place) -> OrderAnswered:
+        market, outcome = self._exchange.by_token[place.token]
+        try:
+            price = self._exchange.engine.instrument(market).grid.ticks(place.price_text)
+        except UnitError:
+            report = Report(error="Price breaks minimum tick size rule")
+        else:
+            report = self._exchange.place(
+                NewOrder(
+                    order_id=self.order_id(place),
+                    account=ACCOUNT,
+                    owner=OWNER,
+                    market=market,
+                    outcome=outcome,
+                    side=place.order_side,
+                    price=price,
+                    size=place.size,
+                    post_only=True,
+                )
+            )
+        if report.order is None:
+            return OrderAnswered(intent=place.intent, outcome="refused", detail=report.error)
+        return OrderAnswered(intent=place.intent, outcome="live")
+
+    def _cancelled(self, order_ids: Iterable[str]) -> list[Event]:
+        done, failed = self._exchange.cancel(OWNER, order_ids, self._world.now_ms)
+        return [
+            *(CancelAnswered(order_id=each, outcome="cancelled") for each in done),
+            *(CancelAnswered(order_id=each, outcome="gone", detail=why) for each, why in failed.items()),
+        ]
+
+    def _shown(self, trade: Trade) -> dict[str, Any]:
+        accounts = self._exchange.ledger.accounts
+        shown = {address: account.shown for address, account in accounts.items()}
+        return trade_fields(trade, OWNER, ACCOUNT, shown)

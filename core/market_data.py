@@ -1,0 +1,480 @@
+"""All books of all markets: takes what the channel says, wins lost books back, and audits silent ones.
+
+Pure like the engine it belongs to: wishes go out as actions (read books, subscribe again, new socket), what came of
+them comes back as events. Whether one message may be believed is decided in :mod:`core.market.continuity`, whether
+silence is peace in :mod:`core.market.silence`.
+"""
+
+import math
+from collections.abc import Callable, Iterable
+from typing import Final
+
+import msgspec
+
+from core.actions import Action, Note, ReadBooks, Reconnect, Resubscribe
+from core.desk import Desk
+from core.errors import MalformedMessage
+from core.events import BooksRead, FeedChanged, MarketMessage
+from core.market.audit import Finding, audit
+from core.market.continuity import BEHIND, DOUBT_SEC, Applied, ProofPolicy, TrackedBook
+from core.market.readings import Signals, TradeStats
+from core.market.recovery import Durations
+from core.units import UnitError, grid_of
+
+MEASURE_EVERY: Final = 500
+"""Messages after which the rate is measured, so that a burst is met within itself."""
+CHECKS_PER_SEC: Final = 2_000
+"""Messages a second whose hashes are all checked; beyond it a sample is."""
+BOOKS_A_READ: Final = 500
+"""Tokens in one POST /books (polymarket-api.md 4.1)."""
+LEAST_LOOK_SEC: Final = 0.01
+"""Least time between two looks at a desk: one that changes nothing must not be repeated at once, for ever."""
+TOGETHER_SEC: Final = 0.5
+"""Audits that are due so soon go along with one that is due now."""
+
+
+class Tally(msgspec.Struct):
+    """Counts since the start."""
+
+    messages: int = 0
+    """Market messages of a known type and shape."""
+    unknown_types: int = 0
+    foreign: int = 0
+    """Messages of markets that are not ours."""
+    new_markets: int = 0
+    """Markets that opened at the venue."""
+    decisions: int = 0
+    reconnects: int = 0
+    audits_same: int = 0
+    audits_other: int = 0
+    """REST showed another book than ours, or an older one."""
+    audits_implausible: int = 0
+    audits_missing: int = 0
+    """REST told nothing of the market."""
+
+
+class Feed(msgspec.Struct):
+    """What is known of one channel."""
+
+    connected: bool = False
+    heard_s: float = -math.inf
+    reconnects: int = 0
+    detail: str = "not connected yet"
+
+
+class MarketData:
+    """The books of the desks."""
+
+    def __init__(self, desks: dict[str, Desk], tally: Tally) -> None:
+        self.desks = desks
+        self.feed = Feed()
+        self.proof = ProofPolicy()
+        """Shared by all books: how many changes have their hash checked."""
+        self.rate = 0.0
+        """Market messages a second, as of the last :meth:`measure`."""
+        self.recoveries = Durations()
+        """From the loss of a book to its proof."""
+        self.check_s = math.inf
+        """When :meth:`check` is wanted, monotonic seconds."""
+        self.due_s = math.inf
+        """When the first desk wants to decide about what came since it was last asked, monotonic seconds."""
+        self._by_token: dict[str, Desk] = {}
+        self._tally = tally
+        self._measured = (-math.inf, 0)
+        self._handlers: dict[str, Callable[[Desk, MarketMessage, float], list[Action]]] = {
+            "price_change": self._on_changes,
+            "book": self._on_book,
+            "best_bid_ask": lambda desk, message, now: self._applied(desk, desk.take_touch(message, now), now),
+            "last_trade_price": self._on_trade,
+            "tick_size_change": self._on_tick,
+            "market_resolved": self._on_resolved,
+        }
+
+    def add(self, desk: Desk, now: float) -> None:
+        """A market is to be followed."""
+        instrument = desk.instrument
+        self.desks[desk.market] = desk
+        self._by_token |= {instrument.yes_token: desk, instrument.no_token: desk}
+        desk.recovery.expect(now)
+        self._look(desk, desk.recovery.due_s)
+
+    def find(self, token_id: str) -> TrackedBook | None:
+        """The book of a token's market; None for a stranger."""
+        desk = self._by_token.get(token_id)
+        return None if desk is None else desk.tracked
+
+    # Readings
+
+    def get_signals(self, token_id: str, now: float) -> Signals:
+        """What the book says of a token.
+
+        Raises:
+            KeyError: no followed market has this token.
+        """
+        desk = self._by_token[token_id]
+        tracked, grid, is_yes = desk.tracked, desk.instrument.grid, token_id == desk.instrument.yes_token
+        bid, ask = tracked.book.best_bid, tracked.book.best_ask
+        micro = desk.watch.micro.price if desk.watch.micro is not None else None
+        if not is_yes:
+            bid, ask = (None if ask is None else grid.complement(ask)), (None if bid is None else grid.complement(bid))
+            micro = None if micro is None else 1.0 - micro
+        both = bid is not None and ask is not None
+        reason = desk.data_trouble
+        proven_s = desk.silence.proven_s
+        return Signals(
+            best_bid=None if bid is None else grid.dollars(bid),
+            best_ask=None if ask is None else grid.dollars(ask),
+            mid=(bid + ask) / (2 * grid.k) if bid is not None and ask is not None else None,
+            microprice=micro,
+            book_seq=tracked.book_seq,
+            shape="two_sided" if both else "no_asks" if bid is not None else "no_bids" if ask is not None else "empty",
+            valid=not reason,
+            reason=reason,
+            age_s=None if proven_s == -math.inf else now - proven_s,
+        )
+
+    def get_trade_stats(self, token_id: str, now: float) -> TradeStats:
+        """What the tape says of a token.
+
+        Raises:
+            KeyError: no followed market has this token.
+        """
+        desk = self._by_token[token_id]
+        tape, grid, is_yes = desk.tape, desk.instrument.grid, token_id == desk.instrument.yes_token
+        imbalance = tape.imbalance(now)
+        price = None if tape.last is None else tape.last.price
+        if not is_yes:
+            price = None if price is None else grid.complement(price)
+            imbalance = None if imbalance is None else -imbalance
+        return TradeStats(None if price is None else grid.dollars(price), tape.per_minute(now), imbalance)
+
+    # What the channel says
+
+    def take(self, message: MarketMessage, now: float) -> list[Action]:
+        """Take one message of the market channel.
+
+        Raises:
+            MalformedMessage: it cannot be used; nothing has changed.
+        """
+        self.feed.heard_s = now
+        desk = self.desks.get(message.market)
+        handler = self._handlers.get(message.event_type)
+        if desk is None or handler is None:
+            self._count_other(message)
+            return _NOTHING
+        actions = handler(desk, message, now)
+        tally = self._tally
+        tally.messages += 1
+        if not tally.messages % MEASURE_EVERY and now > self._measured[0]:
+            self.measure(now)
+        if desk.is_due:
+            self.due_s = min(self.due_s, max(now, desk.wake_at()))
+        return actions
+
+    def _count_other(self, message: MarketMessage) -> None:
+        tally = self._tally
+        if message.event_type == "new_market":
+            tally.new_markets += 1
+        elif message.event_type in self._handlers:
+            tally.foreign += 1
+        else:
+            tally.unknown_types += 1
+
+    def take_coverage(self, event: FeedChanged, now: float) -> list[Action]:
+        """A socket of the channel came up or went down."""
+        feed, wanted = self.feed, self._desks_of(event.tokens)
+        changed = [desk for desk in wanted if desk.covered != event.connected]
+        was, feed.detail = feed.connected, event.detail
+        actions: list[Action] = []
+        for desk in changed:
+            desk.covered = event.connected
+            desk.touch_due()
+            if event.connected:
+                desk.recovery.expect(now)
+                self._look(desk, desk.recovery.due_s)
+            else:
+                desk.tracked.lose("market feed went down", now)
+                if desk.tracked.state != "EMPTY":
+                    desk.recovery.wait(now)
+                actions += desk.pull("market feed is down", now)
+        feed.connected = any(desk.covered for desk in self.desks.values()) if self.desks else event.connected
+        if event.connected:
+            feed.heard_s = now
+            return [*actions, Note("info", "", "market feed is up")] if not was else actions
+        if was:
+            feed.reconnects += 1
+            self._tally.reconnects += 1
+            some = f" for {len(changed)} of {len(self.desks)} markets" if feed.connected else ""
+            actions.insert(0, Note("warning", "", f"market feed is down{some}: {event.detail}"))
+        return actions
+
+    def _on_changes(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        applied = desk.take_changes(message, now)
+        return _NOTHING if applied is BEHIND else self._applied(desk, applied, now)
+
+    def _applied(self, desk: Desk, applied: Applied, now: float) -> list[Action]:
+        """What follows from a message: a loss, a doubt to look at, or a book that is believed again."""
+        if applied.lost:
+            return self._lost(desk, applied.lost, now)
+        tracked = desk.tracked
+        if tracked.doubt_since_s is not None:
+            self._look(desk, tracked.doubt_since_s + DOUBT_SEC)
+        elif desk.recovery.under_way and tracked.synced:
+            return self._resynced(desk, now)
+        return _NOTHING
+
+    def _lost(self, desk: Desk, reason: str, now: float) -> list[Action]:
+        """Continuity is lost: pull in the same step, and ask for the truth."""
+        desk.recovery.begin(now)
+        return [
+            *desk.pull(f"book suspect: {reason}", now),
+            Note("warning", desk.market, f"book suspect: {reason}; reading a fresh one"),
+            *self._win_back([desk], now),
+        ]
+
+    def _on_book(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        """Take a full book; one on another tick tells a tick change that was missed, if all of it can be read."""
+        tick_text, actions = message.tick_size, list[Action]()
+        if _is_other_tick(tick_text, desk):
+            trial = TrackedBook(desk.instrument)
+            trial.change_tick(tick_text, now)
+            trial.apply_book(message, now)
+            actions = self._change_tick(desk, tick_text, message.timestamp, now)
+        return actions + self._applied(desk, desk.take_book(message, now), now)
+
+    def _on_trade(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        desk.take_trade(message, now)
+        return _NOTHING
+
+    def _on_tick(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        if not message.new_tick_size:
+            raise MalformedMessage("tick_size_change without new_tick_size")
+        if not _is_other_tick(message.new_tick_size, desk):
+            return _NOTHING
+        actions = self._change_tick(desk, message.new_tick_size, message.timestamp, now)
+        desk.recovery.begin(now)
+        return [*actions, *self._win_back([desk], now)]
+
+    def _change_tick(self, desk: Desk, tick_text: str, timestamp_ms: int, now: float) -> list[Action]:
+        desk.change_tick(tick_text, timestamp_ms, now)
+        text = f"tick is {desk.instrument.tick_text} now; quotes wait for a book on the new grid"
+        return [*desk.pull("tick changed", now), Note("warning", desk.market, text)]
+
+    def _on_resolved(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
+        desk.resolved = True
+        desk.recovery.give_up()
+        outcome = message.winning_outcome or "outcome not told"
+        return [*desk.pull("resolved", now), Note("warning", desk.market, f"resolved: {outcome}")]
+
+    # What REST says
+
+    def take_read(self, event: BooksRead, now: float) -> list[Action]:
+        """Take what came of a :class:`ReadBooks`: fresh books for lost ones, audits for the others."""
+        actions: list[Action] = []
+        for desk in self._desks_of(event.tokens):
+            if desk.resolved or not desk.covered:
+                continue
+            instrument = desk.instrument
+            tokens = (instrument.yes_token, instrument.no_token)
+            books = [book for book in event.books if book.asset_id in tokens and book.market == instrument.market]
+            touches = [touch for touch in event.touches if touch.token in tokens]
+            for book in books:
+                actions += self._heed_tick(desk, book.tick_size, book.timestamp, now)
+            finding = audit(desk.tracked, books, touches)
+            desk.silence.note_rest(finding)
+            if desk.tracked.synced:
+                actions += self._audited(desk, finding, event.asked_s, now)
+            else:
+                actions += self._recover(desk, finding, now)
+        return actions
+
+    def _heed_tick(self, desk: Desk, tick_text: str, timestamp_ms: int, now: float) -> list[Action]:
+        """A book newer than ours on another tick tells of a change that the channel did not."""
+        try:
+            if timestamp_ms < desk.tracked.newest_ms or not _is_other_tick(tick_text, desk):
+                return []
+            actions = self._change_tick(desk, tick_text, timestamp_ms, now)
+        except MalformedMessage:
+            return []  # the audit that follows says what is wrong with this book
+        desk.recovery.begin(now)
+        self._look(desk, now)
+        return actions
+
+    def _recover(self, desk: Desk, finding: Finding, now: float) -> list[Action]:
+        if finding.book is None or desk.silence.is_dead:
+            return []
+        tracked = desk.tracked
+        if tracked.refuted_by(finding.book) and desk.recovery.is_refuted(tracked.evidence.hash_agreed, now):
+            tracked.distrust_hashes(now)
+        why = desk.recover(finding.book, finding.confirmed, now)
+        if why:
+            tracked.reason = why
+            return []
+        return self._resynced(desk, now)
+
+    def _resynced(self, desk: Desk, now: float) -> list[Action]:
+        """A lost book is believed again."""
+        desk.silence.resynced(now)
+        desk.touch_due()
+        self._look(desk, desk.silence.check_s(desk.tracked.provable))
+        took_s = desk.recovery.done(now)
+        if took_s is None:
+            return []
+        self.recoveries.add(took_s)
+        return [Note("info", desk.market, f"book is proven again after {took_s:.1f} s")]
+
+    def _audited(self, desk: Desk, finding: Finding, asked_s: float, now: float) -> list[Action]:
+        silence, tally = desk.silence, self._tally
+        match finding.kind:
+            case "same":
+                tally.audits_same += 1
+            case "implausible":
+                tally.audits_implausible += 1
+            case "missing":
+                tally.audits_missing += 1
+            case _:
+                tally.audits_other += 1
+        was = silence.status
+        silence.take(desk.tracked, finding, asked_s, now)
+        self._look(desk, silence.check_s(desk.tracked.provable))
+        if silence.status != was:
+            desk.touch_due()
+        if silence.status == "unproven" != was:
+            return self._unproven(desk, now)
+        if finding.kind == "missing" and silence.wants_other_proof(now):
+            return [Resubscribe(tokens=_tokens_of(desk), reason=finding.words)]
+        return []
+
+    # Time
+
+    def measure(self, now: float) -> None:
+        """Count the messages of the last second, and check as many hashes as that allows."""
+        since_s, before = self._measured
+        elapsed_s = now - since_s
+        self._measured = (now, self._tally.messages)
+        if 0 < elapsed_s < math.inf:
+            self.rate = (self._tally.messages - before) / elapsed_s
+            self.proof.every = max(1, math.ceil(self.rate / CHECKS_PER_SEC))
+
+    def check(self, now: float) -> list[Action]:
+        """Do what time asks for: doubts, next steps of recoveries, audits."""
+        actions: list[Action] = []
+        lost: list[Desk] = []
+        silent = False
+        for desk in self.desks.values():
+            if desk.check_s > now:
+                continue
+            desk.check_s = math.inf
+            if desk.resolved or not desk.covered:
+                continue
+            actions += self._judge(desk, now)
+            if desk.tracked.synced:
+                silent = silent or desk.silence.audit_due_s(desk.tracked.provable) <= now
+            elif desk.recovery.due_s <= now:
+                lost.append(desk)
+        actions += self._win_back(lost, now)
+        if silent:
+            actions += self._audit_silent(now)
+        self.check_s = math.inf
+        for desk in self.desks.values():
+            self._look(desk, max(self._wanted_s(desk), now + LEAST_LOOK_SEC))
+        return actions
+
+    def _judge(self, desk: Desk, now: float) -> list[Action]:
+        """What time alone has decided of one market: a doubt that nothing explained, a freeze, the end of all proof."""
+        tracked, silence = desk.tracked, desk.silence
+        if tracked.doubt_since_s is not None and (applied := tracked.judge_doubt(now)).lost:
+            return self._lost(desk, applied.lost, now)
+        if not tracked.synced:
+            return []
+        was = silence.status
+        if silence.check(tracked, now):
+            tracked.lose(f"frozen: {silence.words}", now)
+            desk.recovery.thaw(now)
+            return [
+                *desk.pull("book frozen", now),
+                Note("alarm", desk.market, f"the channel is silent on this market: {silence.words}"),
+            ]
+        return self._unproven(desk, now) if silence.status == "unproven" != was else []
+
+    def _unproven(self, desk: Desk, now: float) -> list[Action]:
+        """Nobody vouches for the book: no quotes, and the channel is asked for it anew."""
+        words = desk.silence.words
+        desk.touch_due()
+        return [
+            *desk.pull("book unproven", now),
+            Note("warning", desk.market, f"book unproven: {words}"),
+            Resubscribe(tokens=_tokens_of(desk), reason=words),
+        ]
+
+    def _win_back(self, lost: list[Desk], now: float) -> list[Action]:
+        """Take the next step for each lost book; reads go together."""
+        tokens: dict[str, list[str]] = {"read": [], "resubscribe": [], "reconnect": []}
+        for desk in lost:
+            step = desk.recovery.step(now)
+            tokens[step] += _tokens_of(desk)
+            desk.tracked.resyncing(now)
+            self._look(desk, desk.recovery.due_s)
+        actions = _reads(tokens["read"], "continuity lost")
+        if tokens["resubscribe"]:
+            actions.append(Resubscribe(tokens=tuple(tokens["resubscribe"]), reason="no book that can be proven"))
+        if tokens["reconnect"]:
+            actions.append(Reconnect(tokens=tuple(tokens["reconnect"]), reason="no book that can be proven"))
+        return actions
+
+    def _audit_silent(self, now: float) -> list[Action]:
+        tokens: list[str] = []
+        for desk in self.desks.values():
+            if not desk.tracked.synced or desk.resolved or not desk.covered:
+                continue
+            if desk.silence.audit_due_s(desk.tracked.provable) <= now + TOGETHER_SEC:
+                desk.silence.asked(now)
+                tokens += _tokens_of(desk)
+        return _reads(tokens, "audit")
+
+    def _wanted_s(self, desk: Desk) -> float:
+        if desk.resolved or not desk.covered:
+            return math.inf
+        if not desk.tracked.synced:
+            return desk.recovery.due_s
+        if desk.tracked.doubt_since_s is not None:
+            return desk.tracked.doubt_since_s + DOUBT_SEC
+        return desk.silence.check_s(desk.tracked.provable)
+
+    def _look(self, desk: Desk, at_s: float) -> None:
+        """Look at a desk at the latest then."""
+        desk.check_s = min(desk.check_s, at_s)
+        self.check_s = min(self.check_s, desk.check_s)
+
+    def _desks_of(self, tokens: Iterable[str]) -> list[Desk]:
+        """The desks of tokens; all when there are none."""
+        if not tokens:
+            return list(self.desks.values())
+        return list({desk.market: desk for token in tokens if (desk := self._by_token.get(token))}.values())
+
+
+_NOTHING: Final[list[Action]] = []
+"""What most messages ask for; nobody appends to it."""
+
+
+def _is_other_tick(tick_text: str, desk: Desk) -> bool:
+    """A tick size was told, and it is not the market's.
+
+    Raises:
+        MalformedMessage: it is no fraction of a dollar.
+    """
+    try:
+        return bool(tick_text) and grid_of(tick_text).k != desk.instrument.grid.k
+    except UnitError as error:
+        raise MalformedMessage(str(error)) from error
+
+
+def _tokens_of(desk: Desk) -> tuple[str, str]:
+    return (desk.instrument.yes_token, desk.instrument.no_token)
+
+
+def _reads(tokens: list[str], reason: str) -> list[Action]:
+    return [
+        ReadBooks(tokens=tuple(tokens[start : start + BOOKS_A_READ]), reason=reason)
+        for start in range(0, len(tokens), BOOKS_A_READ)
+    ]

@@ -1,0 +1,89 @@
+"""What a session hears: the market feed, the user channel, and books read over REST.
+
+Owns these connections and carries their messages to the engine; decides nothing. A frame is decoded and handled inside
+the receive loop of its socket.
+"""
+
+import logging
+from collections.abc import Sequence
+
+from core.actions import ReadBooks, Reconnect, Resubscribe
+from core.config import Settings
+from core.events import FeedAlive, FeedChanged, MarketMessage
+from core.runtime.ingest import Ingest
+from core.runtime.listener import Listener
+from core.runtime.reader import BooksReader, Rest
+from core.runtime.user_feed import UserFeed
+from core.venue.gateway import Gateway
+from core.venue.market_feed import FeedOwner, MarketFeed
+
+log = logging.getLogger(__name__)
+
+
+class Feeds:
+    """The session's ears."""
+
+    def __init__(self, listener: Listener, urls: Settings, gateway: Gateway, rest: Rest, user: UserFeed) -> None:
+        """Prepare everything; :meth:`start` connects.
+
+        Args:
+            listener: takes the events.
+            urls: settings with the addresses in use.
+            gateway: sees each market message after the engine has it.
+            rest: where books are read; it is closed with the session.
+            user: the user channel.
+        """
+        self.user = user
+        self.ingest = Ingest(self._take, listener.engine.data.find, None)
+        self._listener = listener
+        self._clock = listener.clock
+        self._gateway = gateway
+        self.reader = BooksReader(rest, self._clock, listener.emit)
+        self.market = MarketFeed(
+            urls.ws_market_url,
+            FeedOwner(self._on_frame, self._on_coverage, self._on_alive),
+            self._clock,
+            urls.seed,
+            tokens_a_socket=urls.ws_tokens,
+            copies=urls.ws_copies,
+            recycle_s=urls.ws_recycle_sec,
+        )
+
+    @property
+    def frames(self) -> int:
+        """Frames of both channels so far."""
+        return self.ingest.frames + self.user.frames
+
+    def start(self, tokens: Sequence[str]) -> None:
+        """Connect, with these tokens first; those of a market beside each other."""
+        self.market.subscribe(tokens)
+        self._listener.own(self.market.run(), "market-feed")
+        self._listener.own(self.reader.run(), "books-reader")
+        self.user.start()
+
+    def carry_out(self, action: ReadBooks | Resubscribe | Reconnect) -> None:
+        """Do what the engine wants of the market data; what comes of it comes back as events."""
+        if isinstance(action, ReadBooks):
+            self.reader.take(action)
+            return
+        log.info(
+            "resubscribe" if isinstance(action, Resubscribe) else "reconnect",
+            extra={"tokens": len(action.tokens), "why": action.reason},
+        )
+        if isinstance(action, Resubscribe):
+            self.market.resubscribe(action.tokens)
+        else:
+            self.market.reconnect(action.tokens)
+
+    def _on_frame(self, frame: bytes) -> bool:
+        return self.ingest.frame(frame, self._clock.monotonic())
+
+    def _take(self, message: MarketMessage, now: float) -> None:
+        self._listener.emit(message, now)
+        self._gateway.see(message)
+
+    def _on_coverage(self, tokens: tuple[str, ...], connected: bool, detail: str) -> None:
+        self._listener.emit_quietly(FeedChanged(feed="market", connected=connected, detail=detail, tokens=tokens))
+
+    def _on_alive(self) -> None:
+        self._listener.emit(FeedAlive(feed="market"))
