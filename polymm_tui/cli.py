@@ -19,6 +19,10 @@ INTERRUPTED = 130
 """What shells tell of a program that ctrl+c ended."""
 
 
+_RECORDING = "recording: JSON lines, plain or gzip, or a directory made by `record`"
+_GAMMA = "Gamma markets: names, minimum sizes, neg-risk flags"
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what was wrong in one line."""
 
@@ -52,18 +56,49 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="stop in order after this")
     parser.add_argument("--seed", type=int, help="seed of the demo exchange and of layer jitter")
     parser.set_defaults(run=_run_session)
-    commands = parser.add_subparsers(title="commands", metavar="exchange | replay | config")
+    commands = parser.add_subparsers(title="commands", metavar="exchange | replay | record | inspect | config")
     exchange = commands.add_parser("exchange", help="a Polymarket on loopback, for tests and practice")
     add_arguments(exchange)
     exchange.set_defaults(run=_run_exchange)
     replay = commands.add_parser("replay", help="play a recording through the engine")
-    replay.add_argument("file", type=Path, metavar="FILE", help="recording: JSON lines, plain or gzip")
+    replay.add_argument("file", type=Path, metavar="FILE", help=_RECORDING)
     replay.add_argument("--speed", type=_speed, metavar="X|max", help="recorded seconds per second, or max")
-    replay.add_argument(
-        "--gamma", type=Path, metavar="FILE", help="Gamma markets: names, minimum sizes, neg-risk flags"
-    )
+    replay.add_argument("--gamma", type=Path, metavar="FILE", help=_GAMMA)
     _add_common(replay)
     replay.set_defaults(run=_run_replay)
+    record = commands.add_parser(
+        "record",
+        help="write what the market channel sends to disk",
+        description="Write the frames of the market channel with their receive times into a directory, until a signal "
+        "or --duration ends it. Without --tokens and --markets: the `markets` of the configuration; in demo mode "
+        "without any, those of a demo exchange.",
+    )
+    record.add_argument("--out", type=Path, metavar="DIR", required=True, help="directory; an older recording goes on")
+    record.add_argument(
+        "--tokens", type=_token_ids, metavar="ID,ID", help="token ids; the two of a market next to each other"
+    )
+    record.add_argument("--markets", type=_names, metavar="CONDITION,...", help="condition ids of markets")
+    record.add_argument(
+        "--mode", choices=("demo", "paper"), default=argparse.SUPPRESS, help="a demo exchange, or the venue"
+    )
+    record.add_argument(
+        "--duration", type=_seconds, metavar="SECONDS", default=argparse.SUPPRESS, help="stop in order after this"
+    )
+    record.add_argument("--seed", type=int, default=argparse.SUPPRESS, help="seed of the demo exchange")
+    _add_config(record)
+    _add_json(record)
+    record.set_defaults(run=_run_record)
+    inspect = commands.add_parser(
+        "inspect",
+        help="say what is in a recording and whether it proves itself",
+        description="Rebuild every book of a recording and compare it with all that the venue states about it. Ends "
+        "with 0 when everything agrees or is explained, 6 when it does not or not everything could be read, 2 when the "
+        "file cannot be opened.",
+    )
+    inspect.add_argument("file", type=Path, metavar="FILE", help=_RECORDING)
+    inspect.add_argument("--gamma", type=Path, metavar="FILE", help=_GAMMA)
+    inspect.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
+    inspect.set_defaults(run=_run_inspect)
     config = commands.add_parser("config", help="settings")
     shows = config.add_subparsers(required=True, metavar="show")
     show = shows.add_parser("show", help="effective values, units and origin")
@@ -83,6 +118,10 @@ def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--no-ui", action="store_true", default=argparse.SUPPRESS, help="no console; the log goes to stderr"
     )
+    _add_json(parser)
+
+
+def _add_json(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--json", action="store_true", default=argparse.SUPPRESS, help="the last line on stdout is one JSON object"
     )
@@ -108,6 +147,21 @@ def _speed(text: str) -> float:
     if value is None:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a positive number nor max")
     return value
+
+
+def _names(text: str) -> tuple[str, ...]:
+    names = tuple(dict.fromkeys(name.strip() for name in text.split(",") if name.strip()))
+    if not names:
+        raise argparse.ArgumentTypeError(f"{text!r} names nothing")
+    return names
+
+
+def _token_ids(text: str) -> tuple[str, ...]:
+    names = _names(text)
+    for name in names:
+        if not (name.isdecimal() and name.isascii()):
+            raise argparse.ArgumentTypeError(f"{name!r} is no token id, which is a long decimal number")
+    return names
 
 
 def _refuse_flags(options: argparse.Namespace, command: str, *names: str) -> None:
@@ -151,6 +205,35 @@ def _run_replay(options: argparse.Namespace) -> int:
         gamma=options.gamma,
         speed=options.speed,
         with_console=not options.no_ui,
+        as_json=options.json,
+    )
+
+
+def _run_inspect(options: argparse.Namespace) -> int:
+    from polymm_tui.inspection import run_inspect
+
+    _refuse_flags(options, "inspect", "mode", "duration", "seed", "config", "no_ui")
+    return run_inspect(options.file, gamma=options.gamma, as_json=options.json)
+
+
+def _run_record(options: argparse.Namespace) -> int:
+    from polymm_tui.recording import run_record
+
+    _refuse_flags(options, "record", "no_ui")
+    effective = _settings(options, mode=options.mode, seed=options.seed)
+    settings = effective.settings
+    tokens, markets = options.tokens or (), options.markets or ()
+    if not tokens and not markets:
+        markets = settings.markets
+    named = bool(tokens or markets)
+    demo = settings.mode == "demo" and (effective.origins["mode"] != "default" or not named)
+    return run_record(
+        settings,
+        options.out,
+        tokens=tokens,
+        markets=markets,
+        demo=demo,
+        duration_s=options.duration,
         as_json=options.json,
     )
 

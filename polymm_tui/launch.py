@@ -193,14 +193,13 @@ def run_replay(
     Raises:
         PolymmError: the recording or the Gamma file cannot be opened, or the replay failed.
     """
-    from core.lab.recording import read_gamma
+    from core.lab.recording import Reading, known_instruments
     from core.lab.replay import Replay
     from core.lab.replay_host import ReplayHost
     from core.lab.replay_report import problem_lines, replay_report
 
-    if not path.is_file():
-        raise UsageError(f"{path}: no such file; give the path of a recording")
-    replay = Replay(path, settings, read_gamma(gamma) if gamma is not None else {})
+    Reading(path)  # a path that cannot be played is told before a console is drawn
+    replay = Replay(path, settings, known_instruments(path, gamma))
     with_console = with_console and _terminal_or_say()
     clock = SystemClock()
     started = clock.monotonic()

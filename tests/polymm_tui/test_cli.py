@@ -109,7 +109,18 @@ def test_the_users_own_file_is_found(said: Run, tmp_path: Path) -> None:
         (["--seed", "-1"], ["--seed", "outside"]),
         (["replay"], ["FILE"]),
         (["replay", "nowhere.jsonl"], ["nowhere.jsonl", "no such file"]),
-        (["replay", "."], ["no such file"]),
+        (["replay", "."], ["no segments"]),
+        (["inspect"], ["FILE"]),
+        (["inspect", "nowhere.jsonl"], ["nowhere.jsonl", "no such file"]),
+        (["inspect", "."], ["no segments", "*.jsonl.gz"]),
+        (["inspect", "x", "--gamma", "g"], ["g", "--gamma"]),
+        (["--mode", "demo", "inspect", "x"], ["--mode", "not a flag of `inspect`"]),
+        (["record"], ["--out"]),
+        (["record", "--out", "x", "--tokens", "1,1.2E+76"], ["--tokens", "'1.2E+76'", "token id"]),
+        (["record", "--out", "x", "--tokens", " , "], ["--tokens", "names nothing"]),
+        (["record", "--out", "x", "--mode", "live"], ["--mode", "paper"]),
+        (["record", "--out", "x", "--duration", "0"], ["--duration", "positive"]),
+        (["--no-ui", "record", "--out", "x"], ["--no-ui", "not a flag of `record`"]),
         (["replay", "x", "--speed", "fast"], ["--speed", "'fast'", "max"]),
         (["replay", "x", "--speed", "0"], ["--speed", "positive"]),
         (["--duration", "5", "replay", "x"], ["--duration", "not a flag of `replay`"]),
@@ -117,6 +128,7 @@ def test_the_users_own_file_is_found(said: Run, tmp_path: Path) -> None:
         (["config"], ["show"]),
         (["--config", "missing.toml"], ["missing.toml", "cannot be read"]),
         (["replay", "x", "--gamma"], ["--gamma"]),
+        (["record", "--out", "/dev/null", "--tokens", "1"], ["/dev/null", "not a directory", "--out"]),
     ],
 )
 def test_a_mistake_is_told_in_one_line(said: Run, arguments: list[str], words: list[str]) -> None:
@@ -250,6 +262,55 @@ def test_a_damaged_recording_is_told_line_by_line(said: Run, tmp_path: Path, dam
         assert report["frames"] == 0 and (not damage or report["problems"])
 
 
+def test_inspect_tells_people_and_programs_the_same(said: Run, tmp_path: Path) -> None:
+    """Code 0: nothing in it contradicts itself."""
+    path = a_recording(tmp_path / "r.jsonl", a_line([BOOK], 1_790_000_000_050))
+    code, out, err = said("inspect", path, "--json")
+    report = json.loads(out)
+    assert (code, err) == (0, "") and (report["frames"], report["events"], report["passed"]) == (1, {"book": 1}, True)
+    code, out, err = said("inspect", path)
+    assert (code, err) == (0, "") and "events           book 1" in out.splitlines()
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\xff\n" * 50, b"{}\n[]\nnull\n", b"\x1f\x8b garbage"])
+def test_inspect_has_a_code_of_its_own_for_what_does_not_pass(said: Run, tmp_path: Path, content: bytes) -> None:
+    """6, whatever is wrong with it; 2 is for what cannot be opened."""
+    path = tmp_path / "r.jsonl"
+    path.write_bytes(content)
+    code, out, err = said("inspect", str(path), "--json")
+    assert (code, err, json.loads(out)["passed"]) == (6, "", False)
+    assert said("inspect", str(path))[0] == 6
+
+
+def test_what_cannot_be_opened_is_told(said: Run, tmp_path: Path) -> None:
+    """A loop of links, a directory without segments, a description that is none."""
+    loop = tmp_path / "loop"
+    loop.symlink_to(loop)
+    code, out, err = said("inspect", str(loop))
+    assert (code, out) == (2, "") and "loop" in err and len(err.splitlines()) == 1
+    recording = tmp_path / "recording"
+    recording.mkdir()
+    a_recording(recording / "1.jsonl", a_line([BOOK], 0))
+    (recording / "manifest.json").write_text("{}")
+    for command in ("inspect", "replay"):
+        code, out, err = said(command, str(recording))
+        assert (code, out) == (2, "") and "manifest.json" in err and "--gamma" in err
+
+
+def test_recording_needs_something_to_record(said: Run, tmp_path: Path) -> None:
+    """Paper mode without markets, and markets that nobody can describe."""
+    out = str(tmp_path / "out")
+    code, _, err = said("record", "--out", out, "--mode", "paper")
+    assert code == 3 and all(word in err for word in ("--tokens", "--markets", "markets"))
+
+
+def test_a_recording_of_markets_wants_the_catalogue(said: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Named markets are the venue's even where demo is the default; nothing is created when that fails."""
+    monkeypatch.setenv("POLYMM_GAMMA_URL", "http://127.0.0.1:9")
+    code, _, err = said("record", "--out", str(tmp_path / "out"), "--markets", "0x1")
+    assert code == 3 and "Gamma" in err and not (tmp_path / "out").exists()
+
+
 def test_a_gamma_file_that_is_none_is_told(said: Run, tmp_path: Path) -> None:
     """The file with the names and minimums."""
     path = a_recording(tmp_path / "r.jsonl", a_line([BOOK], 0))
@@ -271,8 +332,12 @@ def test_without_a_terminal_it_says_so_and_runs_headless(tmp_path: Path) -> None
 
 
 @pytest.mark.parametrize(
-    "arguments", ["config show", "config show --json", "replay {path} --no-ui --json"], ids=["show", "json", "replay"]
-)
+    "arguments",
+    [
+        "config show", "config show --json", "replay {path} --no-ui --json", "inspect {path}", "inspect {path} --json",
+    ],
+    ids=["show", "json", "replay", "inspect", "inspect json"],
+)  # fmt: skip
 def test_a_reader_that_has_gone_is_no_traceback(tmp_path: Path, arguments: str) -> None:
     """`polymm-tui config show | head -1` is normal."""
     path = a_recording(tmp_path / "r.jsonl", a_line([BOOK], 0))
