@@ -4,8 +4,11 @@ VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 PYTEST_WORKERS ?= 2
+# Seconds for each fuzz target.
+FUZZ_SEC ?= 60
+FUZZ_TARGETS ?= frames user reads recordings
 
-.PHONY: run test check bench clean snapshots
+.PHONY: run test check bench fuzz clean snapshots
 
 run: $(READY)
 	@$(BIN)/polymm-tui
@@ -21,6 +24,12 @@ check: $(READY)
 
 bench: $(READY)
 	$(BIN)/python -m benchmarks
+
+fuzz: $(READY)
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[fuzz]'
+	set -e; for target in $(FUZZ_TARGETS); do \
+	  $(BIN)/python tests/fuzz/run.py $$target -max_total_time=$(FUZZ_SEC); \
+	done
 
 snapshots: $(READY)
 	$(BIN)/pytest tests/widgets tests/polymm_tui --snapshot-update

@@ -1,21 +1,33 @@
-"""``make bench``: what a frame, a replay, a session, a start and the exchange cost.
+"""``make bench``: what a frame, a socket, a replay, a session, a start and the exchange cost.
 
-Quote the ratios, not the microseconds: the machine's speed drifts, both sides of a ratio are measured in one run.
+``python -m benchmarks PART ...`` runs only the parts named. Quote the ratios, not the microseconds: the machine's speed
+drifts, both sides of a ratio are measured in one run.
 """
 
 import sys
+from collections.abc import Callable
+from typing import Final
 
-from benchmarks import exchange_cost, frame_to_signals, replay_speed, session_cost
-from benchmarks.recordings import DATA
+from benchmarks import exchange_cost, path_cost, replay_speed, session_cost, socket_path
+
+PARTS: Final[dict[str, Callable[[], bool]]] = {
+    "pipeline": path_cost.run,
+    "socket": socket_path.run,
+    "replay": replay_speed.run,
+    "session": session_cost.run,
+    "exchange": exchange_cost.run,
+}
 
 
-def main() -> int:
-    """Run every benchmark; a bar that is not reached makes the exit code 1."""
-    if not DATA.is_dir():
-        print("no recordings beside the project: nothing to measure with", file=sys.stderr)
+def main(wanted: list[str]) -> int:
+    """Run the parts wanted, all if none are named; a bar that is not reached makes the exit code 1."""
+    unknown = [name for name in wanted if name not in PARTS]
+    if unknown:
+        print(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
-    reached = [frame_to_signals.run(), replay_speed.run(), session_cost.run(), exchange_cost.run()]
+    reached = [PARTS[name]() for name in wanted or PARTS]
     return 0 if all(reached) else 1
 
 
-raise SystemExit(main())
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

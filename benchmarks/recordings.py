@@ -10,6 +10,7 @@ from typing import Any
 
 import msgspec
 
+from benchmarks.stream import Frame, Stream
 from core.events import MarketMessage
 from core.lab.recording import Problem, infer_instruments, read_lines
 from core.market.continuity import TrackedBook
@@ -33,6 +34,27 @@ def repeated(name: str, times: int) -> list[bytes]:
     for turn in range(times):
         lines += [_line(frame, turn * length, books) for frame in frames[live:]]
     return lines
+
+
+def recorded_stream(name: str, times: int) -> Stream:
+    """The same as a stream for the harness, without the stated touches: that recordings replay right is tested."""
+    lines = repeated(name, times)
+    texts = [line.partition(b'"raw":')[2][:-1].decode() for line in lines]
+    messages = [message for text in texts for message in decode_frame(text)]
+    instruments = infer_instruments(messages, {})
+    tokens = {
+        token: {
+            "market": one.market,
+            "tick": one.tick_text,
+            "min_size": one.min_size_text,
+            "neg_risk": "true" if one.neg_risk else "",
+        }
+        for one in instruments
+        for token in (one.yes_token, one.no_token)
+    }
+    live = next(n for n, text in enumerate(texts) if '"event_type":"book"' not in text)
+    frames = [Frame(text, "recorded", ()) for text in texts]
+    return Stream(tokens, frames[:live], frames[live:])
 
 
 def write_repeated(path: Path, name: str, times: int) -> int:
@@ -61,12 +83,12 @@ def _line(frame: Any, shift_ms: int, books: dict[str, TrackedBook]) -> bytes:
 
 
 def _renew_book(part: dict[str, Any], tracked: TrackedBook) -> None:
-    if tracked.synced:
-        outcome = tracked.instrument.outcome_of(part["asset_id"])
-        assert outcome is not None
-        part |= msgspec.json.decode("{" + tracked.book.hash_levels(outcome) + "}")
-    part["hash"] = ""
-    tracked.apply_book(_message(part))
+    if tracked.timestamp_ms < int(part["timestamp"]):  # of the dump, with its own hash
+        tracked.apply_book(_message(part), 0.0)
+        return
+    outcome = tracked.instrument.outcome_of(part["asset_id"])
+    assert outcome is not None
+    part |= msgspec.json.decode("{" + tracked.book.hash_levels(outcome) + "}")
     part["hash"] = tracked.stated_hash(part["asset_id"])
 
 
@@ -74,7 +96,7 @@ def _renew_change(part: dict[str, Any], tracked: TrackedBook) -> None:
     changes = part["price_changes"]
     for change in changes:
         change |= {"hash": "", "best_bid": "", "best_ask": ""}
-    tracked.apply_changes(_message(part))
+    tracked.apply_changes(_message(part), 0.0)
     book, k = tracked.book, tracked.instrument.grid.k
     bid, ask = book.best_bid or 0, book.best_ask or k
     for change in changes:
