@@ -272,7 +272,7 @@ class Desk:
 
     def _took(self, applied: Applied, was_synced: bool, now: float) -> Applied:
         tracked, silence = self.tracked, self.silence
-        silence.hear(now)
+        silence.hear(now, is_new=applied.changed)
         if tracked.synced:
             if not was_synced:
                 self._see_again(now)

@@ -85,6 +85,10 @@ class MalformedMessage(PolymmError):
     """A message that cannot be used; it changes a counter and nothing else."""
 
 
+class OffTick(MalformedMessage):
+    """A message of a market speaks of prices that its tick does not have: the tick may have changed unheard."""
+
+
 class InvariantBroken(PolymmError):
     """Our own books contradict themselves."""
 

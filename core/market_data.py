@@ -16,7 +16,7 @@ from core.desk import Desk
 from core.errors import MalformedMessage
 from core.events import BooksRead, FeedChanged, MarketMessage
 from core.market.audit import Finding, audit
-from core.market.continuity import BEHIND, DOUBT_SEC, Applied, ProofPolicy, TrackedBook
+from core.market.continuity import BEHIND, Applied, ProofPolicy, TrackedBook
 from core.market.readings import Signals, TradeStats
 from core.market.recovery import Durations
 from core.units import UnitError, grid_of
@@ -74,6 +74,8 @@ class MarketData:
         """Market messages a second, as of the last :meth:`measure`."""
         self.recoveries = Durations()
         """From the loss of a book to its proof."""
+        self.rest_trouble = ""
+        """Why books cannot be read over REST; "" while they can."""
         self.check_s = math.inf
         """When :meth:`check` is wanted, monotonic seconds."""
         self.due_s = math.inf
@@ -81,8 +83,8 @@ class MarketData:
         self._by_token: dict[str, Desk] = {}
         self._tally = tally
         self._measured = (-math.inf, 0)
+        self._measure_at = MEASURE_EVERY
         self._handlers: dict[str, Callable[[Desk, MarketMessage, float], list[Action]]] = {
-            "price_change": self._on_changes,
             "book": self._on_book,
             "best_bid_ask": lambda desk, message, now: self._applied(desk, desk.take_touch(message, now), now),
             "last_trade_price": self._on_trade,
@@ -157,15 +159,19 @@ class MarketData:
             MalformedMessage: it cannot be used; nothing has changed.
         """
         self.feed.heard_s = now
-        desk = self.desks.get(message.market)
-        handler = self._handlers.get(message.event_type)
-        if desk is None or handler is None:
+        desk, kind, actions = self.desks.get(message.market), message.event_type, _NOTHING
+        if kind == "price_change" and desk is not None:  # nearly all of them: without the detour
+            applied = desk.take_changes(message, now)
+            if applied is not BEHIND:
+                actions = self._applied(desk, applied, now)
+        elif desk is None or kind not in self._handlers:
             self._count_other(message)
             return _NOTHING
-        actions = handler(desk, message, now)
+        else:
+            actions = self._handlers[kind](desk, message, now)
         tally = self._tally
-        tally.messages += 1
-        if not tally.messages % MEASURE_EVERY and now > self._measured[0]:
+        count = tally.messages = tally.messages + 1
+        if count >= self._measure_at and now > self._measured[0]:
             self.measure(now)
         if desk.is_due:
             self.due_s = min(self.due_s, max(now, desk.wake_at()))
@@ -175,7 +181,7 @@ class MarketData:
         tally = self._tally
         if message.event_type == "new_market":
             tally.new_markets += 1
-        elif message.event_type in self._handlers:
+        elif message.event_type == "price_change" or message.event_type in self._handlers:
             tally.foreign += 1
         else:
             tally.unknown_types += 1
@@ -208,17 +214,13 @@ class MarketData:
             actions.insert(0, Note("warning", "", f"market feed is down{some}: {event.detail}"))
         return actions
 
-    def _on_changes(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
-        applied = desk.take_changes(message, now)
-        return _NOTHING if applied is BEHIND else self._applied(desk, applied, now)
-
     def _applied(self, desk: Desk, applied: Applied, now: float) -> list[Action]:
         """What follows from a message: a loss, a doubt to look at, or a book that is believed again."""
         if applied.lost:
             return self._lost(desk, applied.lost, now)
         tracked = desk.tracked
         if tracked.doubt_since_s is not None:
-            self._look(desk, tracked.doubt_since_s + DOUBT_SEC)
+            self._look(desk, tracked.doubt_until_s)
         elif desk.recovery.under_way and tracked.synced:
             return self._resynced(desk, now)
         return _NOTHING
@@ -236,10 +238,15 @@ class MarketData:
         """Take a full book; one on another tick tells a tick change that was missed, if all of it can be read."""
         tick_text, actions = message.tick_size, list[Action]()
         if _is_other_tick(tick_text, desk):
+            if message.timestamp < desk.tracked.grid_floor_ms:
+                desk.tracked.stale += 1  # of before the change: an heir's dump, or the other copy's
+                return actions
             trial = TrackedBook(desk.instrument)
             trial.change_tick(tick_text, now)
             trial.apply_book(message, now)
             actions = self._change_tick(desk, tick_text, message.timestamp, now)
+            desk.recovery.expect(now)
+            self._look(desk, desk.recovery.due_s)
         return actions + self._applied(desk, desk.take_book(message, now), now)
 
     def _on_trade(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
@@ -270,7 +277,7 @@ class MarketData:
 
     def take_read(self, event: BooksRead, now: float) -> list[Action]:
         """Take what came of a :class:`ReadBooks`: fresh books for lost ones, audits for the others."""
-        actions: list[Action] = []
+        actions = self._note_rest(event.detail)
         for desk in self._desks_of(event.tokens):
             if desk.resolved or not desk.covered:
                 continue
@@ -286,12 +293,20 @@ class MarketData:
                 actions += self._audited(desk, finding, event.asked_s, now)
             else:
                 actions += self._recover(desk, finding, now)
-        return actions
+        return _together(actions)
+
+    def _note_rest(self, detail: str) -> list[Action]:
+        """Say once that books cannot be read, and once that they can again."""
+        was, self.rest_trouble = self.rest_trouble, detail
+        if bool(was) == bool(detail):
+            return []
+        text = f"books cannot be read over REST: {detail}" if detail else "books can be read over REST again"
+        return [Note("warning" if detail else "info", "", text)]
 
     def _heed_tick(self, desk: Desk, tick_text: str, timestamp_ms: int, now: float) -> list[Action]:
         """A book newer than ours on another tick tells of a change that the channel did not."""
         try:
-            if timestamp_ms < desk.tracked.newest_ms or not _is_other_tick(tick_text, desk):
+            if timestamp_ms < desk.tracked.grid_floor_ms or not _is_other_tick(tick_text, desk):
                 return []
             actions = self._change_tick(desk, tick_text, timestamp_ms, now)
         except MalformedMessage:
@@ -321,13 +336,17 @@ class MarketData:
         if took_s is None:
             return []
         self.recoveries.add(took_s)
-        return [Note("info", desk.market, f"book is proven again after {took_s:.1f} s")]
+        took = f"{took_s:.1f} s" if took_s >= 1 else f"{took_s * 1000:.0f} ms"
+        if desk.silence.status == "frozen":
+            return [Note("info", desk.market, f"a fresh book came after {took}; quotes wait for a sign of life")]
+        return [Note("info", desk.market, f"book is proven again after {took}")]
 
     def _audited(self, desk: Desk, finding: Finding, asked_s: float, now: float) -> list[Action]:
         silence, tally = desk.silence, self._tally
         match finding.kind:
             case "same":
                 tally.audits_same += 1
+                self._learn(desk, finding, now)
             case "implausible":
                 tally.audits_implausible += 1
             case "missing":
@@ -342,8 +361,17 @@ class MarketData:
         if silence.status == "unproven" != was:
             return self._unproven(desk, now)
         if finding.kind == "missing" and silence.wants_other_proof(now):
-            return [Resubscribe(tokens=_tokens_of(desk), reason=finding.words)]
+            return [_ask_anew(desk, finding.words, now)]
         return []
+
+    def _learn(self, desk: Desk, finding: Finding, now: float) -> None:
+        """A book that fits its hash tells the parts of it that Gamma had wrong, without which ours prove nothing."""
+        read, known = finding.book, desk.instrument
+        if read is None or desk.tracked.provable:
+            return
+        if (read.min_order_size, read.neg_risk) != (known.min_size_text, known.neg_risk):
+            desk.tracked.lose("minimum size or neg risk were wrong", now)
+            desk.recover(read, True, now)
 
     # Time
 
@@ -352,6 +380,7 @@ class MarketData:
         since_s, before = self._measured
         elapsed_s = now - since_s
         self._measured = (now, self._tally.messages)
+        self._measure_at = self._tally.messages + MEASURE_EVERY
         if 0 < elapsed_s < math.inf:
             self.rate = (self._tally.messages - before) / elapsed_s
             self.proof.every = max(1, math.ceil(self.rate / CHECKS_PER_SEC))
@@ -378,7 +407,7 @@ class MarketData:
         self.check_s = math.inf
         for desk in self.desks.values():
             self._look(desk, max(self._wanted_s(desk), now + LEAST_LOOK_SEC))
-        return actions
+        return _together(actions)
 
     def _judge(self, desk: Desk, now: float) -> list[Action]:
         """What time alone has decided of one market: a doubt that nothing explained, a freeze, the end of all proof."""
@@ -404,7 +433,7 @@ class MarketData:
         return [
             *desk.pull("book unproven", now),
             Note("warning", desk.market, f"book unproven: {words}"),
-            Resubscribe(tokens=_tokens_of(desk), reason=words),
+            _ask_anew(desk, words, now),
         ]
 
     def _win_back(self, lost: list[Desk], now: float) -> list[Action]:
@@ -438,7 +467,7 @@ class MarketData:
         if not desk.tracked.synced:
             return desk.recovery.due_s
         if desk.tracked.doubt_since_s is not None:
-            return desk.tracked.doubt_since_s + DOUBT_SEC
+            return desk.tracked.doubt_until_s
         return desk.silence.check_s(desk.tracked.provable)
 
     def _look(self, desk: Desk, at_s: float) -> None:
@@ -471,6 +500,24 @@ def _is_other_tick(tick_text: str, desk: Desk) -> bool:
 
 def _tokens_of(desk: Desk) -> tuple[str, str]:
     return (desk.instrument.yes_token, desk.instrument.no_token)
+
+
+def _ask_anew(desk: Desk, reason: str, now: float) -> Resubscribe | Reconnect:
+    """Have the channel send a book: by a new subscription, and where those bring nothing by a new socket."""
+    kind = Reconnect if desk.silence.asks_in_vain(now) else Resubscribe
+    return kind(tokens=_tokens_of(desk), reason=reason)
+
+
+def _together(actions: list[Action]) -> list[Action]:
+    """The same, with one wish of each kind for all tokens in place of many: each is a frame to the venue."""
+    merged: list[Action] = [action for action in actions if not isinstance(action, Resubscribe | Reconnect)]
+    kinds: tuple[type[Resubscribe] | type[Reconnect], ...] = (Resubscribe, Reconnect)
+    for kind in kinds:
+        wishes = [action for action in actions if isinstance(action, kind)]
+        if wishes:
+            tokens = dict.fromkeys(token for wish in wishes for token in wish.tokens)
+            merged.append(kind(tokens=tuple(tokens), reason=wishes[0].reason))
+    return merged
 
 
 def _reads(tokens: list[str], reason: str) -> list[Action]:

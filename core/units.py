@@ -40,6 +40,10 @@ class UnitError(ValueError):
     """A text that is no number of the kind asked for, or a price off the grid."""
 
 
+class OffGrid(UnitError):
+    """A price between 0 and 1 that a finer grid may have."""
+
+
 def read_micro(text: str) -> int:
     """Read a non-negative decimal text as an integer number of millionths, exactly.
 
@@ -130,7 +134,8 @@ class Grid:
         """Read a price text as an exact tick number.
 
         Raises:
-            UnitError: the text is no price strictly between 0 and 1, or lies off the grid.
+            UnitError: the text is no price strictly between 0 and 1.
+            OffGrid: it is one, but not of this grid.
         """
         known = self._ticks.get(price_text)
         if known is not None:
@@ -138,7 +143,8 @@ class Grid:
         micro = parse_micro(price_text)
         number, rest = divmod(micro, self.tick_usd)
         if rest or not 0 < number < self.k:
-            raise UnitError(f"price {price_text[:40]!r} is not on the grid of {self.tick_text}")
+            kind = OffGrid if 0 < micro < MICRO else UnitError
+            raise kind(f"price {price_text[:40]!r} is not on the grid of {self.tick_text}")
         ticks = Ticks(number)
         if len(price_text) <= _MAX_SPELLING:
             self._ticks[price_text] = ticks

@@ -7,7 +7,7 @@ import msgspec
 
 from core.desk import UNPROVEN_CHANGE, Desk
 from core.engine import Engine
-from core.market.recovery import Recovery
+from core.market.recovery import Recovery, Step
 from core.market_data import Feed
 from core.orders.order import Order, State
 from core.portfolio.ledger import Pico, usd_of
@@ -161,7 +161,7 @@ def data_view(engine: Engine, desk: Desk, now: float) -> DataView:
         doubt_s=_age(tracked.doubt_since_s, now),
         doubt=tracked.doubt,
         freshness=silence.status,
-        freshness_reason=silence.words,
+        freshness_reason=silence.reason,
         age_s=_age(silence.heard_s, now),
         proven_s=_age(max(by_channel, silence.verified_s), now),
         usual_gap_s=silence.usual_gap_s,
@@ -179,10 +179,19 @@ def data_view(engine: Engine, desk: Desk, now: float) -> DataView:
     )
 
 
+_STEPS: Final[dict[Step, str]] = {
+    "read": "asking for a fresh book",
+    "resubscribe": "subscribing anew",
+    "reconnect": "opening a new socket",
+}
+
+
 def _repair(recovery: Recovery) -> str:
     if not recovery.under_way:
         return ""
-    return f"asking for a fresh book, try {recovery.tries}" if recovery.tries else "its book is on its way"
+    if recovery.last_step is None:
+        return "its book is on its way"
+    return f"{_STEPS[recovery.last_step]}, try {recovery.tries}"
 
 
 def _age(since_s: float | None, now: float) -> float | None:

@@ -205,7 +205,9 @@ _NO_NUMBER: Final = tuple(
         "0." + "0" * 5_000 + "4",
     )
 )  # fmt: skip
-_NO_PRICE: Final = (*_NO_NUMBER, '"0"', '"1"', '"1.5"', '"0.40005"', '"0.0"', '"1.0"')
+_NO_PRICE: Final = (*_NO_NUMBER, '"0"', '"1"', '"1.5"', '"0.0"', '"1.0"')
+_OFF_GRID: Final = ('"0.40005"',)
+"""In a change it says that the tick has changed."""
 _NO_SIZE: Final = (*_NO_NUMBER, '"1.0000001"', '"9223372036855"')
 _NO_TOUCH: Final = tuple(raw for raw in _NO_PRICE if raw not in ('""', '"0"', '"1"', '"0.0"', '"1.0"'))
 _NO_STAMP: Final = ('"x"', '"1.5"', "1.5", "NaN", "null", "[]", '""', '"٤"', '"1_0"', f'"{"9" * 5_000}"', "9" * 5_000)
@@ -239,11 +241,11 @@ def _poisons() -> list[Poison]:
     for side in ("bids", "asks"):
         put("book", (side,), _NO_LEVELS)
         for level in (0, 3):
-            put("book", (side, level, "price"), (*_NO_TEXT, *_NO_PRICE))
+            put("book", (side, level, "price"), (*_NO_TEXT, *_NO_PRICE, *_OFF_GRID))
             put("book", (side, level, "size"), (*_NO_TEXT, *_NO_SIZE))
     put("book", ("hash",), _NO_TEXT)
     put("book", ("tick_size",), (*_NO_TEXT, '"0.03"', '"x"', '"0"', '"1e-2"'))
-    put("last_trade_price", ("price",), (*_NO_TEXT, *_NO_PRICE))
+    put("last_trade_price", ("price",), (*_NO_TEXT, *_NO_PRICE, *_OFF_GRID))
     put("last_trade_price", ("size",), (*_NO_TEXT, *_NO_SIZE))
     put("last_trade_price", ("side",), _NO_TEXT)
     for touch in ("best_bid", "best_ask"):

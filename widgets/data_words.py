@@ -62,8 +62,10 @@ def data_words(data: DataView) -> DataWords:
         return DataWords("△", "", "warn", f"{fresh}, in doubt for {duration(data.doubt_s)}", clean(data.doubt))
     if data.check_every == 0:
         return DataWords("△", "", "warn", fresh, reason or "only the touch is checked")
+    if silence:
+        return DataWords("△", "", "warn", fresh, silence)
     if data.freshness == "quiet":
-        return DataWords("✓", "", "muted", fresh, silence)
+        return DataWords("✓", "", "muted", fresh)
     return DataWords("●", "", "muted", f"{fresh}, {hash_verdict(data)}")
 
 
@@ -80,4 +82,4 @@ def _fresh(data: DataView) -> str:
     proven = "not proven yet" if data.proven_s is None else f"proven {age(data.proven_s)} ago"
     if data.freshness == "quiet":
         return f"quiet {age(data.age_s)}, {proven.replace('proven', 'verified', 1)}"
-    return f"live, {proven}"
+    return f"{'silent ' + age(data.age_s) if data.freshness_reason else 'live'}, {proven}"

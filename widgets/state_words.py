@@ -25,6 +25,7 @@ _CONTROL: Final = {
 _REDUCING: Final = MarketState("◐", "reduce only", "warn")
 _FLATTENING: Final = MarketState("◐", "flattening: position is being closed", "own")
 _BLOCKED: Final = MarketState("▲", "not quoting", "warn")
+_WAITING: Final = MarketState("△", "waiting, orders stay", "warn")
 _QUOTING: Final = MarketState("●", "quoting", "good")
 
 
@@ -49,7 +50,9 @@ def _state(market: MarketView) -> MarketState:
         return _FLATTENING
     if market.control == "REDUCE_ONLY":
         return _REDUCING
-    return _QUOTING if market.quoting else _BLOCKED
+    if market.quoting:
+        return _QUOTING
+    return _WAITING if market.orders else _BLOCKED
 
 
 def _quotes_data(market: MarketView) -> bool:

@@ -124,7 +124,10 @@ def _verdict(inspection: Inspection, counts: dict[str, int], compared: int, brok
     if not compared:
         return "nothing compared", "no full book with messages that could be compared with it"
     if noted:
-        return "proven", f"every comparison agrees or is explained; {noted} gaps that the recorder noted"
+        return (
+            "proven",
+            f"every comparison agrees or is explained; {noted} {'gap' if noted == 1 else 'gaps'} in the recording",
+        )
     return "proven", "every comparison agrees or is explained"
 
 

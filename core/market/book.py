@@ -77,22 +77,21 @@ class BookSide:
             True when it changed a level behind the best one, False when it changed the best one's size, None when it
             was not done.
         """
-        sizes, ticks = self.sizes, self.ticks
-        old = sizes.get(tick)
         try:
             size: Shares = read_micro(size_text)  # type: ignore[assignment]
         except UnitError:
             return None
-        if not ticks:
-            return None
-        best = ticks[-1] if self.is_bid else ticks[0]
+        sizes, ticks = self.sizes, self.ticks
+        old = sizes.get(tick)
         if old and size:
             if size == old:
                 return None
             sizes[tick] = size
             self._unwritten[tick] = size_text
-            return tick != best
-        if (tick >= best if self.is_bid else tick <= best) or size == (old or 0):
+            return tick != ticks[-1 if self.is_bid else 0]
+        if not ticks or size == (old or 0):
+            return None
+        if tick >= ticks[-1] if self.is_bid else tick <= ticks[0]:
             return None
         self.put(tick, size, size_text)
         return True
@@ -146,15 +145,20 @@ class BookSide:
 
     def _write(self) -> None:
         """Spell out the levels that were written since the last time."""
-        ticks, unwritten = self.ticks, self._unwritten
-        for spelling in (self._yes,) if self._no is None else (self._yes, self._no):
-            heads, fragments = spelling.heads, spelling.fragments
-            if len(unwritten) == len(ticks):
-                fragments[:] = [f'{heads[tick]}{unwritten[tick]}"}}' for tick in ticks]
-            else:
-                for tick in unwritten:
-                    fragments[bisect_left(ticks, tick)] = f'{heads[tick]}{unwritten[tick]}"}}'
-            spelling.text = None
+        ticks, unwritten, yes, no = self.ticks, self._unwritten, self._yes, self._no
+        if len(unwritten) == len(ticks):
+            for spelling in (yes,) if no is None else (yes, no):
+                heads = spelling.heads
+                spelling.fragments[:] = [f'{heads[tick]}{unwritten[tick]}"}}' for tick in ticks]
+        else:
+            for tick, size_text in unwritten.items():
+                at = bisect_left(ticks, tick)
+                yes.fragments[at] = f'{yes.heads[tick]}{size_text}"}}'
+                if no is not None:
+                    no.fragments[at] = f'{no.heads[tick]}{size_text}"}}'
+        yes.text = None
+        if no is not None:
+            no.text = None
         unwritten.clear()
 
     def _mirror(self) -> _Spelling:

@@ -13,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from core.errors import MalformedMessage
+from core.errors import MalformedMessage, OffTick
 from core.events import MarketMessage, RestBook, WireChange
 from core.market.book import BookSide
 from core.market.doubt import DOUBT_SEC, KEPT_MESSAGES, Changes
@@ -24,6 +24,8 @@ from core.units import Outcome, Shares, Ticks, UnitError, parse_micro, read_micr
 
 __all__ = ["BEHIND", "DOUBT_SEC", "UPDATED", "Applied", "Evidence", "ProofPolicy", "TrackedBook"]
 
+REPEATED_SEC: Final = 0.5
+"""Time after the proof of a book within which its full book says nothing new."""
 PASSES: Final = 2
 """Full books in a row that must fit their hashes before hashes count again."""
 CROWDED: Final = "more changes in one millisecond than can be told apart"
@@ -35,8 +37,13 @@ class TrackedBook(StatefulBook):
 
     __slots__ = ()
 
-    def has_stated(self, token: str, hash_text: str) -> bool:
-        """The newest change stated this hash of a token's book, and nothing speaks against it."""
+    def has_stated(self, token: str, hash_text: str, now: float) -> bool:
+        """The newest change stated this hash of a token's book, and nothing speaks against it.
+
+        A while after its proof the book is worth to be read again: it is a sign of life then.
+        """
+        if self.proven_s is None or now - self.proven_s > REPEATED_SEC:
+            return False
         if self.state != "SYNCED" or self._doubt.since_s is not None or self._weakness:
             return False
         return any(one.hash == hash_text and one.asset_id == token for one in self._newest)
@@ -105,7 +112,7 @@ class TrackedBook(StatefulBook):
         evidence.top_checked += 2
         evidence.top_agreed += 2
         unchecked = self._unchecked = self._unchecked + 1
-        if unchecked < policy.every:
+        if unchecked < policy.every or self._weakness:  # the touch that it states is all that can be checked
             return BEHIND if is_behind else UPDATED
         stated = first.hash if lens.outcome == "YES" else second.hash
         if policy.both or stated != self._prover.digest("YES", timestamp, self.book.hash_levels("YES")):
@@ -139,7 +146,10 @@ class TrackedBook(StatefulBook):
 
     def _apply(self, message: MarketMessage, now: float) -> Applied:
         """Apply changes of any kind to a book in any state."""
-        entries = self._lenses.changes(message.price_changes)
+        try:
+            entries = self._lenses.changes(message.price_changes)
+        except OffTick as error:
+            return self._off_tick(message, error, now)
         timestamp, changes = message.timestamp, message.price_changes
         if not changes:
             raise MalformedMessage("price_change without price_changes")
@@ -159,12 +169,20 @@ class TrackedBook(StatefulBook):
         released = self._release(timestamp, changes, entries) if timestamp > self.timestamp_ms else []
         if not (self._write(released) and self._write(entries)):
             return self._lost("a change crosses the book", now, message)
+        if any(one.side.sizes.get(one.tick, 0) != one.size for one in entries):
+            return self._lost("a message contradicts itself", now, message)
         self._pass_to(timestamp, changes)
         if self._moment is not None and self._moment.is_full:
             return self._lost(CROWDED, now, message)
         if not self._touch_fits(entries):
             return self._lost("best bid or ask differs from the venue's", now, message)
         return self._conclude(message, now)
+
+    def _off_tick(self, message: MarketMessage, error: OffTick, now: float) -> Applied:
+        """A change that our grid does not have: the change of tick was missed, and what follows cannot be told."""
+        if self.state == "SYNCED":
+            return self._lost(f"{error}; the tick may have changed", now, message)
+        return self._keep(message, now)
 
     def _release(self, timestamp: int, changes: Changes, entries: list[Entry]) -> list[Entry]:
         """Time has moved on from the full book's millisecond: what was held back goes before the new change.

@@ -8,10 +8,10 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final, NamedTuple
 
-from core.errors import MalformedMessage
+from core.errors import MalformedMessage, OffTick
 from core.events import MarketMessage, RestBook, WireChange, WireLevel
 from core.market.book import Book, BookSide
-from core.units import Outcome, Shares, Side, Ticks, UnitError, grid_of, read_micro
+from core.units import OffGrid, Outcome, Shares, Side, Ticks, UnitError, grid_of, read_micro
 
 MOST_LEVELS: Final = 2_000
 """Levels on a side beyond which a book is refused (reliability.md D08)."""
@@ -140,7 +140,8 @@ class Lenses:
         """The entries of a ``price_change``.
 
         Raises:
-            MalformedMessage: one is off the grid, no number or of a stranger's token.
+            MalformedMessage: one is no number or of a stranger's token.
+            OffTick: one is off the grid.
         """
         lenses = self.of
         if changes is None:
@@ -157,6 +158,8 @@ class Lenses:
                 )
                 for change in changes
             ]
+        except OffGrid as error:
+            raise OffTick(str(error)) from error
         except UnitError as error:
             raise MalformedMessage(str(error)) from error
         except KeyError as error:

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable
+from itertools import chain
 from typing import Final, Literal
 
 import msgspec
@@ -123,7 +124,7 @@ class Prover:
         if hasher.of(timestamp_ms, levels, last_trade) == stated:
             self.last_trade = last_trade
             return "agrees"
-        found = hasher.find_last_trade(stated, timestamp_ms, levels, (*likely, *reversed(self._recent)))
+        found = hasher.find_last_trade(stated, timestamp_ms, levels, chain(likely, reversed(self._recent)))
         if found is None:
             if not self._may_search(now) and not thorough:
                 return "untried"

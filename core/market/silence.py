@@ -22,6 +22,10 @@ GRACE_SEC: Final = 0.6
 """A change that REST shows already may still be on its way on the channel (0.2 to 0.7 s were seen, real-data.md)."""
 RECHECK_SEC: Final = 0.5
 """Time until an audit that said too little is repeated."""
+SUBSCRIPTIONS: Final = 3
+"""New subscriptions that bring nothing before there is a new socket."""
+SLOWEST_SEC: Final = 60.0
+"""Longest pause between them."""
 PROBATION_SEC: Final = 1.0
 """After a freeze an audit counts as a sign of life only so long after the fresh book."""
 
@@ -40,12 +44,17 @@ class Silence:
 
     __slots__ = (
         "_ahead",
+        "_asked_anew_s",
         "_asked_s",
+        "_in_vain",
         "_longest_s",
         "_moved",
+        "_new_s",
+        "_patient_until_s",
         "_recheck_s",
         "_rest_ms",
         "_stale_s",
+        "_stamps_stand",
         "_thawed_s",
         "_vouched_ms",
         "_waits",
@@ -68,14 +77,22 @@ class Silence:
         """Mean seconds between messages."""
         self.heard_s = -math.inf
         """Last message of this market, monotonic seconds."""
+        self._new_s = -math.inf
+        """Last message that no other had told."""
         self.verified_s = -math.inf
         """Last time REST vouched for our book."""
         self.audits = 0
         self._asked_s = -math.inf
+        self._asked_anew_s = -math.inf
+        self._in_vain = 0
+        """Subscriptions asked for anew since the channel last spoke."""
+        self._patient_until_s = -math.inf
         self._thawed_s = math.inf
         self._ahead: _Ahead | None = None
         self._moved: tuple[int, float] = (0, -math.inf)
         """Newest stamp under which a silent book was found the same, and when."""
+        self._stamps_stand = False
+        """REST stamps a book with its last change, not with the request: it was seen to (polymarket-api.md 4.1)."""
         self._waits = False
         """The last audit said too little: the next one is awaited before anything is quoted."""
         self._recheck_s = math.inf
@@ -91,19 +108,32 @@ class Silence:
         return max(self.heard_s, self.verified_s)
 
     @property
+    def reason(self) -> str:
+        """Why it is not known to live, in words; "" when there is nothing to say."""
+        return self.words if self.status != "live" or self.heard_s <= self._asked_s else ""
+
+    @property
     def quotable(self) -> bool:
         """Nothing known speaks against quoting on this book."""
         return self.status in ("live", "quiet")
 
-    def hear(self, now: float) -> None:
-        """A message of this market came."""
-        gap = now - self.heard_s
+    def hear(self, now: float, *, is_new: bool = True) -> None:
+        """A message of this market came; what another socket told before says nothing about the usual gap."""
+        if not is_new:
+            self._heard_again(now)
+            return
+        gap, self._new_s = now - self._new_s, now
         self.heard_s = now
         usual = self.usual_gap_s
         if usual is not None:
             self.usual_gap_s = usual + (gap - usual) * GAP_WEIGHT
         elif gap < math.inf:
             self.usual_gap_s = gap
+        if self.status != "live":
+            self._stir(now)
+
+    def _heard_again(self, now: float) -> None:
+        self.heard_s = now
         if self.status != "live":
             self._stir(now)
 
@@ -154,7 +184,13 @@ class Silence:
 
     def wants_other_proof(self, now: float) -> bool:
         """Half of the time without proof is over, and REST does not help: the dump of a subscription would."""
-        return self._longest_s > 0 and now - self.proven_s > self._stale_s / 2
+        return self._longest_s > 0 and now >= self._patient_until_s and now - self.proven_s > self._stale_s / 2
+
+    def asks_in_vain(self, now: float) -> bool:
+        """The channel is asked for the book anew; True when that was done before and brought nothing."""
+        tries = self._in_vain = 1 if self.heard_s > self._asked_anew_s else self._in_vain + 1
+        self._asked_anew_s, self._patient_until_s = now, now + min(SLOWEST_SEC, self._longest_s * tries)
+        return tries % SUBSCRIPTIONS == 0
 
     def asked(self, now: float) -> None:
         """An audit is on its way."""
@@ -165,9 +201,11 @@ class Silence:
         """Take what an audit found that was asked for at ``asked_s``."""
         silent = self.heard_s <= asked_s
         newer = silent and finding.timestamp_ms > tracked.timestamp_ms
+        if finding.kind == "same" and finding.timestamp_ms == tracked.timestamp_ms:
+            self._stamps_stand = True
         waited, self._waits = self._waits, False
         match finding.kind:
-            case "same" if newer and self._moves_on(finding, now):
+            case "same" if newer and self._stamps_stand and self._moves_on(finding, now):
                 words = "REST's book moves on while the channel is silent"
                 self._ahead = _Ahead(finding.timestamp_ms, asked_s, now, words)
             case "same":
@@ -182,7 +220,7 @@ class Silence:
                 self._distrust_rest(finding.words, finding, asked_s, now)
             case "older" if silent:
                 self._distrust_rest("REST is older than our book", finding, asked_s, now)
-            case "missing" if self.status == "quiet":
+            case "missing" if silent and self.quotable:
                 self.words = finding.words
 
     def check(self, tracked: TrackedBook, now: float) -> bool:
@@ -195,7 +233,7 @@ class Silence:
                 return True
         if self._longest_s and self.quotable and now >= self.proven_s + self._stale_s:
             self.status = "unproven"
-            self.words = f"nobody has vouched for the book for {now - self.proven_s:.0f} s"
+            self.words = f"nobody has vouched for the book for {self._stale_s:g} s or more"
         return False
 
     @property

@@ -41,6 +41,7 @@ class StatefulBook(ProvenBook):
     __slots__ = (
         "_backlog",
         "_calm",
+        "_grid_ms",
         "_passes",
         "_stale_run",
         "_touch_told",
@@ -59,6 +60,8 @@ class StatefulBook(ProvenBook):
         """Messages that had been applied already."""
         self.stale = 0
         """Messages older than the book that had not."""
+        self._grid_ms = 0
+        """Venue time of the last change of tick."""
         self.since_s = 0.0
         """Last change of state, monotonic seconds."""
         self._backlog = Backlog()
@@ -73,7 +76,6 @@ class StatefulBook(ProvenBook):
         """Full books in a row that fitted their hashes."""
         self._touch_told: tuple[int, tuple[int, int]] | None = None
         """Newest stated touch, with its time, since the book was lost."""
-        self._backlog.clear()
         self._stale_run.end()
         self._calm = False
         """Nothing but the next change is to be thought of."""
@@ -105,6 +107,11 @@ class StatefulBook(ProvenBook):
     def unexplained(self) -> int:
         """Stated hashes that differ and may still be explained."""
         return len(self._doubt.unexplained)
+
+    @property
+    def grid_floor_ms(self) -> int:
+        """A book older than this that is on another tick is of the past."""
+        return max(self.newest_ms, self._grid_ms)
 
     # What happens to the state
 
@@ -154,7 +161,8 @@ class StatefulBook(ProvenBook):
         Args:
             tick_text: as told.
             now: monotonic seconds.
-            timestamp_ms: told with it; no older book is believed.
+            timestamp_ms: told with it; no older book turns the grid back. One on the new grid may be older: a book has
+                the stamp of its last change, which may have come before the change of tick.
 
         Raises:
             MalformedMessage: the tick is no fraction of a dollar.
@@ -164,7 +172,7 @@ class StatefulBook(ProvenBook):
         except UnitError as error:
             raise MalformedMessage(str(error)) from error
         self._open(msgspec.structs.replace(self.instrument, tick_text=tick_text))
-        self.newest_ms = max(self.newest_ms, timestamp_ms)
+        self._grid_ms = max(self._grid_ms, timestamp_ms)
         self.since_s = now
         self.reason = f"tick changed to {tick_text}: waiting for a book on the new grid"
 
@@ -245,7 +253,7 @@ class StatefulBook(ProvenBook):
             self._backlog.clear()
         elif not was_in_doubt:
             self._remember_moment()
-        self._calm = doubt.since_s is None and self._moment is None and self.provable
+        self._calm = doubt.since_s is None and self._moment is None
 
     def _remember_moment(self) -> None:
         """Keep the changes of the newest millisecond: a book read later may be older than they are."""

@@ -91,7 +91,8 @@ class PriceWatch:
             None when there is nothing new: a change behind an unchanged touch. What time alone does to the average is
             seen whenever it is asked for.
         """
-        look, bids, asks = None, book.bids.ticks, book.asks.ticks
+        look: _Look | None = None
+        bids, asks = book.bids.ticks, book.asks.ticks
         if bids and asks:
             bid, ask = bids[-1], asks[0]
             look = (bid, book.bids.sizes[bid], ask, book.asks.sizes[ask], version)

@@ -65,7 +65,7 @@ class Ingest:
         self.bytes += size
         if self._recorder is not None:
             self._recorder(raw, now)
-        if size >= SHORTEST_BOOK and self._is_repeated(raw):
+        if size >= SHORTEST_BOOK and self._is_repeated(raw, now):
             return True
         try:
             decoded = _decode(raw)
@@ -73,7 +73,7 @@ class Ingest:
             messages, bad = salvage_frame(raw)
             self._refuse(bad, "frame", error, now)
             return self._hand_out(messages, now)
-        if isinstance(decoded, list):
+        if type(decoded) is list:
             return self._hand_out(decoded, now)
         try:
             self._take(decoded, now)
@@ -94,7 +94,7 @@ class Ingest:
                 useful = True
         return useful
 
-    def _is_repeated(self, raw: bytes | str) -> bool:
+    def _is_repeated(self, raw: bytes | str, now: float) -> bool:
         """Whether the frame is a full book that the newest change proved before, as after each trade (real-data.md 8).
 
         Its hash says so. A book that only claims that hash is not looked at, which is all that it deserves.
@@ -107,7 +107,7 @@ class Ingest:
         begin = text.rfind(_STATED) + len(_STATED)
         stated = text[begin : begin + _DIGITS]
         book = self._find(token)
-        if book is None or not book.has_stated(token, stated):
+        if book is None or not book.has_stated(token, stated, now):
             return False
         self._recognised += 1
         if self._recognised % DECODE_EVERY == 0:

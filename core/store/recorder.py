@@ -241,7 +241,7 @@ class Recorder:
 
     def _fail(self, reason: str, error: Exception) -> None:
         """Keep what was written and write nothing more."""
-        log.error("recording_failed", extra={"directory": str(self._directory)}, exc_info=error)
+        log.error("recording_failed", extra={"directory": str(self._directory), "detail": str(error)})
         self.error = f"{self._directory}: {reason}; what was written until then can be read"
         if self._file is not None:
             os.close(self._file)

@@ -740,7 +740,7 @@ def test_malformed_message_changes_a_counter_and_nothing_else() -> None:
     before = seen()
     change = book.set("bid", 45, 1)
     assert change.price_changes
-    spoiled = tuple(msgspec.structs.replace(c, price="0.4501") for c in change.price_changes)
+    spoiled = tuple(msgspec.structs.replace(c, price="1.4501") for c in change.price_changes)
     for message in (
         msgspec.structs.replace(change, price_changes=spoiled),
         book.book(bids=book.book().asks),

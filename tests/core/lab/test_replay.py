@@ -89,7 +89,7 @@ def _bad_lines() -> dict[str, bytes]:
         "crossed book": _book(market, token, stamp, [("0.7", "5")], [("0.6", "5")]),
         "book off the grid": _book(market, token, stamp, [("0.555", "5")], [("0.6", "5")]),
         "doubled price": _book(market, token, stamp, [("0.5", "5"), ("0.50", "6")], [("0.6", "5")]),
-        "price off the grid": changed(price="0.615"),
+        "no price": changed(price="1.5"),
         "price is NaN": changed(price="NaN"),
         "size is NaN": changed(price="0.5", size="NaN"),
         "negative size": changed(price="0.5", size="-3"),

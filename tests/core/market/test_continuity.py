@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from core.errors import MalformedMessage
 from core.events import MarketMessage, WireChange, WireLevel
 from core.market.continuity import BEHIND, ProofPolicy, TrackedBook
-from core.units import Side
+from core.units import MICRO, Side, Ticks
 from tests.builders import NO, YES, VenueBook, a_market, laws
 
 NOW = 1000.0
@@ -299,7 +299,7 @@ def broken(venue: VenueBook, kind: str) -> MarketMessage:
 
     worst = WireLevel(price="0.95", size="1")
     return {
-        "off grid": lambda: entry(price="0.555"),
+        "no price": lambda: entry(price="1.5"),
         "price nan": lambda: entry(price="NaN"),
         "price one": lambda: entry(price="1"),
         "price nought": lambda: entry(price="0"),
@@ -307,7 +307,7 @@ def broken(venue: VenueBook, kind: str) -> MarketMessage:
         "size nan": lambda: entry(size="nan"),
         "endless size": lambda: entry(size="9" * 5000),
         "huge size": lambda: entry(size="9" * 60),
-        "touch off grid": lambda: entry(best_bid="0.123"),
+        "no touch": lambda: entry(best_bid="1.23"),
         "touch is a word": lambda: entry(best_ask="soon"),
         "stranger": lambda: entry(asset_id="3"),
         "no changes": lambda: msgspec.structs.replace(change, price_changes=None),
@@ -324,7 +324,7 @@ def broken(venue: VenueBook, kind: str) -> MarketMessage:
 
 
 KINDS = [
-    "off grid",
+    "no price",
     "price nan",
     "price one",
     "price nought",
@@ -332,7 +332,7 @@ KINDS = [
     "size nan",
     "endless size",
     "huge size",
-    "touch off grid",
+    "no touch",
     "touch is a word",
     "stranger",
     "no changes",
@@ -726,3 +726,30 @@ def test_late_change_after_unhashed_ones_is_a_loss() -> None:
         bare = tuple(msgspec.structs.replace(one, hash="") for one in message.price_changes or ())
         applied = tracked.apply_changes(msgspec.structs.replace(message, price_changes=bare), NOW)
     assert applied.lost == "a change is older than one already applied"
+
+
+@pytest.mark.parametrize("over", [{"price": "0.455"}, {"best_bid": "0.455"}])
+def test_a_price_that_our_grid_does_not_have_is_a_missed_change_of_tick(over: dict[str, str]) -> None:
+    """The book cannot be kept right from there on; what comes is kept for the book on the new grid."""
+    venue = VenueBook()
+    tracked = synced(venue)
+    change = venue.set("bid", 40, 7)
+    assert change.price_changes is not None
+    finer = tuple(msgspec.structs.replace(one, **over) for one in change.price_changes)
+    lost = tracked.apply_changes(msgspec.structs.replace(change, price_changes=finer), NOW).lost
+    assert lost == "price '0.455' is not on the grid of 0.01; the tick may have changed"
+    assert tracked.state == "SUSPECT"
+    assert not tracked.apply_changes(msgspec.structs.replace(change, price_changes=finer), NOW).lost
+
+
+def test_changes_kept_over_a_change_of_tick_are_replayed_on_the_new_grid() -> None:
+    """A book read over REST on the new grid, older than what the channel told since, is brought up to date."""
+    venue = VenueBook()
+    tracked = synced(venue)
+    tracked.lose("gone", NOW)
+    venue.retick("0.001")
+    read = venue.rest()
+    tracked.apply_changes(venue.set("bid", 453, 11), NOW)
+    tracked.change_tick("0.001", NOW)
+    assert tracked.recover(read, True, NOW) == ""
+    assert tracked.book.size_at("bid", Ticks(453)) == 11 * MICRO and tracked.timestamp_ms == venue.ms

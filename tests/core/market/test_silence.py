@@ -169,7 +169,7 @@ def test_without_any_proof_a_book_gets_old() -> None:
     assert silence.check_s(True) <= 1000.0 + STALE
     assert not silence.check(tracked, 1000.0 + STALE - 0.1) and silence.status == "live"
     silence.check(tracked, 1000.0 + STALE)
-    assert (silence.status, silence.words) == ("unproven", "nobody has vouched for the book for 10 s")
+    assert (silence.status, silence.words) == ("unproven", "nobody has vouched for the book for 10 s or more")
 
 
 def test_a_book_whose_hashes_prove_nothing_is_audited_while_it_talks() -> None:
@@ -192,6 +192,7 @@ def same_at(ms: int, **over: object) -> Finding:
 def test_the_same_book_under_ever_newer_stamps_is_a_dead_channel() -> None:
     """A book that goes to and fro may be met in the same state twice; the channel would have told of it."""
     silence, tracked = heard_every(1.0), book_at(1_000)
+    silence.take(tracked, same_at(1_000), 1002.0, 1002.2)
     silence.take(tracked, same_at(2_000), 1003.0, 1003.2)
     assert silence.status == "quiet" and silence.audit_due_s(True) == 1003.2 + RECHECK_SEC
     silence.asked(1003.7)
@@ -203,8 +204,18 @@ def test_the_same_book_under_ever_newer_stamps_is_a_dead_channel() -> None:
 
 def test_a_newer_stamp_and_prices_that_disagree_are_a_dead_channel_at_once() -> None:
     silence, tracked = heard_every(1.0), book_at(1_000)
+    silence.take(tracked, same_at(1_000), 1002.0, 1002.2)
     silence.take(tracked, same_at(2_000, prices_agree=False), 1003.0, 1003.2)
     assert silence.check(tracked, 1003.2)
+
+
+def test_a_referee_that_stamps_its_books_with_the_request_is_no_sign_of_death() -> None:
+    """Nobody promises what the stamp means (polymarket-api.md 4.1): until one was our own change's it says nothing."""
+    silence, tracked = heard_every(1.0), book_at(1_000)
+    for turn in range(2, 40):
+        silence.take(tracked, same_at(1_000 * turn), 1000.0 + turn, 1000.2 + turn)
+        assert not silence.check(tracked, 1000.3 + turn)
+    assert silence.quotable
 
 
 def test_a_newer_stamp_after_a_message_is_no_such_sign() -> None:
