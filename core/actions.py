@@ -59,6 +59,12 @@ class Resubscribe(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
+class Unsubscribe(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Hear nothing more of these tokens: their market is over."""
+
+    tokens: tuple[str, ...]
+
+
 class Reconnect(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Move these tokens to a new socket; others on the old one must not notice."""
 
@@ -80,4 +86,4 @@ class Latch(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
-Action = Place | Cancel | CancelAll | ReadOrder | ReadBooks | Resubscribe | Reconnect | Note | Latch
+Action = Place | Cancel | CancelAll | ReadOrder | ReadBooks | Resubscribe | Unsubscribe | Reconnect | Note | Latch

@@ -11,7 +11,7 @@ from typing import Final
 
 import msgspec
 
-from core.actions import Action, Note, ReadBooks, Reconnect, Resubscribe
+from core.actions import Action, Note, ReadBooks, Reconnect, Resubscribe, Unsubscribe
 from core.desk import Desk
 from core.errors import MalformedMessage
 from core.events import BooksRead, FeedChanged, MarketMessage
@@ -271,7 +271,11 @@ class MarketData:
         desk.resolved = True
         desk.recovery.give_up()
         outcome = message.winning_outcome or "outcome not told"
-        return [*desk.pull("resolved", now), Note("warning", desk.market, f"resolved: {outcome}")]
+        return [
+            *desk.pull("resolved", now),
+            Note("warning", desk.market, f"resolved: {outcome}"),
+            Unsubscribe(tokens=_tokens_of(desk)),
+        ]
 
     # What REST says
 

@@ -7,7 +7,7 @@ the receive loop of its socket.
 import logging
 from collections.abc import Sequence
 
-from core.actions import ReadBooks, Reconnect, Resubscribe
+from core.actions import ReadBooks, Reconnect, Resubscribe, Unsubscribe
 from core.config import Settings
 from core.events import FeedAlive, FeedChanged, MarketMessage
 from core.runtime.ingest import Ingest
@@ -61,19 +61,19 @@ class Feeds:
         self._listener.own(self.reader.run(), "books-reader")
         self.user.start()
 
-    def carry_out(self, action: ReadBooks | Resubscribe | Reconnect) -> None:
+    def carry_out(self, action: ReadBooks | Resubscribe | Unsubscribe | Reconnect) -> None:
         """Do what the engine wants of the market data; what comes of it comes back as events."""
-        if isinstance(action, ReadBooks):
-            self.reader.take(action)
-            return
-        log.info(
-            "resubscribe" if isinstance(action, Resubscribe) else "reconnect",
-            extra={"tokens": len(action.tokens), "why": action.reason},
-        )
-        if isinstance(action, Resubscribe):
-            self.market.resubscribe(action.tokens)
-        else:
-            self.market.reconnect(action.tokens)
+        match action:
+            case ReadBooks():
+                self.reader.take(action)
+            case Unsubscribe():
+                self.market.unsubscribe(action.tokens)
+            case Resubscribe():
+                log.info("resubscribe", extra={"tokens": len(action.tokens), "why": action.reason})
+                self.market.resubscribe(action.tokens)
+            case Reconnect():
+                log.info("reconnect", extra={"tokens": len(action.tokens), "why": action.reason})
+                self.market.reconnect(action.tokens)
 
     def _on_frame(self, frame: bytes) -> bool:
         return self.ingest.frame(frame, self._clock.monotonic())

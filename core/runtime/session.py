@@ -24,6 +24,7 @@ from core.actions import (
     ReadOrder,
     Reconnect,
     Resubscribe,
+    Unsubscribe,
 )
 from core.clock import Clock
 from core.config import Settings
@@ -262,7 +263,7 @@ class Session:
             case Latch():
                 self._store.journal("action", action)
                 self._latch(action.reason)
-            case ReadBooks() | Resubscribe() | Reconnect():
+            case ReadBooks() | Resubscribe() | Unsubscribe() | Reconnect():
                 if self._feeds is not None:
                     self._feeds.carry_out(action)
             case Place() | Cancel() | CancelAll() | ReadOrder():

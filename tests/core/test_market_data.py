@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from core.actions import Action, Cancel, Note, ReadBooks, Reconnect, Resubscribe
+from core.actions import Action, Cancel, Note, ReadBooks, Reconnect, Resubscribe, Unsubscribe
 from core.events import BooksRead, FeedChanged, MarketMessage
 from core.orders.order import State
 from core.units import grid_of
@@ -275,7 +275,8 @@ def test_a_new_market_is_counted_and_disturbs_nobody() -> None:
 
 def test_a_resolved_market_is_not_audited_any_more() -> None:
     driver, _, _ = two_markets()
-    driver.send(MarketMessage(event_type="market_resolved", market=MARKET, winning_outcome="Yes"))
+    actions = driver.send(MarketMessage(event_type="market_resolved", market=MARKET, winning_outcome="Yes"))
+    assert [action.tokens for action in of(Unsubscribe, actions)] == [(YES, NO)]
     assert all(read.tokens == (OTHER.yes_token, OTHER.no_token) for read in of(ReadBooks, driver.pass_time(60.0)))
 
 

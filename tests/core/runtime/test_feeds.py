@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 import pytest
 
-from core.actions import Action, ReadBooks, Reconnect, Resubscribe
+from core.actions import Action, ReadBooks, Reconnect, Resubscribe, Unsubscribe
 from core.clock import ManualClock
 from core.config import Settings
 from core.engine import Engine
@@ -199,3 +199,11 @@ async def test_fills_that_cannot_be_read_are_an_alarm_and_asked_for_again(sessio
     await session.user.recover_fills()
     assert session.notes == ["alarm: fills could not be read, inventory may be wrong: gone"]
     assert session.user._fills_unix == 1_790_000_000.0
+
+
+async def test_a_market_that_is_over_is_heard_no_more() -> None:
+    """Resolved markets would otherwise stay on their sockets for ever."""
+    session = FakeSession()
+    session.feeds.market.subscribe(["11", "22", "33", "44"])
+    session.feeds.carry_out(Unsubscribe(tokens=("11", "22")))
+    assert [socket.tokens for socket in session.feeds.market.sockets] == [2]
