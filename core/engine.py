@@ -35,7 +35,7 @@ from core.portfolio.account import Account
 from core.portfolio.ledger import Pico, usd_of
 from core.risk.control import Control, strictest
 from core.risk.gate import Facts, why_not_quote
-from core.units import MICRO, Shares, Usd, micro_text
+from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
 
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
@@ -204,7 +204,7 @@ class Engine:
         if event.settlement == "confirmed":
             desk.confirm_fill(fill)
         self._wake_soon(desk, now)
-        what = f"{fill.side} {desk.instrument.grid.cents(fill.yes_price)}c {_whole_cents(fill.size)} sh"
+        what = f"{fill.side} {desk.instrument.grid.cents(fill.yes_price)}c {_size_text(fill.size)} sh"
         if change == "void":
             return [Note("alarm", fill.market, f"a trade failed: {what} is taken back")]
         return [Note("fill", fill.market, f"{what}, layer {fill.layer + 1}")]
@@ -416,6 +416,11 @@ class Engine:
         verb = "selling" if net > 0 else "buying"
         text = f"flattening: {verb} {_whole_cents(abs(net))} YES at the touch, post-only{self._still()}"
         return [*desk.pull("flatten", now), Note("info", desk.market, text)]
+
+
+def _size_text(size: Shares) -> str:
+    """A size for people; what is left of an order may be less than a hundredth of a share."""
+    return _whole_cents(size) if size >= SIZE_QUANTUM else "under 0.01"
 
 
 def _whole_cents(micro: int) -> str:

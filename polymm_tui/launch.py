@@ -220,6 +220,8 @@ def run_replay(
         raise host.error
     for line in problem_lines(replay):
         say(f"polymm-tui: {path}: {line}")
+    if not replay.frames and not crashed and host.exit_reason == "end of recording":
+        raise UsageError(f"{path}: no frame of a channel in it; `polymm-tui inspect` tells what it holds")
     if as_json:
         give(_json(replay_report(replay, clock.monotonic() - started, host.exit_reason)))
     return CRASHED if crashed else 0

@@ -405,3 +405,12 @@ def test_paper_without_markets_says_how_to_give_some(tmp_path: Path) -> None:
     """The first thing a new user runs into."""
     done = run("--mode", "paper", "--no-ui", env=environment(tmp_path))
     assert done.returncode == 3 and "POLYMM_MARKETS" in done.stderr.splitlines()[-1]
+
+
+@pytest.mark.parametrize("content", [b"", b"\x00\x01nothing\n"])
+def test_a_file_without_frames_is_no_replay(content: bytes, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Playing nothing to its end would look like success."""
+    path = tmp_path / "empty.jsonl"
+    path.write_bytes(content)
+    assert main(["replay", str(path), "--no-ui", "--speed", "max"]) == 2
+    assert "no frame of a channel in it" in capsys.readouterr().err
