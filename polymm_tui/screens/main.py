@@ -246,8 +246,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         for name, widget in self._panes().items():
             widget.display = name in self._shown
         for container in ("#left", "#upper", "#middle"):
-            box = self.query_one(container)
-            box.display = any(child.display for child in box.children)
+            for box in self.query(container):  # there is none if a signal came while the page was made
+                box.display = any(child.display for child in box.children)
         self._focus_shown()
         self._show_all()
         self._show_keys()
