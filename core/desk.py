@@ -24,7 +24,7 @@ from core.market.tape import Tape, Trade
 from core.orders.manager import Fill, OrderManager
 from core.orders.order import TERMINAL, Order, State
 from core.portfolio.inventory import Inventory
-from core.portfolio.ledger import Buy, Entry, Ledger, Pico, Sell
+from core.portfolio.position import Position
 from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
 from core.quoting.requote import LiveOrder, Verdict, diff_orders, levels_ahead, requote_rules_of, situation_of
 from core.quoting.routing import Target
@@ -47,8 +47,6 @@ UNPROVEN_CHANGE: Final = "the newest change is not proven yet"
 BEHIND_REST: Final = "REST shows a newer book; the channel has not brought it yet"
 WAITS: Final = (UNPROVEN_CHANGE, BEHIND_REST)
 """Why a market waits for a moment; its orders stay meanwhile."""
-SIGMA_CHANGE: Final = 0.2
-"""Relative change of the deviation that makes a new plan (market-making.md 1.12)."""
 
 
 class Surroundings(msgspec.Struct, frozen=True, gc=False):
@@ -91,20 +89,7 @@ class Desk:
         self.check_s = math.inf
         """When its data want a look, monotonic seconds; kept by :mod:`core.market_data`."""
         self.tape = Tape()
-        self.ledger = Ledger()
-        self._entries: dict[tuple[str, str], Entry] = {}
-        """By (trade id, order id), in order."""
-        self._opening: Inventory | None = None
-        self.opening_cost = Pico(0)
-        """Cost the opening holdings were entered at; no cash was spent on it."""
-        self.settled_yes = Shares(0)
-        """YES of confirmed fills and of the opening holdings: what may be sold, before open sells."""
-        self.settled_no = Shares(0)
-        self.provisional = 0
-        """Micro-shares of fills that are not confirmed."""
-        self.bought = Shares(0)
-        self.sold = Shares(0)
-        self.fills = 0
+        self.position = Position()
         self.control = Control()
         self.widen_ticks = 0
         self.flattening = False
@@ -155,11 +140,7 @@ class Desk:
     @property
     def inventory(self) -> Inventory:
         """Everything that is or may be ours, provisional fills included."""
-        held = Inventory(yes=self.ledger.yes.shares, no=self.ledger.no.shares)
-        opening = self._opening
-        if opening is None:
-            return held
-        return Inventory(yes=Shares(held.yes + opening.yes), no=Shares(held.no + opening.no))
+        return self.position.inventory
 
     def mark(self, now: float) -> Usd | None:
         """Fair value of YES in micro-dollars; None before the first."""
@@ -183,6 +164,11 @@ class Desk:
         return Usd(inventory.pairs + abs(net) * price // MICRO)
 
     # Market messages
+
+    @property
+    def is_followed(self) -> bool:
+        """The channel carries this market, and there is still something to follow."""
+        return self.covered and not self.resolved
 
     @property
     def data_trouble(self) -> str:
@@ -302,8 +288,8 @@ class Desk:
             return
         if not abs(glance.value - self._decided_fair) < self._moved:
             self.is_due = True
-        if self._opening is not None:
-            self._enter_opening(Usd(round(glance.value * MICRO)))
+        if self.position.awaits_opening:
+            self.position.enter_opening(Usd(round(glance.value * MICRO)))
 
     def _others(self, most: int) -> tuple[list[Level], list[Level]]:
         """Levels of others, best first."""
@@ -324,61 +310,14 @@ class Desk:
     # Our fills
 
     def take_fill(self, fill: Fill, counts: bool) -> None:
-        """Book a fill, or take it back when its trade failed (market-making.md 3.1)."""
-        price = Usd(fill.price * self.instrument.grid.tick_usd)
-        entry = (Buy if fill.order_side == "BUY" else Sell)(fill.outcome, fill.size, price)
-        if counts:
-            self._book((fill.trade_id, fill.order_id), entry)
-        else:
-            self._revoke((fill.trade_id, fill.order_id))
-        self.ledger.verify(Usd(MICRO // 2))
-        sign = 1 if counts else -1
-        self.fills += sign
-        self.provisional += sign * fill.size
-        if fill.side == "bid":
-            self.bought = Shares(self.bought + sign * fill.size)
-        else:
-            self.sold = Shares(self.sold + sign * fill.size)
-        if fill.order_side == "SELL":
-            self._settle(fill, -sign)
+        """Book a fill, or take it back when its trade failed."""
+        self.position.take_fill(fill, Usd(fill.price * self.instrument.grid.tick_usd), counts)
         self.is_due = True
 
     def confirm_fill(self, fill: Fill) -> None:
-        """A fill became final: what it bought may be sold."""
-        self.provisional -= fill.size
-        if fill.order_side == "BUY":
-            self._settle(fill, 1)
+        """A fill became final."""
+        self.position.confirm_fill(fill)
         self.is_due = True
-
-    def open_with(self, yes: Shares, no: Shares) -> None:
-        """Holdings found at the start; they enter the ledger at the first fair value, so that profit starts at zero."""
-        self.settled_yes, self.settled_no = yes, no
-        self._opening = Inventory(yes=yes, no=no) if yes or no else None
-
-    def _enter_opening(self, mark: Usd) -> None:
-        opening, self._opening = self._opening, None
-        if opening is None:
-            return
-        self._book(("opening", "YES"), Buy("YES", opening.yes, mark))
-        self._book(("opening", "NO"), Buy("NO", opening.no, Usd(MICRO - mark)))
-        self.opening_cost = Pico(self.opening_cost + opening.yes * mark + opening.no * (MICRO - mark))
-
-    def _book(self, key: tuple[str, str], entry: Entry) -> None:
-        self.ledger.apply(entry)
-        self._entries[key] = entry
-
-    def _revoke(self, key: tuple[str, str]) -> None:
-        """Take an entry back by folding the others anew: average cost has no inverse once something was sold."""
-        del self._entries[key]
-        self.ledger = Ledger()
-        for other in self._entries.values():
-            self.ledger.apply(other)
-
-    def _settle(self, fill: Fill, sign: int) -> None:
-        if fill.outcome == "YES":
-            self.settled_yes = Shares(self.settled_yes + sign * fill.size)
-        else:
-            self.settled_no = Shares(self.settled_no + sign * fill.size)
 
     def others_at(self, side: Side, tick: Ticks) -> Shares:
         """Displayed size of others at a price."""
@@ -505,8 +444,8 @@ class Desk:
             sigma_h=self.sigma.sigma_h or 0.0 if self.sigma else 0.0,
             yes=inventory.yes,
             no=inventory.no,
-            free_yes=Shares(max(0, self.settled_yes - _sells(pending, "YES"))),
-            free_no=Shares(max(0, self.settled_no - _sells(pending, "NO"))),
+            free_yes=Shares(max(0, self.position.settled_yes - _sells(pending, "YES"))),
+            free_no=Shares(max(0, self.position.settled_no - _sells(pending, "NO"))),
             free_cash=around.plan_cash,
             equity=around.bankroll,
             best_bid=best_bid,
@@ -592,8 +531,8 @@ class Desk:
             room_bid=plan.bid.room + _remaining(pending, "bid") - _remaining(at_risk, "bid"),
             room_ask=plan.ask.room + _remaining(pending, "ask") - _remaining(at_risk, "ask"),
             cash=around.free_cash,
-            yes=self.settled_yes - self.orders.reserved_shares(self.market, "YES"),
-            no=self.settled_no - self.orders.reserved_shares(self.market, "NO"),
+            yes=self.position.settled_yes - self.orders.reserved_shares(self.market, "YES"),
+            no=self.position.settled_no - self.orders.reserved_shares(self.market, "NO"),
         )
 
     def _all_in_tolerance(self, done: "list[tuple[Order, Verdict, Target | None]]") -> bool:

@@ -120,7 +120,7 @@ class Engine:
         held = dict(event.holdings)
         for desk in self.desks.values():
             instrument = desk.instrument
-            desk.open_with(held.get(instrument.yes_token, Shares(0)), held.get(instrument.no_token, Shares(0)))
+            desk.position.open_with(held.get(instrument.yes_token, Shares(0)), held.get(instrument.no_token, Shares(0)))
             desk.touch_due()
         self._wake_s = now
         return [Note("info", "", f"account: {_whole_cents(event.cash)} dollars of cash")]
@@ -296,7 +296,7 @@ class Engine:
 
     def account_cash(self) -> int:
         """Micro-dollars of cash now: what we began with and what all fills changed."""
-        changes = sum(desk.ledger.cash + desk.opening_cost for desk in self.desks.values())
+        changes = sum(desk.position.ledger.cash + desk.position.opening_cost for desk in self.desks.values())
         return (self.account.cash or 0) + usd_of(Pico(changes))
 
     def _mark(self, unix: float) -> list[Action]:

@@ -87,15 +87,15 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
 
 def desk_pnl(desk: Desk, now: float) -> PnlView:
     """Average-cost profit of one market at its fair value; without one, holdings count at their cost."""
-    ledger, mark = desk.ledger, desk.mark(now)
+    ledger, mark = desk.position.ledger, desk.mark(now)
     unrealised = Pico(0) if mark is None else ledger.unrealised(mark)
     return PnlView(
         realised=usd_of(ledger.realised),
         unrealised=usd_of(unrealised),
         total=usd_of(Pico(ledger.realised + unrealised)),
-        fills=desk.fills,
-        bought=desk.bought,
-        sold=desk.sold,
+        fills=desk.position.fills,
+        bought=desk.position.bought,
+        sold=desk.position.sold,
     )
 
 
@@ -209,7 +209,7 @@ def _exposure(desk: Desk, now: float) -> Usd:
 
 
 def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
-    held, ledger, bankroll = desk.inventory, desk.ledger, engine.account.bankroll or 0
+    held, ledger, bankroll = desk.inventory, desk.position.ledger, engine.account.bankroll or 0
     holding = ledger.yes if held.net > 0 else ledger.no
     return InventoryView(
         yes=held.yes,
@@ -220,7 +220,7 @@ def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
         exposure=_exposure(desk, now),
         soft_cap=Usd(int(engine.settings.soft_cap_delta_pct * bankroll)),
         hard_cap=Usd(int(engine.settings.hard_cap_delta_pct * bankroll)),
-        provisional=Shares(desk.provisional),
+        provisional=Shares(desk.position.provisional),
     )
 
 

@@ -113,7 +113,7 @@ def _of_desk(desk: Any, seen: dict[int, int]) -> tuple[Any, ...]:
         [book.hash_levels(outcome) for outcome in OUTCOMES],
         [(name, value) for name, value in vars(desk).items() if name != "_synced_s" and _is_plain(value)],
         (desk.silence.status, desk.silence.words),
-        [_walk(part, seen) for part in (desk.tape, desk.watch, desk.ledger, desk.control)],
+        [_walk(part, seen) for part in (desk.tape, desk.watch, desk.position, desk.control)],
     )
 
 

@@ -431,12 +431,14 @@ def test_fill_changes_position_and_cash_and_is_final_when_confirmed() -> None:
     bid = next(order for order in driver.orders() if order.side == "bid")
     cash = driver.engine.account_cash()
     driver.fill(bid, 10, trade="t")
-    assert (driver.desk.inventory.net, driver.desk.provisional, driver.desk.settled_yes) == (shares(10), shares(10), 0)
+    held = driver.desk.position
+    assert (held.inventory.net, held.provisional, held.settled_yes) == (shares(10), shares(10), 0)
     assert cash - driver.engine.account_cash() == usd(10 * bid.price / 100)
     driver.fill(bid, 10, "mined", "t")
     driver.fill(bid, 10, "confirmed", "t")
     driver.fill(bid, 10, "confirmed", "t")
-    assert (driver.desk.inventory.net, driver.desk.provisional, driver.desk.settled_yes) == (shares(10), 0, shares(10))
+    held = driver.desk.position
+    assert (held.inventory.net, held.provisional, held.settled_yes) == (shares(10), 0, shares(10))
 
 
 def test_failed_trade_is_taken_back_once_and_raises_an_alarm() -> None:
@@ -446,7 +448,7 @@ def test_failed_trade_is_taken_back_once_and_raises_an_alarm() -> None:
     actions = driver.fill(bid, 10, "failed", "t")
     assert "taken back" in notes(actions) and actions[0].severity == "alarm"  # type: ignore[union-attr]
     assert driver.fill(bid, 10, "failed", "t") == []
-    assert (driver.engine.account_cash(), driver.desk.inventory.net, driver.desk.provisional) == (cash, 0, 0)
+    assert (driver.engine.account_cash(), driver.desk.inventory.net, driver.desk.position.provisional) == (cash, 0, 0)
 
 
 def test_failed_trade_takes_back_its_own_purchase_and_not_one_that_was_sold_since() -> None:

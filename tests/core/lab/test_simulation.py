@@ -47,8 +47,8 @@ def agrees(simulation: Simulation) -> None:
     assert simulation.unusable == 0
     account = simulation.exchange.ledger.accounts[ACCOUNT]
     for market, desk in simulation.engine.desks.items():
-        assert desk.settled_yes == account.tokens.get((market, "YES"), 0)
-        assert desk.settled_no == account.tokens.get((market, "NO"), 0)
+        assert desk.position.settled_yes == account.tokens.get((market, "YES"), 0)
+        assert desk.position.settled_no == account.tokens.get((market, "NO"), 0)
 
 
 @pytest.mark.parametrize("profile", ["calm", "normal", "busy"])
