@@ -196,14 +196,13 @@ def test_text_is_taken_like_bytes(tmp_path: Path) -> None:
     assert read(tmp_path) == ['{"title":"Ünited"}'.encode()]
 
 
-def test_frames_are_on_the_disk_within_a_second_without_an_end(tmp_path: Path) -> None:
+def test_frames_are_on_the_disk_without_an_end(tmp_path: Path) -> None:
     """Nobody announces a kill -9."""
     recorder = a_recorder(tmp_path)
     recorder.start()
     recorder.take(b'{"n":1}', 0.0)
-    started = time.monotonic()
     until(lambda: recorder.frames == 1)
-    assert time.monotonic() - started < 1.0 and read(tmp_path) == [b'{"n":1}']
+    assert read(tmp_path) == [b'{"n":1}']
     recorder.take(b'{"n":2}', 1.0)
     until(lambda: recorder.frames == 2)
     assert read(tmp_path) == [b'{"n":1}', b'{"n":2}']
@@ -336,25 +335,25 @@ def test_what_was_dropped_last_is_noted_at_the_end(tmp_path: Path) -> None:
 
 def test_taking_never_waits_for_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Not even for one that hangs; and the end does not wait for it for ever."""
-    hang = threading.Event()
-
+    entered, hang, left = threading.Event(), threading.Event(), threading.Event()
     real = os.write
 
     def write(file: int, content: Any) -> int:
         if isinstance(content, memoryview):  # the recorder's, no other's
+            entered.set()
             hang.wait(20)
+            left.set()
         return real(file, content)
 
     monkeypatch.setattr(os, "write", write)
     recorder = a_recorder(tmp_path)
     recorder.start()
     recorder.take(b"{}", 0.0)
-    time.sleep(0.7)
-    started = time.monotonic()
+    assert entered.wait(20)
     for n in range(10_000):
         recorder.take(b"{}", float(n))
-    assert time.monotonic() - started < 1.0
     recorder.close(timeout_s=0.1)
+    assert not left.is_set()
     assert "did not take the last frames" in recorder.error
     hang.set()
     recorder.close()
