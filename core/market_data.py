@@ -17,8 +17,8 @@ from core.errors import MalformedMessage
 from core.events import BooksRead, FeedChanged, MarketMessage
 from core.market.audit import Finding, audit
 from core.market.continuity import BEHIND, Applied, ProofPolicy, TrackedBook
-from core.market.readings import Signals, TradeStats
-from core.market.recovery import Durations
+from core.market.readings import Signals, TradeStats, signals_of, trade_stats_of
+from core.market.recovery import Durations, Step
 from core.units import UnitError, grid_of
 
 MEASURE_EVERY: Final = 500
@@ -29,8 +29,15 @@ BOOKS_A_READ: Final = 500
 """Tokens in one POST /books (polymarket-api.md 4.1)."""
 LEAST_LOOK_SEC: Final = 0.01
 """Least time between two looks at a desk: one that changes nothing must not be repeated at once, for ever."""
+LOST: Final = "no book that can be proven"
+AUDIT: Final = "audit"
+"""Reasons of the wishes."""
 TOGETHER_SEC: Final = 0.5
 """Audits that are due so soon go along with one that is due now."""
+
+Wish = ReadBooks | Resubscribe | Reconnect
+"""What is asked of the shell for the tokens of many markets at once."""
+_KIND_OF: Final[dict[Step, type[Wish]]] = {"read": ReadBooks, "resubscribe": Resubscribe, "reconnect": Reconnect}
 
 
 class Tally(msgspec.Struct):
@@ -74,7 +81,7 @@ class MarketData:
         """Market messages a second, as of the last :meth:`measure`."""
         self.recoveries = Durations()
         """From the loss of a book to its proof."""
-        self.rest_trouble = ""
+        self._rest_trouble = ""
         """Why books cannot be read over REST; "" while they can."""
         self.check_s = math.inf
         """When :meth:`check` is wanted, monotonic seconds."""
@@ -114,26 +121,9 @@ class MarketData:
             KeyError: no followed market has this token.
         """
         desk = self._by_token[token_id]
-        tracked, grid, is_yes = desk.tracked, desk.instrument.grid, token_id == desk.instrument.yes_token
-        bid, ask = tracked.book.best_bid, tracked.book.best_ask
-        micro = desk.watch.micro.price if desk.watch.micro is not None else None
-        if not is_yes:
-            bid, ask = (None if ask is None else grid.complement(ask)), (None if bid is None else grid.complement(bid))
-            micro = None if micro is None else 1.0 - micro
-        both = bid is not None and ask is not None
-        reason = desk.data_trouble
-        proven_s = desk.silence.proven_s
-        return Signals(
-            best_bid=None if bid is None else grid.dollars(bid),
-            best_ask=None if ask is None else grid.dollars(ask),
-            mid=(bid + ask) / (2 * grid.k) if bid is not None and ask is not None else None,
-            microprice=micro,
-            book_seq=tracked.book_seq,
-            shape="two_sided" if both else "no_asks" if bid is not None else "no_bids" if ask is not None else "empty",
-            valid=not reason,
-            reason=reason,
-            age_s=None if proven_s == -math.inf else now - proven_s,
-        )
+        micro, proven_s = desk.watch.micro, desk.silence.proven_s
+        age_s = None if proven_s == -math.inf else now - proven_s
+        return signals_of(desk.tracked, token_id, None if micro is None else micro.price, desk.data_trouble, age_s)
 
     def get_trade_stats(self, token_id: str, now: float) -> TradeStats:
         """What the tape says of a token.
@@ -142,13 +132,7 @@ class MarketData:
             KeyError: no followed market has this token.
         """
         desk = self._by_token[token_id]
-        tape, grid, is_yes = desk.tape, desk.instrument.grid, token_id == desk.instrument.yes_token
-        imbalance = tape.imbalance(now)
-        price = None if tape.last is None else tape.last.price
-        if not is_yes:
-            price = None if price is None else grid.complement(price)
-            imbalance = None if imbalance is None else -imbalance
-        return TradeStats(None if price is None else grid.dollars(price), tape.per_minute(now), imbalance)
+        return trade_stats_of(desk.tape, desk.instrument, token_id, now)
 
     # What the channel says
 
@@ -231,7 +215,7 @@ class MarketData:
         return [
             *desk.pull(f"book suspect: {reason}", now),
             Note("warning", desk.market, f"book suspect: {reason}; reading a fresh one"),
-            *self._win_back([desk], now),
+            self._win_back(desk, now),
         ]
 
     def _on_book(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
@@ -260,7 +244,7 @@ class MarketData:
             return _NOTHING
         actions = self._change_tick(desk, message.new_tick_size, message.timestamp, now)
         desk.recovery.begin(now)
-        return [*actions, *self._win_back([desk], now)]
+        return [*actions, self._win_back(desk, now)]
 
     def _change_tick(self, desk: Desk, tick_text: str, timestamp_ms: int, now: float) -> list[Action]:
         desk.change_tick(tick_text, timestamp_ms, now)
@@ -283,7 +267,7 @@ class MarketData:
         """Take what came of a :class:`ReadBooks`: fresh books for lost ones, audits for the others."""
         actions = self._note_rest(event.detail)
         for desk in self._desks_of(event.tokens):
-            if desk.resolved or not desk.covered:
+            if not desk.is_followed:
                 continue
             instrument = desk.instrument
             tokens = (instrument.yes_token, instrument.no_token)
@@ -301,7 +285,7 @@ class MarketData:
 
     def _note_rest(self, detail: str) -> list[Action]:
         """Say once that books cannot be read, and once that they can again."""
-        was, self.rest_trouble = self.rest_trouble, detail
+        was, self._rest_trouble = self._rest_trouble, detail
         if bool(was) == bool(detail):
             return []
         text = f"books cannot be read over REST: {detail}" if detail else "books can be read over REST again"
@@ -350,7 +334,8 @@ class MarketData:
         match finding.kind:
             case "same":
                 tally.audits_same += 1
-                self._learn(desk, finding, now)
+                if lost := self._learn(desk, finding, now):
+                    return lost
             case "implausible":
                 tally.audits_implausible += 1
             case "missing":
@@ -368,14 +353,19 @@ class MarketData:
             return [_ask_anew(desk, finding.words, now)]
         return []
 
-    def _learn(self, desk: Desk, finding: Finding, now: float) -> None:
-        """A book that fits its hash tells the parts of it that Gamma had wrong, without which ours prove nothing."""
+    def _learn(self, desk: Desk, finding: Finding, now: float) -> list[Action]:
+        """A book that fits its hash tells the parts of it that Gamma had wrong, without which ours prove nothing.
+
+        Returns what follows if ours is lost over it.
+        """
         read, known = finding.book, desk.instrument
         if read is None or desk.tracked.provable:
-            return
-        if (read.min_order_size, read.neg_risk) != (known.min_size_text, known.neg_risk):
-            desk.tracked.lose("minimum size or neg risk were wrong", now)
-            desk.recover(read, True, now)
+            return []
+        if (read.min_order_size, read.neg_risk) == (known.min_size_text, known.neg_risk):
+            return []
+        desk.tracked.lose("minimum size or neg risk were wrong", now)
+        why = desk.recover(read, True, now)
+        return self._lost(desk, why, now) if why else []
 
     # Time
 
@@ -392,20 +382,18 @@ class MarketData:
     def check(self, now: float) -> list[Action]:
         """Do what time asks for: doubts, next steps of recoveries, audits."""
         actions: list[Action] = []
-        lost: list[Desk] = []
         silent = False
         for desk in self.desks.values():
             if desk.check_s > now:
                 continue
             desk.check_s = math.inf
-            if desk.resolved or not desk.covered:
+            if not desk.is_followed:
                 continue
             actions += self._judge(desk, now)
             if desk.tracked.synced:
                 silent = silent or desk.silence.audit_due_s(desk.tracked.provable) <= now
             elif desk.recovery.due_s <= now:
-                lost.append(desk)
-        actions += self._win_back(lost, now)
+                actions.append(self._win_back(desk, now))
         if silent:
             actions += self._audit_silent(now)
         self.check_s = math.inf
@@ -440,33 +428,26 @@ class MarketData:
             _ask_anew(desk, words, now),
         ]
 
-    def _win_back(self, lost: list[Desk], now: float) -> list[Action]:
-        """Take the next step for each lost book; reads go together."""
-        tokens: dict[str, list[str]] = {"read": [], "resubscribe": [], "reconnect": []}
-        for desk in lost:
-            step = desk.recovery.step(now)
-            tokens[step] += _tokens_of(desk)
-            desk.tracked.resyncing(now)
-            self._look(desk, desk.recovery.due_s)
-        actions = _reads(tokens["read"], "continuity lost")
-        if tokens["resubscribe"]:
-            actions.append(Resubscribe(tokens=tuple(tokens["resubscribe"]), reason="no book that can be proven"))
-        if tokens["reconnect"]:
-            actions.append(Reconnect(tokens=tuple(tokens["reconnect"]), reason="no book that can be proven"))
-        return actions
+    def _win_back(self, desk: Desk, now: float) -> Action:
+        """Take the next step for a lost book."""
+        kind = _KIND_OF[desk.recovery.step(now)]
+        desk.tracked.resyncing(now)
+        self._look(desk, desk.recovery.due_s)
+        return kind(tokens=_tokens_of(desk), reason=LOST)
 
     def _audit_silent(self, now: float) -> list[Action]:
-        tokens: list[str] = []
+        """Audit whose turn it is, and whose turn is near."""
+        wishes: list[Action] = []
         for desk in self.desks.values():
-            if not desk.tracked.synced or desk.resolved or not desk.covered:
+            if not (desk.is_followed and desk.tracked.synced):
                 continue
             if desk.silence.audit_due_s(desk.tracked.provable) <= now + TOGETHER_SEC:
                 desk.silence.asked(now)
-                tokens += _tokens_of(desk)
-        return _reads(tokens, "audit")
+                wishes.append(ReadBooks(tokens=_tokens_of(desk), reason=AUDIT))
+        return wishes
 
     def _wanted_s(self, desk: Desk) -> float:
-        if desk.resolved or not desk.covered:
+        if not desk.is_followed:
             return math.inf
         if not desk.tracked.synced:
             return desk.recovery.due_s
@@ -513,19 +494,15 @@ def _ask_anew(desk: Desk, reason: str, now: float) -> Resubscribe | Reconnect:
 
 
 def _together(actions: list[Action]) -> list[Action]:
-    """The same, with one wish of each kind for all tokens in place of many: each is a frame to the venue."""
-    merged: list[Action] = [action for action in actions if not isinstance(action, Resubscribe | Reconnect)]
-    kinds: tuple[type[Resubscribe] | type[Reconnect], ...] = (Resubscribe, Reconnect)
-    for kind in kinds:
-        wishes = [action for action in actions if isinstance(action, kind)]
-        if wishes:
-            tokens = dict.fromkeys(token for wish in wishes for token in wish.tokens)
-            merged.append(kind(tokens=tuple(tokens), reason=wishes[0].reason))
-    return merged
-
-
-def _reads(tokens: list[str], reason: str) -> list[Action]:
-    return [
-        ReadBooks(tokens=tuple(tokens[start : start + BOOKS_A_READ]), reason=reason)
-        for start in range(0, len(tokens), BOOKS_A_READ)
-    ]
+    """The same, with one wish for all tokens in place of many of one kind and reason: each is a request or a frame."""
+    others: list[Action] = []
+    wishes: dict[tuple[type[Wish], str], dict[str, None]] = {}
+    for action in actions:
+        if isinstance(action, Wish):
+            wishes.setdefault((type(action), action.reason), {}).update(dict.fromkeys(action.tokens))
+        else:
+            others.append(action)
+    for (kind, reason), wanted in wishes.items():
+        tokens, most = tuple(wanted), BOOKS_A_READ if kind is ReadBooks else len(wanted)
+        others += [kind(tokens=tokens[start : start + most], reason=reason) for start in range(0, len(tokens), most)]
+    return others

@@ -78,7 +78,7 @@ class BookSide:
             was not done.
         """
         try:
-            size: Shares = read_micro(size_text)  # type: ignore[assignment]
+            size: Shares = read_micro(size_text)  # type: ignore[assignment]  # hot: Shares(...) is a call
         except UnitError:
             return None
         sizes, ticks = self.sizes, self.ticks

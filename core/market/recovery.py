@@ -71,7 +71,6 @@ class Recovery:
         "due_s",
         "last_s",
         "last_step",
-        "total",
         "tries",
     )
 
@@ -84,8 +83,6 @@ class Recovery:
         """What was done last; None before the first step since the loss."""
         self.last_s: float | None = None
         """Seconds the last recovery took; None before the first."""
-        self.total = 0
-        """Recoveries so far."""
         self._lost_s: float | None = None
         self._rung = 0
         self._slowness = 1
@@ -152,7 +149,6 @@ class Recovery:
         if lost_s is None:
             return None
         self.last_s = now - lost_s
-        self.total += 1
         return self.last_s
 
     def _lose(self, now: float) -> None:

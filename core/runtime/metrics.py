@@ -158,11 +158,10 @@ class EngineCollector(Collector):
         trades = GaugeMetricFamily("mm_trades_per_min", "Trades of the tape in the last minute.", labels=["token_id"])
         ages = GaugeMetricFamily("mm_book_age_seconds", "Since a book's last message.", labels=["market"])
         for desk in desks:
-            per_minute = desk.tape.per_minute(now)
             for token in (desk.instrument.yes_token, desk.instrument.no_token):
                 gaps.add_metric([token], desk.tracked.gaps)
                 reloads.add_metric([token], desk.tracked.reloads)
-                trades.add_metric([token], per_minute)
+                trades.add_metric([token], self._engine.data.get_trade_stats(token, now).trades_per_min)
             if desk.silence.heard_s > -math.inf:
                 ages.add_metric([desk.market], now - desk.silence.heard_s)
         yield from (gaps, reloads, trades, ages)

@@ -56,7 +56,6 @@ IDLE_SEC: Final = 4.0
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
-Emit = Callable[[Event], None]
 Made = TypeVar("Made")
 
 

@@ -4,11 +4,13 @@ import contextlib
 from typing import Any
 
 import msgspec
+import pytest
 
-from core.actions import Action, ReadBooks, Reconnect, Resubscribe
+from core.actions import Action, Cancel, ReadBooks, Reconnect, Resubscribe
 from core.errors import MalformedMessage
+from core.events import BooksRead
 from core.runtime.ingest import Ingest
-from tests.builders import Driver, VenueBook, a_market, notes
+from tests.builders import NO, YES, Driver, VenueBook, a_market, notes
 
 
 def of(kind: type[Any], actions: list[Action]) -> list[Any]:
@@ -125,3 +127,21 @@ def test_a_minimum_size_that_gamma_has_wrong_is_learnt_from_rest() -> None:
     driver.pass_time(60.0)
     driver.send(book.book())
     assert driver.desk.tracked.provable
+
+
+def test_a_book_that_is_lost_over_what_gamma_had_wrong_is_read_again_when_the_first_read_is_not_believed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    book = VenueBook()
+    driver = Driver(book)
+    book.instrument = a_market(min_size_text="15")
+    driver.quoting()
+    driver.send(book.set("bid", 44, 7))
+    assert driver.desk.tracked.synced and not driver.desk.tracked.provable and driver.orders()
+    with monkeypatch.context() as patched:
+        patched.setattr(driver.desk, "recover", lambda read, confirmed, now: "it is older than what the channel told")
+        actions = driver.send(BooksRead(tokens=(YES, NO), asked_s=driver.now, books=(book.rest(),)))
+    assert not driver.desk.tracked.synced and of(ReadBooks, actions)
+    assert of(Cancel, actions)
+    driver.pass_time(5.0)
+    assert driver.desk.tracked.provable and driver.desk.tracked.synced
