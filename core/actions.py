@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from core.quoting.explain import LayerExplanation
 from core.units import OrderSide, Shares, Side, Ticks
 
 
@@ -23,6 +24,8 @@ class Place(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Side of the YES book."""
     layer: int
     reason: str
+    explanation: LayerExplanation | None = None
+    """Of the layer it is placed for; None where nobody made one."""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -43,6 +46,12 @@ class ReadOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask the venue what became of one order."""
 
     order_id: str
+
+
+class ReadScoring(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask the venue which of these orders count for liquidity rewards; the answer is a ``ScoringSeen``."""
+
+    order_ids: tuple[str, ...]
 
 
 class ReadBooks(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -86,4 +95,16 @@ class Latch(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
-Action = Place | Cancel | CancelAll | ReadOrder | ReadBooks | Resubscribe | Unsubscribe | Reconnect | Note | Latch
+Action = (
+    Place
+    | Cancel
+    | CancelAll
+    | ReadOrder
+    | ReadScoring
+    | ReadBooks
+    | Resubscribe
+    | Unsubscribe
+    | Reconnect
+    | Note
+    | Latch
+)

@@ -10,15 +10,17 @@ import math
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
 
 from core.errors import ConfigError
+from core.portfolio.markouts import HORIZONS
 
 Mode = Literal["demo", "paper", "live"]
-SkewMode = Literal["half_spread", "bankroll"]
+SkewMode = Literal["half_spread", "bankroll", "logit"]
 SizeMode = Literal["matched", "capital"]
+Triggers = Literal["queue_keeping", "literal"]
 VolSpace = Literal["logit", "log", "price"]
 
 
@@ -93,7 +95,10 @@ class Settings:
     inv_gamma: float = _setting(
         1.0, "factor", "inventory shift; 1 puts the reducing quote at fair at the hard cap", 0, 100
     )
-    inv_skew_mode: SkewMode = _setting("half_spread", "", "scale of the shift: half_spread or bankroll")
+    inv_skew_mode: SkewMode = _setting("half_spread", "", "scale of the shift: half_spread, bankroll or logit")
+    logit_skew_at_cap: float = _setting(
+        0.2, "logits", "logit mode: move of the price's logit by the inventory at the hard cap, times inv_gamma", 0, 10
+    )
     price_min: float = _setting(0.01, "dollars", "lowest price quoted", 0, 1)
     price_max: float = _setting(0.99, "dollars", "highest price quoted", 0, 1)
     order_layers: int = _setting(3, "layers", "layers a side", 1, 10)
@@ -110,9 +115,55 @@ class Settings:
     size_mode: SizeMode = _setting("matched", "", "matched: same shares on both sides; capital: same dollars")
     reward_bump: bool = _setting(False, "", "raise a layer to the reward minimum when it is at least half of it")
 
+    # Toxic flow
+    k_tox: float = _setting(1.0, "factor", "share of the adverse drift after our fills that the quotes ask back", 0, 10)
+    tox_cap_ticks: float = _setting(5.0, "ticks", "most that toxic flow adds to a half-spread", 0, 100)
+    tox_beta: float = _setting(0.1, "fraction", "weight of the newest fill in the average drift", 0.001, 1)
+    tox_prior_fills: float = _setting(20.0, "fills", "fills without drift that the average is shrunk with", 0.01, 1e6)
+    tox_horizon_sec: float = _setting(
+        30.0, "seconds", "time after a fill at which its drift is taken: 1, 5, 30 or 300", 1, 300
+    )
+
+    # Regimes
+    event_cooloff_sec: float = _setting(30.0, "seconds", "without quotes after a jump or a sweep", 0, 3600)
+    event_spread_mult: float = _setting(2.0, "factor", "half-spread when quotes come back after an event", 1, 20)
+    event_decay_sec: float = _setting(60.0, "seconds", "in which that falls to the usual one", 0, 86400)
+    sweep_frac: float = _setting(
+        0.8, "fraction", "part of the near depth whose taking in a second is an event", 0.05, 100
+    )
+    caution_spread_mult: float = _setting(
+        1.5, "factor", "half-spread while flow is one-sided or the price agitated", 1, 20
+    )
+    caution_size_mult: float = _setting(0.5, "factor", "sizes meanwhile", 0, 1)
+    caution_hold_sec: float = _setting(30.0, "seconds", "caution lasts at least so long", 0, 3600)
+    caution_window_sec: float = _setting(60.0, "seconds", "in which moves of the mid are counted", 1, 3600)
+    caution_min_moves: int = _setting(12, "moves", "fewer in the window say nothing", 1, 1000)
+    caution_one_sided: float = _setting(
+        0.7, "fraction", "moves up less moves down over all that are one-sided flow", 0, 1
+    )
+    caution_vol_ratio: float = _setting(2.0, "factor", "short over long deviation that is agitation", 1, 100)
+
+    # Towards the end of a market
+    fade_sec: float = _setting(86_400.0, "seconds", "before the end from which on sizes shrink", 1, 1e8)
+    reduce_sec: float = _setting(7_200.0, "seconds", "before the end from which on orders only reduce", 0, 1e8)
+    close_sec: float = _setting(1_800.0, "seconds", "before the end from which on there are no quotes", 0, 1e8)
+    overdue_size_mult: float = _setting(
+        0.5, "factor", "sizes once the end date has passed and the market trades on", 0, 1
+    )
+    overdue_spread_mult: float = _setting(1.5, "factor", "half-spread then", 1, 20)
+    min_market_life_sec: float = _setting(900.0, "seconds", "markets that live no longer are not made", 0, 1e8)
+
+    # Groups of markets
+    group_project_frac: float = _setting(
+        0.5, "fraction", "part of the step that makes the fair values of a complete event sum to a dollar", 0, 1
+    )
+
     # Caps
     soft_cap_delta_pct: float = _setting(0.015, "fraction of bankroll", "risk at which adding starts to shrink", 0, 0.5)
     hard_cap_delta_pct: float = _setting(0.03, "fraction of bankroll", "risk at which adding stops", 0.0001, 0.5)
+    room_reserve_frac: float = _setting(
+        0.05, "fraction", "share of a side's room left free, so that a drifting fair value shuffles no orders", 0, 0.5
+    )
     gross_cap: float = _setting(0.30, "fraction of bankroll", "risk of all markets together", 0.0001, 1)
     daily_loss_limit_pct: float = _setting(
         1.0, "per cent", "loss of the day's opening equity that stops new risk", 0.05, 100
@@ -120,6 +171,9 @@ class Settings:
 
     # Requoting
     quote_debounce_ms: int = _setting(250, "milliseconds", "least time between decisions of a market", 0, 60_000)
+    requote_triggers: Triggers = _setting(
+        "queue_keeping", "", "rules that move orders; literal, the seed's own, is for comparisons in demo and replay"
+    )
     requote_mid_ticks: int = _setting(1, "ticks", "passive distance that replaces an order, before hysteresis", 0, 1000)
     hyst_ticks: int = _setting(1, "ticks", "hysteresis on the passive side", 0, 1000)
     requote_aggr_ticks: int = _setting(1, "ticks", "aggressive distance that replaces an order", 1, 1000)
@@ -136,12 +190,27 @@ class Settings:
 
 
 @dataclass(frozen=True, slots=True)
+class Tables:
+    """The tables of a settings file as written; :mod:`core.profiles` and the calendar read them."""
+
+    source: str = ""
+    """The file's path, for messages."""
+    profiles: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """``[profiles.NAME]``."""
+    markets: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+    """``[market."CONDITION"]``."""
+    calendar: tuple[Any, ...] = ()
+    """``[[calendar]]``."""
+
+
+@dataclass(frozen=True, slots=True)
 class Effective:
     """Settings together with where each value came from."""
 
     settings: Settings
     origins: Mapping[str, str]
     """Setting name -> ``default``, ``environment NAME``, ``flag --name`` or the file's path."""
+    tables: Tables = field(default_factory=Tables)
 
     def rows(self) -> list[dict[str, Any]]:
         """One dict per setting: name, value, unit, origin, text; in order of declaration."""
@@ -184,22 +253,60 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     """
     values: dict[str, Any] = {}
     origins = dict.fromkeys(_FIELDS, "default")
+    tables = Tables()
     if path is not None:
-        for key, value in _read(path).items():
-            name = _known(key, str(path))
-            values[name], origins[name] = _typed(name, value, f"{path}: {key}"), str(path)
+        document = _read(path)
+        tables = _tables(document, str(path))
+        for key, value in document.items():
+            name = known_setting(key, str(path))
+            values[name], origins[name] = typed_setting(name, value, f"{path}: {key}"), str(path)
     for name in _FIELDS:
         variable = environment_name(name)
         if environment.get(variable, "") != "":
-            values[name] = _typed(name, environment[variable], f"environment {variable}")
+            values[name] = typed_setting(name, environment[variable], f"environment {variable}")
             origins[name] = f"environment {variable}"
     for name, value in flags.items():
         if value is not None:
             flag = f"--{name.replace('_', '-')}"
-            values[name], origins[name] = _typed(name, value, flag), f"flag {flag}"
+            values[name], origins[name] = typed_setting(name, value, flag), f"flag {flag}"
     settings = Settings(**values)
     _check_together(settings)
-    return Effective(settings, origins)
+    return Effective(settings, origins, tables)
+
+
+def with_changes(base: Settings, changes: Mapping[str, Any], where: str) -> Settings:
+    """Settings with some of them changed, after the checks that are made at start.
+
+    Args:
+        base: the settings as they are.
+        changes: name to value, typed or as text.
+        where: what the messages name before the setting.
+
+    Raises:
+        ConfigError: a name is unknown, a value is of the wrong kind or range, or the whole does not fit together.
+    """
+    names = {known_setting(key, where): (key, value) for key, value in changes.items()}
+    typed = {name: typed_setting(name, value, f"{where}: {key}") for name, (key, value) in names.items()}
+    settings = replace(base, **typed)
+    try:
+        _check_together(settings)
+    except ConfigError as error:
+        raise ConfigError(f"{where}: {error}") from error
+    return settings
+
+
+def _tables(document: dict[str, Any], source: str) -> Tables:
+    """Take the tables out of a file's document and leave its settings."""
+    found: dict[str, dict[str, dict[str, Any]]] = {}
+    for name, example in (("profiles", "[profiles.NAME]"), ("market", '[market."0x..."]')):
+        table = document.pop(name, {})
+        if not isinstance(table, dict) or not all(isinstance(each, dict) for each in table.values()):
+            raise ConfigError(f"{source}: {name}: wants tables of settings, written as {example}")
+        found[name] = table
+    calendar = document.pop("calendar", [])
+    if not isinstance(calendar, list):
+        raise ConfigError(f"{source}: calendar: wants a list of tables, written as [[calendar]]")
+    return Tables(source, found["profiles"], found["market"], tuple(calendar))
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -211,7 +318,12 @@ def _read(path: Path) -> dict[str, Any]:
         raise ConfigError(f"{path}: not valid TOML: {error}; correct that place") from error
 
 
-def _known(key: str, where: str) -> str:
+def known_setting(key: str, where: str) -> str:
+    """The name of the setting that ``key`` means.
+
+    Raises:
+        ConfigError: there is none; ``where`` and the nearest name are told.
+    """
     name = key.lower()
     if name in _FIELDS:
         return name
@@ -220,8 +332,14 @@ def _known(key: str, where: str) -> str:
     raise ConfigError(f"{where}: unknown setting {key!r}{hint}")
 
 
-def _typed(name: str, value: Any, where: str) -> Any:
-    """Turn a value of a file, a variable or a flag into the setting's own type, checked."""
+def typed_setting(name: str, value: Any, where: str) -> Any:
+    """Turn a value of a file, a variable or a flag into the setting's own type, checked.
+
+    Raises:
+        ConfigError: it is of the wrong kind or out of range; ``where`` and the range are told.
+    """
+    if value is None and type(None) in get_args(_FIELDS[name].type):
+        return None
     kind = _FIELDS[name].type
     if isinstance(kind, types.UnionType):
         kind = next(part for part in get_args(kind) if part is not type(None))
@@ -290,6 +408,12 @@ def _check_together(settings: Settings) -> None:
     """Checks that need more than one setting."""
     if settings.soft_cap_delta_pct >= settings.hard_cap_delta_pct:
         raise ConfigError("soft_cap_delta_pct must be below hard_cap_delta_pct; lower the one or raise the other")
+    if settings.requote_triggers == "literal" and settings.mode != "demo":
+        raise ConfigError("requote_triggers = literal gives the queue away; it is for comparisons in demo and replay")
+    if not settings.fade_sec > settings.reduce_sec >= settings.close_sec:
+        raise ConfigError("wants fade_sec above reduce_sec and that not below close_sec; the end comes last")
+    if settings.tox_horizon_sec not in HORIZONS:
+        raise ConfigError("tox_horizon_sec must be 1, 5, 30 or 300: fills are marked at these horizons")
     if settings.price_min >= settings.price_max:
         raise ConfigError("price_min must be below price_max; lower the one or raise the other")
     if settings.base_size_usd and settings.max_size_usd and settings.base_size_usd > settings.max_size_usd:

@@ -5,13 +5,23 @@ the engine with each decision.
 """
 
 import math
-from collections.abc import Callable
 from typing import Final
-
-import msgspec
 
 from core.actions import Action, Note
 from core.config import Settings
+from core.decision import (
+    Draft,
+    GroupBounds,
+    Standing,
+    Surroundings,
+    make_draft,
+    order_explained,
+    place,
+    remaining_of,
+    requote,
+    rule_set_of,
+    words,
+)
 from core.errors import MalformedMessage
 from core.events import MarketMessage, RestBook
 from core.market.book import Level
@@ -22,47 +32,31 @@ from core.market.signals import without_own
 from core.market.silence import Silence
 from core.market.tape import Tape, Trade
 from core.orders.manager import Fill, OrderManager
-from core.orders.order import TERMINAL, Order, State
+from core.orders.order import IN_BOOK, State
 from core.portfolio.inventory import Inventory
+from core.portfolio.markouts import Drift
 from core.portfolio.position import Position
-from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
-from core.quoting.requote import LiveOrder, Verdict, diff_orders, levels_ahead, requote_rules_of, situation_of
-from core.quoting.routing import Target
-from core.quoting.rules import rules_of
+from core.profiles import Live, Profiles
+from core.quoting.adjust import Adjustments
+from core.quoting.explain import HeldBack, MarketExplanation, explain
+from core.quoting.plan import QuotePlan
+from core.quoting.rules import QuoteRules
+from core.quoting.stance import Posture, Stance
 from core.quoting.volatility import Sigma
-from core.quoting.watch import LEVELS_READ, Glance, PriceWatch
+from core.quoting.watch import EVERY_LEVEL, LEVELS_READ, Glance, PriceWatch
 from core.risk.control import Control
-from core.risk.gate import Headroom
 from core.units import MICRO, Shares, Side, Ticks, UnitError, Usd, parse_micro
 
 TIMER_SEC: Final = 1.0
 """A market is looked at again after this, whatever happens (market-making.md 1.12)."""
 FIRST_HOLD_SEC: Final = 0.5
 LONGEST_HOLD_SEC: Final = 30.0
-CANCEL_GRACE_SEC: Final = 2.0
-"""A cancel sent less long ago is expected to be answered, and its order is not planned around."""
 SETTLED_TICKS: Final = 0.01
 """Moves of fair value and deviation below this share of a tick do not make a new plan of an unchanged market."""
 UNPROVEN_CHANGE: Final = "the newest change is not proven yet"
 BEHIND_REST: Final = "REST shows a newer book; the channel has not brought it yet"
 WAITS: Final = (UNPROVEN_CHANGE, BEHIND_REST)
 """Why a market waits for a moment; its orders stay meanwhile."""
-
-
-class Surroundings(msgspec.Struct, frozen=True, gc=False):
-    """What one decision needs from outside its market."""
-
-    now: float
-    unix: float
-    data_age_s: float
-    bankroll: Usd
-    gross_room: Usd
-    """Risk beyond this market's present one that the cap over all markets still allows."""
-    plan_cash: Usd
-    """Account cash less what other markets' orders and orders that are not planned around would spend."""
-    free_cash: Usd
-    """Account cash less what all orders at risk would spend."""
-    reduce_only: bool
 
 
 class Desk:
@@ -76,9 +70,24 @@ class Desk:
         *,
         own_in_book: bool,
         proof: ProofPolicy | None = None,
+        profiles: Profiles | None = None,
     ) -> None:
-        """``own_in_book`` says that the book we see contains our own orders (not so in paper and replay)."""
-        self.settings = settings
+        """A market that is made from now on.
+
+        Args:
+            instrument: the market.
+            settings: of the whole run.
+            orders: of the whole run.
+            own_in_book: the book we see contains our own orders (not so in paper and replay).
+            proof: how many changes have their hash checked; shared by all books.
+            profiles: what single markets are quoted with; None quotes this one with ``settings``.
+        """
+        self._profiles = profiles
+        self.live = Live()
+        """What the operator changed of the settings."""
+        self.chosen = None if profiles is None else profiles.for_market(instrument, self.live)
+        """The settings of this market, with where each comes from; None without profiles."""
+        self.settings = settings = settings if self.chosen is None else self.chosen.settings
         self.orders = orders
         self.own_in_book = own_in_book
         self.tracked = TrackedBook(instrument, proof or ProofPolicy())
@@ -91,12 +100,20 @@ class Desk:
         self.tape = Tape()
         self.position = Position()
         self.control = Control()
-        self.widen_ticks = 0
+        self.stance = Stance(settings, instrument, () if profiles is None else profiles.calendar)
+        self.posture: Posture | None = None
+        """As of the last look."""
+        self.group = GroupBounds()
+        """What the other markets of the same event ask of this one."""
         self.flattening = False
         self.resolved = False
+        self.payout: float | None = None
+        """Dollars that a share of YES pays, once the channel told which token won."""
         self.plan: QuotePlan | None = None
         self.sigma: Sigma | None = None
         self.blocked_by = "waiting for the first book"
+        self.held_back: tuple[HeldBack, ...] = ()
+        """Orders that the last decision wanted and did not place."""
         self.worst_exposure = Usd(0)
         """Risk if the orders of the worse side all fill, as of the last decision."""
         self._valued: tuple[Usd, Usd] | None = None
@@ -104,12 +121,14 @@ class Desk:
         self._synced_s = -math.inf
         """When the book was last believed."""
         self._hold_s, self._hold_until_s = 0.0, -math.inf
-        self._reset_signals()
+        self.watch = PriceWatch(settings, instrument)
+        self._make_rules()
         self._last_decision_s = -math.inf
         self.is_due = True
         """Something has changed since the last decision that calls for another."""
         self._decided_fair = math.nan
         self._decided_sigma = math.nan
+        self._decided_shift = 0.0
         self._decided_touch: tuple[Ticks | None, Ticks | None] = (None, None)
         self._settled = False
         self._glance: Glance | None = None
@@ -117,13 +136,31 @@ class Desk:
         self._own: tuple[dict[Ticks, Shares], dict[Ticks, Shares]] = ({}, {})
         """Our own levels in the book, as of that version of the orders."""
 
-    def _reset_signals(self) -> None:
+    def _make_rules(self) -> None:
         settings, instrument = self.settings, self.tracked.instrument
-        self._rules = rules_of(settings, instrument)
-        self._requote_rules = requote_rules_of(settings, instrument)
-        self.watch = PriceWatch(settings, instrument)
+        self._rules = rule_set_of(settings, instrument)
         self._moved = settings.requote_mid_ticks / 2 / instrument.grid.k
         """Dollars of fair value that call for a decision (market-making.md 1.12)."""
+
+    def _start_anew(self, now: float) -> None:
+        """Another grid or another hash preimage: signals and rules are made anew."""
+        self.watch = PriceWatch(self.settings, self.instrument)
+        self.stance.start_anew()
+        self.use(self.live, now)
+
+    def use(self, live: Live, now: float) -> None:
+        """Quote with what the operator changed from now on; what the signals know is kept.
+
+        Raises:
+            ConfigError: the changes do not fit this market; nothing has changed.
+        """
+        if self._profiles is not None:
+            self.chosen = self._profiles.for_market(self.instrument, live)  # a profile may go by the tick
+            self.live, self.settings = live, self.chosen.settings
+        self.watch.use(self.settings, self.instrument, now)
+        self.stance.use(self.settings, self.instrument)
+        self._make_rules()
+        self.touch_due()
 
     # Identity and position
 
@@ -131,6 +168,11 @@ class Desk:
     def instrument(self) -> Instrument:
         """The market as it is now; its tick may change."""
         return self.tracked.instrument
+
+    @property
+    def rules(self) -> QuoteRules:
+        """What plans are made with."""
+        return self._rules.quotes
 
     @property
     def market(self) -> str:
@@ -217,7 +259,7 @@ class Desk:
         min_size = self.instrument.min_size
         why = self.tracked.recover(read, confirmed, now)
         if self.instrument.min_size != min_size:
-            self._reset_signals()
+            self._start_anew(now)
         if not why:
             self._see_again(now)
             self._synced_s = now
@@ -243,8 +285,18 @@ class Desk:
         buys_yes = (message.side == "BUY") == is_yes
         trade = Trade(now, price if is_yes else grid.complement(price), size, buys_yes)
         stamp = (message.timestamp, message.transaction_hash)
-        self.tape.add(trade, (stamp, message.asset_id, message.price, message.size, message.side))
+        is_new = self.tape.add(trade, (stamp, message.asset_id, message.price, message.size, message.side))
+        if is_new and self.tracked.synced and self.stance.see_trade(now, trade.price, trade.size):
+            self._decide_at_once()
         return trade
+
+    def resolve(self, winner: str, now: float) -> None:
+        """The question is resolved; ``winner`` is the token that pays, "" when that was not told."""
+        self.resolved = True
+        outcome = self.instrument.outcome_of(winner)
+        if outcome is not None:
+            self.payout = 1.0 if outcome == "YES" else 0.0
+            self.stance.fair(now, self.payout)  # fills of the last minutes were worth this
 
     def change_tick(self, tick_text: str, timestamp_ms: int, now: float) -> None:
         """Start over on a new grid: signals, rules and book."""
@@ -253,8 +305,7 @@ class Desk:
             self.tracked.change_tick(tick_text, now, timestamp_ms)
             self.orders.change_grid(self.market, old, self.instrument.grid)
             self.tape.change_grid(old, self.instrument.grid)
-            self._reset_signals()
-            self.is_due = True
+            self._start_anew(now)
 
     def _took(self, applied: Applied, was_synced: bool, now: float) -> Applied:
         tracked, silence = self.tracked, self.silence
@@ -268,6 +319,7 @@ class Desk:
                 silence.show_life(tracked)
             self._observe(now)
         elif applied.lost:
+            self.stance.fair(now, None)
             self.is_due = True
         return applied
 
@@ -275,6 +327,7 @@ class Desk:
         """The book is believed again; after a longer blindness the average starts anew: it is of another time."""
         if now - self._synced_s > self.watch.fair.theta:
             self.watch.start_anew()
+            self.stance.start_anew()
 
     def _observe(self, now: float) -> None:
         """Let the watch look at the book, and see whether that calls for a decision (market-making.md 1.12)."""
@@ -284,6 +337,10 @@ class Desk:
         self._glance = glance
         if glance.is_news or glance.touch != self._decided_touch:
             self.is_due = True
+        self.stance.fair(now, glance.value)
+        if glance.jumped:
+            self.stance.jumped(now)
+            self._decide_at_once()
         if glance.value is None:
             return
         if not abs(glance.value - self._decided_fair) < self._moved:
@@ -307,11 +364,24 @@ class Desk:
             return bids, asks
         return list(without_own(bids, own_bids)), list(without_own(asks, own_asks))
 
+    def others(self) -> tuple[list[Level], list[Level]]:
+        """All bids and asks of others, best first."""
+        return self._others(EVERY_LEVEL)
+
+    @property
+    def touch_of_others(self) -> tuple[Ticks | None, Ticks | None]:
+        """Best bid and ask without our own orders, as of the last look at the book."""
+        return (None, None) if self._glance is None else self._glance.touch
+
     # Our fills
 
-    def take_fill(self, fill: Fill, counts: bool) -> None:
-        """Book a fill, or take it back when its trade failed."""
+    def take_fill(self, fill: Fill, counts: bool, now: float, unix: float) -> None:
+        """Book a fill, or take it back when its trade failed; ``unix`` is the wall clock at ``now``."""
         self.position.take_fill(fill, Usd(fill.price * self.instrument.grid.tick_usd), counts)
+        if counts:
+            self.stance.fill(fill, now, unix)
+        else:
+            self.stance.revoke(fill)
         self.is_due = True
 
     def confirm_fill(self, fill: Fill) -> None:
@@ -325,11 +395,14 @@ class Desk:
         own = self.orders.resting_at(self.market, side).get(tick, 0) if self.own_in_book else 0
         return Shares(max(0, shown - own))
 
-    def is_pending(self, now: float) -> Callable[[Order], bool]:
-        """Tells orders that may fill but are not planned around."""
-        return lambda order: _is_pending(order, now)
-
     # Decisions
+
+    def heed_group(self, bounds: GroupBounds) -> None:
+        """Take what the other markets of the event ask; drifts below a hundredth of a tick are not worth a new plan."""
+        moved = abs(bounds.shift - self._decided_shift) > SETTLED_TICKS / self.instrument.grid.k
+        if moved or bounds[1:] != self.group[1:]:
+            self.touch_due()
+        self.group = bounds
 
     def touch_due(self) -> None:
         """Something the decision depends on has changed."""
@@ -341,6 +414,30 @@ class Desk:
         if self.is_due:
             return self._last_decision_s + self.settings.quote_debounce_ms / 1000
         return self._last_decision_s + TIMER_SEC
+
+    def _decide_at_once(self) -> None:
+        """Danger waits for no debounce."""
+        self.touch_due()
+        self._last_decision_s = -math.inf
+
+    def look(self, now: float, unix: float) -> list[Drift]:
+        """See what changes the quotes beside book and inventory; ``unix`` is the wall clock at ``now``.
+
+        Returns:
+            How the price moved after fills whose horizons have come.
+        """
+        stance, micro = self.stance, self.watch.micro
+        is_known = not self.resolved and self.tracked.synced and micro is not None and micro.status == "ok"
+        if is_known and micro is not None:
+            self.watch.sample(now)
+            stance.see(now, self.tracked.book, micro, self.watch.variance)
+        stance.fair(now, self.watch.fair.value_at(now) if is_known else self.payout)
+        drifts = stance.advance(now)
+        posture = stance.at(now, unix)
+        if posture is not self.posture:
+            self.posture = posture
+            self.touch_due()
+        return drifts
 
     def pull(self, reason: str, now: float) -> list[Action]:
         """Cancel everything of this market."""
@@ -363,14 +460,19 @@ class Desk:
         """A decision that quoting is not allowed: pull, and remember why."""
         self._last_decision_s, self.is_due, self._settled = now, False, False
         self._decided_fair = math.nan
-        self.plan = None
+        self.plan, self.held_back = None, ()
         self.worst_exposure = self._worst_exposure(now)
         return self.pull(reason, now)
 
-    def hold(self, reason: str, now: float) -> None:
-        """A decision that has to wait a moment; orders stay where they are."""
+    def hold(self, reason: str, now: float) -> list[Action]:
+        """A decision that has to wait a moment: orders stay where they are, as long as their leases last."""
         self._last_decision_s, self.is_due, self._settled = now, True, False
         self.blocked_by = reason
+        actions: list[Action] = []
+        for order in self.orders.at_risk(self.market):
+            if order.state in IN_BOOK and now - order.validated_s > self.settings.order_max_age_sec:
+                actions += self.orders.cancel(order, "unvalidated", now)
+        return actions
 
     def is_settled(self, now: float, unix: float, data_age_s: float) -> bool:
         """Nothing has changed since the last decision that could change its outcome; leases are renewed.
@@ -386,7 +488,7 @@ class Desk:
         tolerated = SETTLED_TICKS / self.instrument.grid.k
         if abs(fair - self._decided_fair) > tolerated:
             return False
-        if abs((self.watch.sigma(now, unix, fair).sigma_h or 0.0) - self._decided_sigma) > tolerated:
+        if abs((self.watch.sigma(now, unix, fair, self.settings).sigma_h or 0.0) - self._decided_sigma) > tolerated:
             return False
         for order in self.orders.at_risk(self.market):
             order.validated_s = now
@@ -396,24 +498,72 @@ class Desk:
     def decide(self, around: Surroundings) -> list[Action]:
         """Compare what we want with what we have, and act on the difference: cancels first."""
         now = around.now
-        fair = self.watch.fair.value_at(now)
-        if fair is None:
+        posture = self.posture = self.stance.at(now, around.unix)
+        standing = self._standing(around, self.settings)
+        if standing is None:
             return self.rest("no fair value yet", now)
-        self.sigma = sigma = self.watch.sigma(now, around.unix, fair)
         self.seen(now)
-        self.blocked_by, self._decided_sigma = "", sigma.sigma_h or 0.0
-        bids, asks = self._others(LEVELS_READ + self.settings.order_layers + self.settings.requote_queue_levels)
-        at_risk = self.orders.at_risk(self.market)
-        planned = [order for order in at_risk if not _is_pending(order, now)]
-        inputs = self._inputs(around, fair, at_risk, planned)
-        plan = self.plan = (flatten_plan if self.flattening else plan_quotes)(inputs, self._rules)
-        actions, done = self._requote(plan, around, planned, bids, asks)
-        places = self._place(plan, around, at_risk, done)
+        draft = make_draft(standing, around, posture, self._rules)
+        self.sigma, self.plan = standing.sigma, draft.plan
+        self.blocked_by, self._decided_sigma = "", standing.sigma.sigma_h or 0.0
+        self._decided_shift = self.group.shift
+        actions = requote(draft, self.orders, now)
+        places, self.held_back = place(draft, standing, around, self.instrument, self._rules, now < self._hold_until_s)
         self.worst_exposure = self._worst_exposure(now)
-        self._settled = not actions and not places and self._all_in_tolerance(done)
+        self._settled = not actions and not places and draft.all_in_place
+        plan = draft.plan
         if not plan.targets and plan.bid.reason != "ok" and plan.ask.reason != "ok":
-            self.blocked_by = f"bid: {_words(plan.bid.reason)}; ask: {_words(plan.ask.reason)}"
+            self.blocked_by = f"bid: {words(plan.bid.reason)}; ask: {words(plan.ask.reason)}"
         return actions + places + self._end_flattening(plan)
+
+    def preview(self, around: Surroundings, settings: Settings, adjustments: Adjustments) -> Draft | None:
+        """What a decision now would do with other settings or adjustments; nothing changes.
+
+        The signals are taken as they are: what other smoothing would have made of the past is not told.
+        None while there is no fair value.
+        """
+        standing = self._standing(around, settings)
+        if standing is None:
+            return None
+        posture = self.stance.preview(settings, adjustments, around.now, around.unix)
+        return make_draft(standing, around, posture, rule_set_of(settings, self.instrument))
+
+    def _standing(self, around: Surroundings, settings: Settings) -> Standing | None:
+        """Everything of this market that a decision is made from, as it stands; None without a fair value."""
+        now, fair = around.now, self.watch.fair.value_at(around.now)
+        if fair is None:
+            return None
+        bids, asks = self._others(LEVELS_READ + settings.order_layers + settings.requote_queue_levels)
+        return Standing(
+            fair=fair,
+            sigma=self.watch.sigma(now, around.unix, fair, settings),
+            touch=self.touch_of_others,
+            bids=bids,
+            asks=asks,
+            cutoff=self.watch.cutoff,
+            position=self.position,
+            orders=self.orders,
+            at_risk=self.orders.at_risk(self.market),
+            group=self.group,
+            flattening=self.flattening,
+        )
+
+    def explain(self, now: float, blocked: str) -> MarketExplanation:
+        """The present plan with all its terms, and what becomes of each order; ``blocked``: why there is no quote."""
+        plan, sigma = self.plan, self.sigma
+        orders = tuple([order_explained(order) for order in self.orders.at_risk(self.market)])
+        return MarketExplanation(
+            market=self.market,
+            title=self.instrument.title,
+            tick=self.instrument.tick_text,
+            blocked=blocked or self.blocked_by,
+            fair=self.watch.fair.value_at(now),
+            sigma_source="" if sigma is None else sigma.source,
+            conditions=self.stance.conditions(self.watch.fair.value_at(now), now),
+            held_back=self.held_back,
+            layers=() if plan is None else explain(plan, self.rules),
+            orders=orders,
+        )
 
     def _end_flattening(self, plan: QuotePlan) -> list[Action]:
         """Flat, or too little left to be an order: the market is paused."""
@@ -434,136 +584,11 @@ class Desk:
         """The venue took an order: refusals are over."""
         self._hold_s = 0.0
 
-    def _inputs(self, around: Surroundings, fair: float, at_risk: list[Order], planned: list[Order]) -> QuoteInputs:
-        """What the plan is made from; orders that are not planned around count as pending."""
-        inventory = self.inventory
-        pending = [order for order in at_risk if order not in planned]
-        best_bid, best_ask = self._decided_touch
-        return QuoteInputs(
-            fair=fair,
-            sigma_h=self.sigma.sigma_h or 0.0 if self.sigma else 0.0,
-            yes=inventory.yes,
-            no=inventory.no,
-            free_yes=Shares(max(0, self.position.settled_yes - _sells(pending, "YES"))),
-            free_no=Shares(max(0, self.position.settled_no - _sells(pending, "NO"))),
-            free_cash=around.plan_cash,
-            equity=around.bankroll,
-            best_bid=best_bid,
-            best_ask=best_ask,
-            widen_ticks=self.widen_ticks,
-            reduce_only=around.reduce_only,
-            gross_room=around.gross_room,
-            pending_bid=_remaining(pending, "bid"),
-            pending_ask=_remaining(pending, "ask"),
-        )
-
-    def _requote(
-        self, plan: QuotePlan, around: Surroundings, planned: list[Order], bids: list[Level], asks: list[Level]
-    ) -> tuple[list[Action], "list[tuple[Order, Verdict, Target | None]]"]:
-        """Cancel what must go; returns what became of every order that may be kept."""
-        now = around.now
-        orders = [order for order in planned if order.state in (State.LIVE, State.PARTIAL)]
-        live = [
-            LiveOrder(
-                order.side,
-                order.yes_price,
-                order.outcome,
-                order.remaining,
-                now - order.created_s,
-                now - order.validated_s,
-                levels_ahead(bids if order.side == "bid" else asks, order.side, order.yes_price, self.watch.cutoff),
-            )
-            for order in orders
-        ]
-        situation = situation_of(plan, around.data_age_s, self._requote_rules)
-        diff = diff_orders(live, plan, situation, self._requote_rules)
-        self._unplaced = diff.unplaced
-        actions: list[Action] = []
-        for order, verdict, target in zip(orders, diff.verdicts, diff.matched, strict=True):
-            if target is not None:
-                order.layer = target.layer  # what it stands for from here on, wherever it was placed for
-            if verdict.action in ("cancel", "replace"):
-                actions += self.orders.cancel(order, verdict.reason, now)
-            else:
-                order.validated_s, order.reason = now, f"{verdict.action}: {_words(verdict.reason)}"
-        return actions, list(zip(orders, diff.verdicts, diff.matched, strict=True))
-
-    def _place(
-        self,
-        plan: QuotePlan,
-        around: Surroundings,
-        at_risk: list[Order],
-        done: "list[tuple[Order, Verdict, Target | None]]",
-    ) -> list[Action]:
-        """Place targets without an order, and top-ups, as far as caps and funds allow; everything at risk counts."""
-        wanted: list[tuple[Target, Shares, str]] = [(target, target.size, "new target") for target in self._unplaced]
-        wanted += [(target, verdict.size, "undersize") for _, verdict, target in done if target and verdict.size]
-        waiting = {(order.side, order.layer) for order in at_risk if order.state not in (State.LIVE, State.PARTIAL)}
-        wanted = [wish for wish in wanted if (wish[0].side, wish[0].layer) not in waiting]
-        if not wanted or around.now < self._hold_until_s:
-            return []
-        headroom = self._headroom(plan, around, at_risk)
-        actions: list[Action] = []
-        for target, size, reason in wanted:
-            buys = target.order_side == "BUY"
-            cost = self.instrument.grid.notional(target.token_ticks, size) if buys else Usd(0)
-            if headroom.refuse(side=target.side, sells="" if buys else target.outcome, size=size, cost=cost):
-                continue
-            actions.append(
-                self.orders.place(
-                    self.instrument,
-                    outcome=target.outcome,
-                    order_side=target.order_side,
-                    price=target.token_ticks,
-                    size=size,
-                    side=target.side,
-                    layer=target.layer,
-                    reason=reason,
-                    now=around.now,
-                )
-            )
-        return actions
-
-    def _headroom(self, plan: QuotePlan, around: Surroundings, at_risk: list[Order]) -> Headroom:
-        """Room of the plan, with the orders it did not plan around given back and all orders at risk taken off."""
-        pending = [order for order in at_risk if _is_pending(order, around.now)]
-        return Headroom(
-            room_bid=plan.bid.room + _remaining(pending, "bid") - _remaining(at_risk, "bid"),
-            room_ask=plan.ask.room + _remaining(pending, "ask") - _remaining(at_risk, "ask"),
-            cash=around.free_cash,
-            yes=self.position.settled_yes - self.orders.reserved_shares(self.market, "YES"),
-            no=self.position.settled_no - self.orders.reserved_shares(self.market, "NO"),
-        )
-
-    def _all_in_tolerance(self, done: "list[tuple[Order, Verdict, Target | None]]") -> bool:
-        """Every order stands exactly at its target, so that no rule is merely waiting for time to pass."""
-        at_target = all(target is not None and order.yes_price == target.yes_ticks for order, _, target in done)
-        return at_target and not self._unplaced
-
     def _worst_exposure(self, now: float) -> Usd:
         fair = self.watch.fair.value_at(now)
         net = self.inventory.net
         orders = self.orders.at_risk(self.market)
         # Without a fair value a share of either token may be worth a dollar.
-        up = (net + _remaining(orders, "bid")) * (1.0 if fair is None else fair)
-        down = (_remaining(orders, "ask") - net) * (1.0 if fair is None else 1.0 - fair)
+        up = (net + remaining_of(orders, "bid")) * (1.0 if fair is None else fair)
+        down = (remaining_of(orders, "ask") - net) * (1.0 if fair is None else 1.0 - fair)
         return Usd(max(0, round(max(up, down))))
-
-
-def _is_pending(order: Order, now: float) -> bool:
-    """The order may fill but is not to be planned around: its outcome, its cancel or its fills are overdue."""
-    if order.state is State.UNKNOWN or order.state in TERMINAL:
-        return True
-    return order.state is State.CANCEL_SENT and now - order.since_s > CANCEL_GRACE_SEC
-
-
-def _remaining(orders: list[Order], side: Side) -> Shares:
-    return Shares(sum(order.remaining for order in orders if order.side == side))
-
-
-def _sells(orders: list[Order], outcome: str) -> int:
-    return sum(order.remaining for order in orders if order.order_side == "SELL" and order.outcome == outcome)
-
-
-def _words(reason: str) -> str:
-    return reason.replace("_", " ")

@@ -5,12 +5,17 @@ caps over markets), and decides when time has reached what it asked for. Same ev
 """
 
 import math
+from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
 from core.actions import Action, CancelAll, Latch, Note
 from core.config import Settings
-from core.desk import WAITS, Desk, Surroundings
+from core.decision import Surroundings, is_pending
+from core.desk import WAITS, Desk
+from core.earnings import Earnings
+from core.errors import ConfigError
+from core.event_groups import EventGroups
 from core.events import (
     AccountSeen,
     BooksRead,
@@ -25,6 +30,7 @@ from core.events import (
     OrderAnswered,
     OrderSeen,
     OrderSigned,
+    ScoringSeen,
     StopRequested,
     Woken,
 )
@@ -33,6 +39,10 @@ from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, State
 from core.portfolio.account import Account
 from core.portfolio.ledger import Pico, usd_of
+from core.portfolio.markouts import Drift
+from core.profiles import Profiles
+from core.quoting.adjust import AdjustmentRefused, Adjustments, adjusted
+from core.quoting.explain import MarketExplanation, preview_words
 from core.risk.control import Control, strictest
 from core.risk.gate import Facts, why_not_quote
 from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
@@ -40,25 +50,37 @@ from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
 MARK_SLACK_SEC: Final = 0.05
-WIDEN_LIMIT: Final = 20
-"""Ticks an operator may add to or take from the half-spread."""
+KEPT_DRIFTS: Final = 4096
+"""Measured drifts that wait for somebody to take them."""
 
 
 class Engine:
     """The market maker."""
 
-    def __init__(self, settings: Settings, *, own_in_book: bool) -> None:
-        """``own_in_book`` says that the books we see contain our own orders (not so in paper and replay)."""
+    def __init__(self, settings: Settings, *, own_in_book: bool, profiles: Profiles | None = None) -> None:
+        """Start without a market.
+
+        Args:
+            settings: of the whole run.
+            own_in_book: the books we see contain our own orders (not so in paper and replay).
+            profiles: what single markets are quoted with; None quotes all with ``settings``.
+        """
         self.settings = settings
         self._own_in_book = own_in_book
         self.orders = OrderManager()
         self.desks: dict[str, Desk] = {}
         self.tally = Tally()
         self.data = MarketData(self.desks, self.tally)
+        self.earnings = Earnings(self.desks, self.orders)
+        self.groups = EventGroups(self.desks, settings.group_project_frac)
         self.user_feed = Feed()
         self.control = Control()
         self.stopping = False
         self.account = Account(settings)
+        self.profiles = profiles
+        self._drifts: deque[tuple[str, Drift]] = deque(maxlen=KEPT_DRIFTS)
+        self._wall_s = 0.0
+        """Wall clock less engine time, as of the last wake."""
         self._marked_s = -math.inf
         self._marked_messages = 0
         """Market messages by then."""
@@ -75,6 +97,7 @@ class Engine:
             CancelAnswered: self._on_cancel_answered,
             OrderSeen: self._on_order_seen,
             FillSeen: self._on_fill,
+            ScoringSeen: self.earnings.take,
             OperatorCommand: self._on_command,
             StopRequested: self._on_stop,
         }
@@ -106,8 +129,16 @@ class Engine:
         instrument = event.instrument
         if instrument.market in self.desks:
             return []
-        desk = Desk(instrument, self.settings, self.orders, own_in_book=self._own_in_book, proof=self.data.proof)
+        desk = Desk(
+            instrument,
+            self.settings,
+            self.orders,
+            own_in_book=self._own_in_book,
+            proof=self.data.proof,
+            profiles=self.profiles,
+        )
         self.data.add(desk, now)
+        self.groups.add(desk)
         self._wake_s = min(self._wake_s, now + MARK_SEC)
         return []
 
@@ -200,7 +231,8 @@ class Engine:
         if change == "confirmed":
             desk.confirm_fill(fill)
             return []
-        desk.take_fill(fill, counts=change == "booked")
+        desk.take_fill(fill, change == "booked", now, now + self._wall_s)
+        self.earnings.fill(desk, fill, change == "booked")
         if event.settlement == "confirmed":
             desk.confirm_fill(fill)
         self._wake_soon(desk, now)
@@ -222,6 +254,7 @@ class Engine:
     # Time
 
     def _on_woken(self, event: Woken, now: float) -> list[Action]:
+        self._wall_s = event.unix - now
         actions: list[Action] = []
         if now - self._marked_s >= MARK_SEC - MARK_SLACK_SEC:
             self._marked_s = now
@@ -230,6 +263,7 @@ class Engine:
                 self.account.touch()
             actions += self._mark(event.unix)
             actions += self.orders.chase(now)
+            actions += self.earnings.ask(now)
             self.data.measure(now)
         if self.data.check_s <= now:
             actions += self.data.check(now)
@@ -245,12 +279,14 @@ class Engine:
         return actions
 
     def _decide(self, desk: Desk, unix: float, now: float) -> list[Action]:
+        self._drifts.extend((desk.market, drift) for drift in desk.look(now, unix))
         reason = why_not_quote(self.facts(desk, now))
         if reason in WAITS:
-            desk.hold(reason, now)
-            return []
+            forbids = "" if desk.posture is None else desk.posture.forbids
+            return desk.rest(forbids, now) if forbids else desk.hold(reason, now)
         if reason:
             return desk.rest(reason, now)
+        self.groups.refresh(desk, now)
         if desk.is_settled(now, unix, self._data_age_s(desk, now)):
             return []
         self.tally.decisions += 1
@@ -270,6 +306,7 @@ class Engine:
             data_age_s=self._data_age_s(desk, now),
             stale_s=self.settings.stale_sec,
             unknown_age_s=now - min(unknown) if unknown else 0.0,
+            stance="" if desk.posture is None else desk.posture.forbids,
         )
 
     def _data_age_s(self, desk: Desk, now: float) -> float:
@@ -278,18 +315,17 @@ class Engine:
 
     def _surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
         bankroll = self.account.bankroll or Usd(0)
-        grids = {market: other.instrument.grid for market, other in self.desks.items()}
         fair = desk.watch.fair.value_at(now) or 0.5
-        others = sum(other.worst_exposure for other in self.desks.values() if other is not desk)
+        others = self.groups.exposure_of_others(desk)
         own = round(desk.inventory.exposure(fair) * MICRO)
-        free = self.account_cash() - self.orders.reserved_cash(grids)
+        free = self.account_cash() - self.orders.reserved_cash()
         return Surroundings(
             now=now,
             unix=unix,
             data_age_s=self._data_age_s(desk, now),
             bankroll=bankroll,
             gross_room=Usd(int(self.settings.gross_cap * bankroll) - others - own),
-            plan_cash=Usd(free + self.orders.planned_cash(desk.market, desk.instrument.grid, desk.is_pending(now))),
+            plan_cash=Usd(free + self.orders.planned_cash(desk.market, lambda order: is_pending(order, now))),
             free_cash=Usd(free),
             reduce_only=strictest(self.control, desk.control).state == "REDUCE_ONLY" or self.account.is_latched,
         )
@@ -348,13 +384,15 @@ class Engine:
         return actions
 
     def _on_command(self, command: OperatorCommand, now: float) -> list[Action]:
-        self._wake_s = now
+        if not command.preview:
+            self._wake_s = now
         if command.act in ("pause_all", "resume_all", "cancel_all", "kill"):
             return self._global_command(command, now)
         desk = self.desks.get(command.market)
         if desk is None:
             return [Note("warning", "", f"{command.act}: no such market")]
-        desk.touch_due()
+        if not command.preview:
+            desk.touch_due()
         return self._market_command(desk, command, now)
 
     def _global_command(self, command: OperatorCommand, now: float) -> list[Action]:
@@ -392,14 +430,63 @@ class Engine:
             case "resume":
                 desk.control, desk.flattening = Control(), False
                 return [Note("info", market, f"resumed{self._still()}")]
-            case "widen" | "tighten":
-                step = 1 if command.act == "widen" else -1
-                desk.widen_ticks = max(-WIDEN_LIMIT, min(WIDEN_LIMIT, desk.widen_ticks + step))
-                return [Note("info", market, f"half-spread {desk.widen_ticks:+d} ticks")]
+            case "widen" | "tighten" | "shift" | "one_side" | "size" | "reset":
+                return self._adjust(desk, command, now)
+            case "set":
+                return self._change_settings(desk, command, now)
             case "cancel_market":
                 return [*desk.pull("cancelled by operator", now), Note("info", market, f"cancelling {count} orders")]
             case _:
                 return self._flatten(desk, command, now)
+
+    def _adjust(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
+        """Take or preview an adjustment of one market's quotes."""
+        try:
+            adjustments = adjusted(desk.stance.adjustments, command, now)
+        except AdjustmentRefused as error:
+            return [Note("warning", desk.market, f"{command.act}: {error}")]
+        if command.preview:
+            return [self._preview(desk, desk.settings, adjustments, now)]
+        desk.stance.adjustments = adjustments
+        return [Note("info", desk.market, adjustments.words(now))]
+
+    def _change_settings(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
+        """Take or preview other settings for one market."""
+        profiles = self.profiles
+        if profiles is None:
+            return [Note("warning", desk.market, "this run has no profiles")]
+        try:
+            live = profiles.changed(desk.instrument, desk.live, command.profile, command.changes)
+            made = profiles.for_market(desk.instrument, live)
+        except ConfigError as error:
+            return [Note("warning", desk.market, str(error))]
+        if command.preview:
+            return [self._preview(desk, made.settings, desk.stance.adjustments, now)]
+        desk.use(live, now)
+        changes = ", ".join(f"{name} = {value}" for name, value in live.changes) or "no changes"
+        return [Note("info", desk.market, f"profile {made.profile}; {changes}")]
+
+    def _preview(self, desk: Desk, settings: Settings, adjustments: Adjustments, now: float) -> Note:
+        """What would become of the market's orders; one line for each that moves."""
+        reason = why_not_quote(self.facts(desk, now))
+        around = self._surroundings(desk, now + self._wall_s, now)
+        draft = None if reason else desk.preview(around, settings, adjustments)
+        if draft is None:
+            return Note("info", desk.market, f"nothing is quoted now: {reason or 'no fair value yet'}")
+        return Note("info", desk.market, preview_words(draft.plan, draft.diff, draft.live, desk.instrument.grid))
+
+    def explain(self, market: str, now: float) -> MarketExplanation | None:
+        """Why a market is quoted as it is, or not; None for a market that is not made."""
+        desk = self.desks.get(market)
+        if desk is None:
+            return None
+        return desk.explain(now, why_not_quote(self.facts(desk, now)))
+
+    def take_drifts(self) -> list[tuple[str, Drift]]:
+        """How the price moved after fills, by market, since the last call."""
+        drifts = list(self._drifts)
+        self._drifts.clear()
+        return drifts
 
     def _still(self) -> str:
         """What keeps an act on one market from taking effect; "" when nothing does."""

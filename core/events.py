@@ -177,6 +177,13 @@ class OrderSeen(_Event, frozen=True):
     detail: str = ""
 
 
+class ScoringSeen(_Event, frozen=True):
+    """Which of our orders the venue counts for liquidity rewards at the moment (polymarket-api.md 4.3)."""
+
+    scoring: tuple[tuple[str, bool], ...]
+    """(order id, whether it scores); orders that the venue left out of its answer are left out here."""
+
+
 class FillSeen(_Event, frozen=True):
     """Our part of a trade, once per settlement state (polymarket-api.md 6.3)."""
 
@@ -193,6 +200,11 @@ Act = Literal[
     "resume",
     "widen",
     "tighten",
+    "shift",
+    "one_side",
+    "size",
+    "reset",
+    "set",
     "cancel_market",
     "flatten",
     "pause_all",
@@ -211,6 +223,21 @@ class OperatorCommand(_Event, frozen=True):
     view_seq: int = 0
     """Sequence number of the view the operator was looking at; 0 when there was none."""
     who: str = "operator"
+    amount: float = 1.0
+    """``widen``, ``tighten``: ticks to add to the half-spread or to take from it. ``shift``: ticks by which the fair
+    value of YES is moved. ``size``: factor of all sizes. Other acts have none."""
+    sides: Literal["both", "bid", "ask"] = "both"
+    """``one_side``: what is quoted."""
+    half_life_s: float | None = None
+    """An adjustment fades to half of itself in this time; None: it does not fade."""
+    for_s: float | None = None
+    """An adjustment ends after this time; None: it stays."""
+    profile: str = ""
+    """``set``: name of the profile to quote with, ``auto`` to choose by the market's facts; "" keeps the present."""
+    changes: tuple[tuple[str, str], ...] = ()
+    """``set``: (setting, value as text); a value of "" takes an earlier change of that setting back."""
+    preview: bool = False
+    """Of ``widen`` to ``set``: only tell what would be re-quoted, and change nothing."""
 
 
 class StopRequested(_Event, frozen=True):
@@ -237,6 +264,7 @@ Event = (
     | OrderAnswered
     | CancelAnswered
     | OrderSeen
+    | ScoringSeen
     | FillSeen
     | OperatorCommand
     | StopRequested

@@ -252,7 +252,7 @@ class MarketData:
         return [*desk.pull("tick changed", now), Note("warning", desk.market, text)]
 
     def _on_resolved(self, desk: Desk, message: MarketMessage, now: float) -> list[Action]:
-        desk.resolved = True
+        desk.resolve(message.winning_asset_id, now)
         desk.recovery.give_up()
         outcome = message.winning_outcome or "outcome not told"
         return [

@@ -1,6 +1,7 @@
 """Builds what a console may see from the engine's state. Reads everything, changes nothing."""
 
 import math
+from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -11,20 +12,34 @@ from core.market.recovery import Recovery, Step
 from core.market_data import Feed
 from core.orders.order import Order, State
 from core.portfolio.ledger import Pico, usd_of
+from core.portfolio.markouts import MarkoutRow
+from core.profiles import MarketSettings
+from core.quoting.adjust import Adjustments
+from core.quoting.calendar import CalendarState
+from core.quoting.explain import LayerExplanation, explain
+from core.quoting.schedule import warning_of
+from core.quoting.stance import Posture
 from core.risk.control import strictest
 from core.risk.gate import why_not_quote
 from core.units import MICRO, Shares, Usd
 from core.views import (
+    AdjustmentView,
     ConsoleView,
     DataView,
     EventView,
     FeedName,
     FeedView,
+    GroupView,
     InventoryView,
+    LayerView,
     LevelView,
     MarketView,
+    MarkoutView,
     OrderView,
     PnlView,
+    RegimeView,
+    RewardView,
+    SettingView,
 )
 
 LEVELS_SHOWN: Final = 60
@@ -45,6 +60,8 @@ class Stage(msgspec.Struct, frozen=True):
     sockets_up: int = 0
     sockets: int = 0
     """Of the market channel, connected and wanted; 0 where nothing is received (a replay)."""
+    watched: str = ""
+    """Condition id of the market whose details are wanted: they cost more than all the rest of a market's view."""
 
 
 def console_view(engine: Engine, stage: Stage) -> ConsoleView:
@@ -80,9 +97,16 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         equity=engine.account.equity,
         cash=Usd(engine.account_cash()),
         loop_lag_ms=stage.loop_lag_ms,
-        markets=tuple([market_view(engine, desk, now) for desk in engine.desks.values()]),
+        markets=tuple([_market(engine, desk, stage) for desk in engine.desks.values()]),
         events=stage.events,
+        cancels_per_1000=_per_1000(engine.orders.counts.cancels, engine.orders.counts.filled),
     )
+
+
+def _market(engine: Engine, desk: Desk, stage: Stage) -> MarketView:
+    """One market, with its details if they are wanted."""
+    view = market_view(engine, desk, stage.now, stage.unix)
+    return detailed(view, engine, desk, stage.now) if desk.market == stage.watched else view
 
 
 def desk_pnl(desk: Desk, now: float) -> PnlView:
@@ -113,8 +137,8 @@ def total_pnl(engine: Engine, now: float) -> PnlView:
     )
 
 
-def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
-    """One market."""
+def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketView:
+    """One market without the details of :func:`detailed`."""
     instrument, tracked, plan = desk.instrument, desk.tracked, desk.plan
     blocked = why_not_quote(engine.facts(desk, now))
     if blocked == UNPROVEN_CHANGE or not blocked:
@@ -122,6 +146,12 @@ def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
         blocked = desk.blocked_by
     last, pricing, sigma = desk.tape.last, plan.pricing if plan else None, desk.sigma
     orders = sorted(engine.orders.at_risk(desk.market), key=_best_first)
+    fair, position, chosen, quoting = (
+        desk.watch.fair.value_at(now),
+        desk.position,
+        desk.chosen,
+        not blocked,
+    )
     return MarketView(
         market=desk.market,
         title=instrument.title,
@@ -130,14 +160,14 @@ def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
         decimals=instrument.grid.decimals,
         control=strictest(engine.control, desk.control).state,
         data=data_view(engine, desk, now),
-        quoting=not blocked and plan is not None,
+        quoting=quoting and plan is not None,
         blocked_by=blocked,
-        widen_ticks=desk.widen_ticks,
+        widen_ticks=desk.stance.adjustments.at(now).widen_ticks,
         flattening=desk.flattening,
         bids=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("bid", LEVELS_SHOWN)]),
         asks=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("ask", LEVELS_SHOWN)]),
-        orders=tuple([_order(desk, order, now) for order in orders]),
-        fair=desk.watch.fair.value_at(now),
+        orders=tuple([_order(engine, desk, order, now) for order in orders]),
+        fair=fair,
         reservation=pricing.reservation if pricing else None,
         half_spread=pricing.half_spread if pricing else None,
         sigma_h=sigma.sigma_h if sigma else None,
@@ -146,7 +176,156 @@ def market_view(engine: Engine, desk: Desk, now: float) -> MarketView:
         last_buy=last.taker_buys_yes if last else None,
         inventory=_inventory(engine, desk, now),
         pnl=desk_pnl(desk, now),
+        bid_reason=_missing(plan.bid.reason) if plan and quoting else "",
+        ask_reason=_missing(plan.ask.reason) if plan and quoting else "",
+        adjustments=adjustment_views(desk.stance.adjustments, now),
+        regime=regime_view(desk.posture, fair, now, unix) if desk.posture else RegimeView(),
+        cancels_per_1000=_per_1000(engine.orders.cancelled.get(desk.market, 0), position.bought + position.sold),
+        profile=chosen.profile if chosen else "",
     )
+
+
+def detailed(view: MarketView, engine: Engine, desk: Desk, now: float) -> MarketView:
+    """A market's view with all terms of its quotes and with what they earn."""
+    group, chosen = engine.groups.view(desk), desk.chosen
+    return msgspec.structs.replace(
+        view,
+        detailed=True,
+        layers=layer_views(explain(desk.plan, desk.rules)) if desk.plan else (),
+        markouts=markout_views(desk.stance.markouts.table()),
+        rewards=_rewards(engine, desk, now),
+        rebates_usd=engine.earnings.rebates.get(desk.market, 0.0),
+        group=None if group is None else GroupView(group.reason, group.fair_sum, group.exposure),
+        profiles=engine.profiles.names if engine.profiles else (),
+        settings=setting_views(chosen) if chosen else (),
+    )
+
+
+def _missing(reason: str) -> str:
+    return "" if reason == "ok" else reason.replace("_", " ")
+
+
+def _per_1000(cancels: int, filled: int) -> float | None:
+    """Cancels for each thousand shares filled, of micro-shares; None before the first fill."""
+    return cancels * 1000 * MICRO / filled if filled else None
+
+
+def setting_views(chosen: MarketSettings) -> tuple[SettingView, ...]:
+    """The settings of one market that may differ from market to market."""
+    return tuple(
+        [
+            SettingView(row["name"], "unset" if row["value"] is None else str(row["value"]), row["unit"], row["origin"])
+            for row in chosen.rows()
+        ]
+    )
+
+
+def _rewards(engine: Engine, desk: Desk, now: float) -> RewardView | None:
+    estimate = engine.earnings.estimate(desk, now)
+    if estimate is None:
+        return None
+    expected = [score.order_id for score in estimate.orders if score.points > 0.0]
+    flags = [engine.earnings.scoring.flag(order_id) for order_id in expected]
+    return RewardView(
+        score=estimate.q_min,
+        share=estimate.share,
+        usd_per_day=estimate.usd_per_day,
+        pool_usd=desk.instrument.reward_daily_usd,
+        expected=len(expected),
+        scoring=flags.count(True),
+        denied=flags.count(False),
+        note=estimate.note,
+    )
+
+
+def layer_views(explanations: Iterable[LayerExplanation]) -> tuple[LayerView, ...]:
+    """The layers of a plan, in the order given."""
+    return tuple(
+        [
+            LayerView(
+                side=each.side,
+                layer=each.layer,
+                ticks=each.ticks,
+                size=each.size,
+                price_terms=tuple([(term.name, term.amount) for term in each.price_terms]),
+                size_terms=tuple([(term.name, term.amount) for term in each.size_terms]),
+                binding=each.binding,
+                forbidden=each.forbidden,
+            )
+            for each in explanations
+        ]
+    )
+
+
+def adjustment_views(adjustments: Adjustments, now: float) -> tuple[AdjustmentView, ...]:
+    """What an operator asked of a market, as far as it is still in force."""
+    return tuple(
+        [
+            AdjustmentView(
+                what=each.what,
+                amount=each.amount_at(now),
+                sides=each.sides,
+                half_life_s=each.half_life_s,
+                left_s=None if each.until_s is None else each.until_s - now,
+                who=each.who,
+            )
+            for each in adjustments.pruned(now).in_force
+        ]
+    )
+
+
+def markout_views(rows: Iterable[MarkoutRow]) -> tuple[MarkoutView, ...]:
+    """The markouts of one market, in the order given."""
+    return tuple(
+        [
+            MarkoutView(
+                side=each.side or "all",
+                layer=each.layer,
+                horizon_s=each.horizon,
+                fills=each.fills,
+                shares=each.shares,
+                mean=each.markout,
+                error=each.markout_error,
+                pending=each.pending,
+            )
+            for each in rows
+        ]
+    )
+
+
+def regime_view(posture: Posture, fair: float | None, now: float, unix: float) -> RegimeView:
+    """What the state of a market, the time to its end and the calendar do to its quotes.
+
+    Args:
+        posture: as of the last decision.
+        fair: dollars; None without a fair value.
+        now: monotonic seconds.
+        unix: seconds.
+    """
+    regime, schedule, calendar = posture.regime, posture.schedule, posture.calendar
+    return RegimeView(
+        name=regime.name,
+        reason=regime.reason,
+        left_s=regime.until_s - now if 0.0 < regime.until_s - now < math.inf else None,
+        spread_factor=posture.spread_factor,
+        size_factor=posture.regime_factor,
+        phase=schedule.phase,
+        phase_s=schedule.seconds,
+        phase_of=schedule.of,
+        time_factor=posture.time_factor,
+        phase_warning=warning_of(schedule, fair),
+        calendar=calendar.reason,
+        calendar_act=_calendar_words(calendar),
+        calendar_s=None if calendar.next_change_unix == math.inf else max(0.0, calendar.next_change_unix - unix),
+        reduces=posture.reduces,
+    )
+
+
+def _calendar_words(calendar: CalendarState) -> str:
+    if not calendar.may_quote:
+        return "no quotes"
+    wider = f"half-spread x{calendar.spread_factor:g}" if calendar.spread_factor != 1.0 else ""
+    return ", ".join(word for word in ("reduce only" if calendar.reduce_only else "", wider) if word)
 
 
 def data_view(engine: Engine, desk: Desk, now: float) -> DataView:
@@ -218,8 +397,8 @@ def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
         net=held.net,
         average=holding.average if held.net else None,
         exposure=_exposure(desk, now),
-        soft_cap=Usd(int(engine.settings.soft_cap_delta_pct * bankroll)),
-        hard_cap=Usd(int(engine.settings.hard_cap_delta_pct * bankroll)),
+        soft_cap=Usd(int(desk.settings.soft_cap_delta_pct * bankroll)),
+        hard_cap=Usd(int(desk.settings.hard_cap_delta_pct * bankroll)),
         provisional=Shares(desk.position.provisional),
     )
 
@@ -229,7 +408,7 @@ def _best_first(order: Order) -> tuple[bool, int, int]:
     return (not is_bid, -order.yes_price if is_bid else order.yes_price, order.intent)
 
 
-def _order(desk: Desk, order: Order, now: float) -> OrderView:
+def _order(engine: Engine, desk: Desk, order: Order, now: float) -> OrderView:
     ahead = order.level_size
     if ahead is not None:
         ahead = min(ahead, desk.others_at(order.side, order.yes_price))
@@ -245,4 +424,5 @@ def _order(desk: Desk, order: Order, now: float) -> OrderView:
         age_s=now - order.created_s,
         ahead=ahead,
         reason=order.reason,
+        scoring=engine.earnings.scoring.flag(order.order_id),
     )

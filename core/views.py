@@ -47,6 +47,131 @@ class OrderView(msgspec.Struct, frozen=True, gc=False):
     ahead: Shares | None
     """Displayed size of others at our price when that is known: an upper estimate of the queue."""
     reason: str
+    scoring: bool | None = None
+    """What the venue says of it: it scores for liquidity rewards; None when nobody asked."""
+
+
+class LayerView(msgspec.Struct, frozen=True, gc=False):
+    """Why one layer of a side has its price and its size, or why it is missing."""
+
+    side: Side
+    layer: int
+    """0 is nearest the touch."""
+    ticks: Ticks | None
+    """Price in the YES frame; None when there is none."""
+    size: Shares
+    """0 when the layer is not placed."""
+    price_terms: tuple[tuple[str, int], ...]
+    """(name, billionths of a tick); they add up to the price."""
+    size_terms: tuple[tuple[str, int], ...]
+    """(name, micro-shares); they add up to the size."""
+    binding: str
+    """The rules that had the last word; "" when the layer is missing."""
+    forbidden: str
+    """The first rule that forbade the layer; "" when it is placed."""
+
+
+class AdjustmentView(msgspec.Struct, frozen=True, gc=False):
+    """One thing an operator asked of a market's quotes."""
+
+    what: Literal["widen", "shift", "one_side", "size"]
+    amount: float
+    """What is left of it: ticks, or a factor for ``size``."""
+    sides: Literal["both", "bid", "ask"]
+    """What is quoted; ``both`` for all but ``one_side``."""
+    half_life_s: float | None
+    left_s: float | None
+    """Seconds until it ends by itself; None when it stays."""
+    who: str
+
+
+class RegimeView(msgspec.Struct, frozen=True, gc=False):
+    """What the state of the market, the time to its resolution and the calendar do to its quotes."""
+
+    name: str = "normal"
+    reason: str = ""
+    """In words; "" while normal."""
+    left_s: float | None = None
+    """Seconds until the state may change by itself; None when it is not timed."""
+    spread_factor: float = 1.0
+    size_factor: float = 1.0
+    phase: str = ""
+    """Where the market stands in its schedule; "" when that is not known yet."""
+    phase_s: float | None = None
+    """Seconds to the end that the schedule goes by; negative when it has passed."""
+    phase_of: str = ""
+    """Which end that is, in words."""
+    time_factor: float = 1.0
+    """Of the sizes, by the schedule."""
+    phase_warning: str = ""
+    """What to know about the end, in words; "" when there is nothing."""
+    calendar: str = ""
+    """Text of the strictest calendar row in force, as the operator wrote it; "" without one."""
+    calendar_act: str = ""
+    """What the rows in force do together, in words."""
+    calendar_s: float | None = None
+    """Seconds until the calendar says something else; None when no row is left."""
+    reduces: str = ""
+    """Why orders may only reduce the position, in words; "" when they may add."""
+
+
+class MarkoutView(msgspec.Struct, frozen=True, gc=False):
+    """What fills were worth some time after them, per share; positive is in our favour."""
+
+    side: Literal["bid", "ask", "all"]
+    layer: int | None
+    """0 is nearest the touch; None for all layers together."""
+    horizon_s: float
+    fills: int
+    """Old enough for the horizon."""
+    shares: Shares
+    mean: float | None
+    """Dollars, weighted by shares; None without fills."""
+    error: float | None
+    """Standard error of the mean; None while there are too few fills for one."""
+    pending: int = 0
+    """Fills that are too young for the horizon."""
+
+
+class RewardView(msgspec.Struct, frozen=True, gc=False):
+    """Liquidity rewards of one market, estimated from its book (market-making.md 2.12)."""
+
+    score: float
+    """Of our orders, in the venue's own measure."""
+    share: float
+    """Our part of all scores at least, 0 .. 1: everybody else's orders are counted as one maker's."""
+    usd_per_day: float | None
+    """What that share of the pool is worth; None when the pool is not told."""
+    pool_usd: float | None
+    """The whole pool of a day, dollars."""
+    expected: int
+    """Orders that should score by our reckoning."""
+    scoring: int
+    """Those of them that the venue says score."""
+    denied: int
+    """Those of them that it says do not; of the others it said nothing yet."""
+    note: str
+    """Why nothing, or nothing certain, is earned, in words; "" when all is well."""
+
+
+class GroupView(msgspec.Struct, frozen=True, gc=False):
+    """The markets of one event, of which at most one comes true."""
+
+    note: str
+    """Why their fair values do not move each other, in words; "" when they do."""
+    fair_sum: float | None
+    """Dollars; None while one has no fair value."""
+    exposure: Usd
+    """Lost in the worst case, whichever outcome wins and whichever of our orders fill."""
+
+
+class SettingView(msgspec.Struct, frozen=True, gc=False):
+    """One setting as it holds for one market."""
+
+    name: str
+    value: str
+    unit: str
+    origin: str
 
 
 class InventoryView(msgspec.Struct, frozen=True, gc=False):
@@ -140,7 +265,7 @@ class MarketView(msgspec.Struct, frozen=True):
     quoting: bool
     blocked_by: str
     """First rule that forbids quoting, in words; "" when quoting."""
-    widen_ticks: int
+    widen_ticks: float
     """Ticks the operator added to the half-spread; negative when tightened."""
     flattening: bool
     bids: tuple[LevelView, ...]
@@ -161,6 +286,32 @@ class MarketView(msgspec.Struct, frozen=True):
     """The taker bought YES."""
     inventory: InventoryView
     pnl: PnlView
+    detailed: bool = False
+    """The view carries the details of this market: ``layers``, ``markouts``, ``rewards``, ``rebates_usd``, ``group``,
+    ``profiles`` and ``settings``; elsewhere these are empty."""
+    bid_reason: str = ""
+    """First rule that left the side without a quote, in words; "" when it is quoted or the whole market is not."""
+    ask_reason: str = ""
+    layers: tuple[LayerView, ...] = ()
+    """Bids first, innermost first; () when nothing was planned."""
+    adjustments: tuple[AdjustmentView, ...] = ()
+    """The operator's, in force now."""
+    regime: RegimeView = RegimeView()
+    markouts: tuple[MarkoutView, ...] = ()
+    rewards: RewardView | None = None
+    """None in a market without a programme."""
+    rebates_usd: float = 0.0
+    """Dollars that the fills of this session may bring back."""
+    group: GroupView | None = None
+    """None for a market on its own."""
+    cancels_per_1000: float | None = None
+    """Cancels for each thousand shares filled, this session; None before the first fill."""
+    profile: str = ""
+    """Names of the parameter sets in use; "" without."""
+    profiles: tuple[str, ...] = ()
+    """Names that may be chosen."""
+    settings: tuple[SettingView, ...] = ()
+    """Those that may differ from market to market."""
 
 
 class FeedView(msgspec.Struct, frozen=True, gc=False):
@@ -224,3 +375,5 @@ class ConsoleView(msgspec.Struct, frozen=True):
     """In the order of the market list."""
     events: tuple[EventView, ...]
     """The last 200, oldest first."""
+    cancels_per_1000: float | None = None
+    """As in :class:`MarketView`, over all markets."""

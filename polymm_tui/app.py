@@ -9,6 +9,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import ClassVar, Final
 
+import msgspec
 from textual.app import App
 from textual.binding import BindingType
 from textual.message import Message
@@ -21,7 +22,16 @@ from polymm_tui.collector import PERIOD_S, QuietCollector
 from polymm_tui.keymap import KeymapResult, key_text
 from polymm_tui.operator import ACT_BY_ID, OperatorAct
 from polymm_tui.screens.bindings import bindings_of
-from polymm_tui.screens.dialogs import DIALOG_CSS, ConfirmScreen, HelpScreen, KillScreen, LeaderScreen
+from polymm_tui.screens.dialogs import (
+    DIALOG_CSS,
+    PREVIEW_WINDOW_S,
+    ConfirmScreen,
+    FormScreen,
+    HelpScreen,
+    KillScreen,
+    LeaderScreen,
+)
+from polymm_tui.screens.forms import command_of, form_of
 from polymm_tui.screens.main import PAGE_CSS, MainScreen
 from polymm_tui.screens.pacing import EngineWatch, FrameClock, Pace
 from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEME_NAMES, THEMES
@@ -40,6 +50,8 @@ _MONEY_PERIOD_S: Final = 1.0
 _TOAST_S: Final = 4.0
 _KEYMAP_TOAST_S: Final = 15.0
 _TOAST_CELLS: Final = 240
+_PREVIEW_LINES: Final = 12
+"""Lines of a preview that are shown; the answers must stay in sight at 24 lines."""
 
 
 class CommandAnswered(Message):
@@ -48,6 +60,18 @@ class CommandAnswered(Message):
     def __init__(self, title: str, result: CommandResult) -> None:
         super().__init__()
         self.title = title
+        self.result = result
+
+
+class PreviewAnswered(Message):
+    """The session said what a command of a form would do."""
+
+    def __init__(self, form: FormScreen, market: MarketView, command: OperatorCommand, result: CommandResult) -> None:
+        super().__init__()
+        self.form = form
+        self.market = market
+        self.command = command
+        """As it will be sent, not as a preview."""
         self.result = result
 
 
@@ -102,6 +126,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
         self._table_pace = Pace(_TABLE_PERIOD_S)
         self._money_pace = Pace(_MONEY_PERIOD_S)
         self._collecting = False
+        self._watched = ""
         self._view: ConsoleView | None = None
         self._main = MainScreen()
         for each in THEMES:
@@ -156,12 +181,23 @@ class ConsoleApp(App[str], inherit_bindings=False):
         ladder, table, money = [
             pace.due(now, view.seq) for pace in (self._ladder_pace, self._table_pace, self._money_pace)
         ]
+        awaits_details = self._watch_selected()
         if ladder or table or money:
-            self._draw(view, table, money)
+            self._draw(view, table, money or awaits_details)
         silent_s = self._watch.silent_s(now, view.unix)
         self._main.show_health(silent_s if silent_s > SILENT_AFTER_S else 0.0, clock.words if clock else "")
         if self._collector is not None and not self._collecting and view.markets:
             self._start_collecting(self._collector)
+
+    def _watch_selected(self) -> bool:
+        """Ask the session for the details of the selected market; True while they are to be shown and have not come."""
+        market = self._main.market
+        if market is None:
+            return False
+        if market.market != self._watched:
+            self._watched = market.market
+            self._link.watch(market.market)
+        return not market.detailed and bool(self._main.shown & {"why", "results"})
 
     def show(self, view: ConsoleView) -> None:
         """Draw a view at once, all of it."""
@@ -208,16 +244,24 @@ class ConsoleApp(App[str], inherit_bindings=False):
             self.say("No market is selected.", title=act.word)
         elif act.friction == "confirm":
             self._ask_flatten(act, market)
+        elif act.friction == "form":
+            self._fill_in(act, market)
         else:
             self._send(act, market)
 
     def _send(self, act: OperatorAct, market: MarketView | None) -> None:
         if act.command is None:
             return
-        seq = self._view.seq if self._view else 0
         title = f"{act.word.rstrip('…')}: {market.title}" if market else act.word.rstrip("…")
-        command = OperatorCommand(act=act.command, market=market.market if market else "", view_seq=seq)
+        command = OperatorCommand(act=act.command, market=market.market if market else "", view_seq=self._seq)
+        self._send_command(title, command)
 
+    @property
+    def _seq(self) -> int:
+        """Of the view on show; 0 before the first."""
+        return self._view.seq if self._view else 0
+
+    def _send_command(self, title: str, command: OperatorCommand) -> None:
         def answered(future: Future[CommandResult]) -> None:
             self.post_message(CommandAnswered(title, future.result()))
 
@@ -227,6 +271,60 @@ class ConsoleApp(App[str], inherit_bindings=False):
         """Say what became of a command."""
         severity = "information" if message.result.done else "warning"
         self.say(message.result.text, title=message.title, severity=severity)
+
+    # Forms
+
+    def _fill_in(self, act: OperatorAct, market: MarketView) -> None:
+        """Open the form of an act; what it would do is shown before it is done."""
+        if act.command is None:
+            return
+        form = form_of(act.command, market)
+        self.push_screen(
+            FormScreen(
+                f"{form.title}: {market.title}",
+                form,
+                lambda texts: command_of(form, texts, market.market, self._seq),
+                lambda screen, command: self._preview(screen, market, command),
+            )
+        )
+
+    def _preview(self, form: FormScreen, market: MarketView, command: OperatorCommand) -> None:
+        def answered(future: Future[CommandResult]) -> None:
+            self.post_message(PreviewAnswered(form, market, command, future.result()))
+
+        self._link.send(msgspec.structs.replace(command, preview=True)).add_done_callback(answered)
+
+    def on_preview_answered(self, message: PreviewAnswered) -> None:
+        """Ask whether to do what the form says, unless it was left or something else stands above it meanwhile."""
+        form, market, command, result = message.form, message.market, message.command, message.result
+        if self.screen is not form:
+            return
+        if not result.done:
+            form.tell(result.text)
+            return
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self._send_command(f"{command.act.replace('_', ' ')}: {market.title}", command)
+                form.dismiss(None)
+
+        def about(view: ConsoleView) -> str | None:
+            return next((each.tick_text for each in view.markets if each.market == market.market), None)
+
+        lines = result.text.split("\n")
+        more = [f"and {len(lines) - _PREVIEW_LINES} lines more"] if len(lines) > _PREVIEW_LINES else []
+        self._ask(
+            ConfirmScreen(
+                form.heading,
+                [*lines[:_PREVIEW_LINES], *more],
+                "do it",
+                "back to the form",
+                about=about,
+                window_s=PREVIEW_WINDOW_S,
+                clock=self._clock,
+            ),
+            answer,
+        )
 
     def _ask_flatten(self, act: OperatorAct, market: MarketView) -> None:
         held = market.inventory

@@ -19,6 +19,7 @@ INTERRUPTED = 130
 """What shells tell of a program that ctrl+c ended."""
 
 
+_MOST_NEWS = 100.0
 _RECORDING = "recording: JSON lines, plain or gzip, or a directory made by `record`"
 _GAMMA = "Gamma markets: names, minimum sizes, neg-risk flags"
 
@@ -56,7 +57,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="stop in order after this")
     parser.add_argument("--seed", type=int, help="seed of the demo exchange and of layer jitter")
     parser.set_defaults(run=_run_session)
-    commands = parser.add_subparsers(title="commands", metavar="exchange | replay | record | inspect | config")
+    commands = parser.add_subparsers(
+        title="commands", metavar="exchange | replay | record | inspect | explain | calibrate | lab | config"
+    )
     exchange = commands.add_parser("exchange", help="a Polymarket on loopback, for tests and practice")
     add_arguments(exchange)
     exchange.set_defaults(run=_run_exchange)
@@ -99,6 +102,9 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--gamma", type=Path, metavar="FILE", help=_GAMMA)
     inspect.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
     inspect.set_defaults(run=_run_inspect)
+    _add_explain(commands)
+    _add_calibrate(commands)
+    _add_lab(commands)
     config = commands.add_parser("config", help="settings")
     shows = config.add_subparsers(required=True, metavar="show")
     show = shows.add_parser("show", help="effective values, units and origin")
@@ -106,6 +112,83 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON list")
     show.set_defaults(run=_show_config)
     return parser
+
+
+def _add_explain(commands: Any) -> None:
+    explain = commands.add_parser(
+        "explain",
+        help="say why a market is quoted as it is, or not",
+        description="Both sides of a market's plan, layer by layer, with the terms that add up to each price and size, "
+        "the rule that had the last word, and the live orders with what becomes of them. Asks the running session of "
+        "--mode, or takes a recording to a moment. Ends with 2 when no market is meant, or more than one; with 3 when "
+        "no session runs.",
+    )
+    explain.add_argument("market", metavar="MARKET", help="condition id, the beginning of it, or a part of the title")
+    explain.add_argument("--recording", type=Path, metavar="FILE", help=_RECORDING)
+    explain.add_argument(
+        "--at", metavar="T", help="moment of the recording: seconds from its start, unix or ISO time (default: its end)"
+    )
+    explain.add_argument("--gamma", type=Path, metavar="FILE", help=_GAMMA)
+    explain.add_argument(
+        "--mode", choices=("demo", "paper", "live"), default=argparse.SUPPRESS, help="whose session is asked"
+    )
+    _add_config(explain)
+    explain.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
+    explain.set_defaults(run=_run_explain)
+
+
+def _add_calibrate(commands: Any) -> None:
+    calibrate = commands.add_parser(
+        "calibrate",
+        help="fit intensity of trades, volatility and adverse drift; propose K_VOL and VOL_HORIZON_SEC",
+        description="Each number comes with its standard error, or not at all. Ends with 0 when at least one market "
+        "has what a proposal rests on, 7 when the data are too thin for every market, 2 when they cannot be read.",
+    )
+    calibrate.add_argument("file", type=Path, metavar="RECORDING|DB", help=f"{_RECORDING}; or a session's mm_state.db")
+    calibrate.add_argument(
+        "--market", metavar="MARKET", help="condition id, the beginning of it, or a part of the title"
+    )
+    calibrate.add_argument("--gamma", type=Path, metavar="FILE", help=_GAMMA)
+    _add_config(calibrate)
+    calibrate.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
+    calibrate.set_defaults(run=_run_calibrate)
+
+
+def _add_lab(commands: Any) -> None:
+    labs = commands.add_parser("lab", help="measurements on the simulated exchange").add_subparsers(
+        required=True, metavar="compare"
+    )
+    compare = labs.add_parser(
+        "compare",
+        help="two ways to quote in the same worlds",
+        description="Lets every arm quote in the same simulated worlds and tells what they differ in, with standard "
+        "errors. Money is counted at the truth of each world. An ARM is a name or settings as name=value, or several "
+        "of them with commas: default, literal (the seed's requote triggers), no-skew, no-jump-reset, no-cutoff, "
+        "credulous (no cutoff and nothing for volatility), "
+        "relabelled (YES is called NO), as in no-skew,order_layers=1.",
+    )
+    compare.add_argument("--a", metavar="ARM", default="default", help="the arm the others are compared with")
+    compare.add_argument("--b", metavar="ARM", action="append", required=True, help="the other; again for more arms")
+    compare.add_argument("--seeds", type=_count, metavar="N", default=20, help="worlds (default: 20)")
+    compare.add_argument(
+        "--minutes", type=_seconds, metavar="MINUTES", default=60.0, help="how long each world lasts (default: 60)"
+    )
+    which = compare.add_mutually_exclusive_group()
+    which.add_argument("--markets", type=_count, metavar="N", default=1, help="markets of a world (default: 1)")
+    which.add_argument(
+        "--questions", type=_numbers, metavar="N,N", help="which markets instead, by number from 0; 37 is a long shot"
+    )
+    compare.add_argument(
+        "--profile", choices=("calm", "normal", "busy", "lively"), default="normal", help="how lively they are"
+    )
+    compare.add_argument(
+        "--news", type=_factor, metavar="X", default=1.0, help="news moves the truth so many times as far (default: 1)"
+    )
+    compare.add_argument("--baiter", action="store_true", help="somebody lures those who follow the touch blindly")
+    compare.add_argument("--jobs", type=_count, metavar="N", help="processes (default: one for each core)")
+    _add_config(compare)
+    compare.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
+    compare.set_defaults(run=_run_compare)
 
 
 def _add_config(parser: argparse.ArgumentParser) -> None:
@@ -142,11 +225,32 @@ def _seconds(text: str) -> float:
     return value
 
 
+def _factor(text: str) -> float:
+    value = _positive(text)
+    if value is None or value > _MOST_NEWS:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive number up to {_MOST_NEWS:g}")
+    return value
+
+
 def _speed(text: str) -> float:
     value = float("inf") if text == "max" else _positive(text)
     if value is None:
         raise argparse.ArgumentTypeError(f"{text!r} is neither a positive number nor max")
     return value
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
+    return int(text)
+
+
+def _numbers(text: str) -> tuple[int, ...]:
+    names = _names(text)
+    for name in names:
+        if not (name.isascii() and name.isdecimal() and len(name) < 10):
+            raise argparse.ArgumentTypeError(f"{name!r} is not a number from 0")
+    return tuple(dict.fromkeys(int(name) for name in names))
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -191,8 +295,8 @@ def _settings(options: argparse.Namespace, **flags: Any) -> Effective:
 def _run_session(options: argparse.Namespace) -> int:
     from polymm_tui.launch import run_session
 
-    settings = _settings(options, mode=options.mode, seed=options.seed).settings
-    return run_session(settings, with_console=not options.no_ui, duration_s=options.duration, as_json=options.json)
+    effective = _settings(options, mode=options.mode, seed=options.seed)
+    return run_session(effective, with_console=not options.no_ui, duration_s=options.duration, as_json=options.json)
 
 
 def _run_replay(options: argparse.Namespace) -> int:
@@ -201,7 +305,7 @@ def _run_replay(options: argparse.Namespace) -> int:
     _refuse_flags(options, "replay", "mode", "duration", "seed")
     return run_replay(
         options.file,
-        _settings(options).settings,
+        _settings(options),
         gamma=options.gamma,
         speed=options.speed,
         with_console=not options.no_ui,
@@ -214,6 +318,33 @@ def _run_inspect(options: argparse.Namespace) -> int:
 
     _refuse_flags(options, "inspect", "mode", "duration", "seed", "config", "no_ui")
     return run_inspect(options.file, gamma=options.gamma, as_json=options.json)
+
+
+def _run_explain(options: argparse.Namespace) -> int:
+    from polymm_tui.explaining import explain_recording, explain_session
+
+    _refuse_flags(options, "explain", "duration", "seed", "no_ui")
+    if options.recording is None:
+        _refuse_flags(options, "explain", "at", "gamma")
+        settings = _settings(options, mode=options.mode).settings
+        return explain_session(options.market, settings, as_json=options.json)
+    _refuse_flags(options, "explain", "mode")
+    return explain_recording(
+        options.market,
+        options.recording,
+        _settings(options),
+        at=options.at,
+        gamma=options.gamma,
+        as_json=options.json,
+    )
+
+
+def _run_calibrate(options: argparse.Namespace) -> int:
+    from polymm_tui.calibration import run_calibrate
+
+    _refuse_flags(options, "calibrate", "mode", "duration", "seed", "no_ui")
+    settings = _settings(options).settings
+    return run_calibrate(options.file, settings, gamma=options.gamma, market=options.market, as_json=options.json)
 
 
 def _run_record(options: argparse.Namespace) -> int:
@@ -246,18 +377,32 @@ def _run_exchange(options: argparse.Namespace) -> int:
     return run(options, ends_with_parent=False)
 
 
+def _run_compare(options: argparse.Namespace) -> int:
+    from core.lab.outcome import Scene
+    from polymm_tui.lab import run_compare
+
+    _refuse_flags(options, "lab compare", "mode", "duration", "seed", "no_ui")
+    which = options.questions or options.markets
+    scene = Scene(options.minutes, which, options.profile, options.news, options.baiter)
+    return run_compare(
+        _settings(options),
+        [options.a, *options.b],
+        scene,
+        seeds=options.seeds,
+        jobs=options.jobs,
+        as_json=options.json,
+    )
+
+
 def _show_config(options: argparse.Namespace) -> int:
     _refuse_flags(options, "config", "mode", "duration", "seed")
-    rows = _settings(options).rows()
+    from polymm_tui.configuring import config_rows, config_text
+
+    rows = config_rows(_settings(options))
     if options.json:
         import msgspec
 
         give(msgspec.json.encode(rows).decode())
-        return 0
-    width = max(len(row["name"]) for row in rows)
-    lines = []
-    for row in rows:
-        value = "unset" if row["value"] is None else row["value"]
-        lines.append(f"{row['name']:<{width}}  {value!s:<14} {row['unit']:<20} {row['origin']:<24} {row['text']}")
-    give("\n".join(lines))
+    else:
+        give(config_text(rows))
     return 0

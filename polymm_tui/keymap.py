@@ -178,6 +178,8 @@ def _canonical(key: str) -> str:
 def _objection(act: OperatorAct, key: str) -> str:
     """Why an act may not have a key; "" if it may."""
     if len(key) == 1:
+        if act.scope == "form":
+            return "characters are typed into the fields"
         return "" if key.isascii() and key.isprintable() else "only ASCII characters arrive everywhere"
     *modifiers, name = key.split("+")
     if "alt" in modifiers:

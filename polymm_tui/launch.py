@@ -20,14 +20,15 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import msgspec
 
 from core.clock import SystemClock
-from core.config import Settings
+from core.config import Effective, Settings
 from core.errors import CredentialError, PolymmError, UsageError
+from core.profiles import Profiles
 from core.runtime.compose import composer
 from core.runtime.ending import Outcome
 from core.runtime.host import SessionHost
 from core.runtime.link import ConsoleLink
 from core.runtime.logs import Redactor, logging_to
-from core.runtime.places import Places, state_home
+from core.runtime.places import places_of
 from core.runtime.session import Session
 from polymm_tui import __version__
 from polymm_tui.collector import QuietCollector
@@ -98,16 +99,17 @@ class Ending:
             self.leave_console()
 
 
-def run_session(settings: Settings, *, with_console: bool, duration_s: float | None, as_json: bool) -> int:
+def run_session(effective: Effective, *, with_console: bool, duration_s: float | None, as_json: bool) -> int:
     """Run the market maker until something ends it; returns the exit code.
 
     Raises:
         PolymmError: it could not be started, or failed in a way nobody foresaw.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the key
+    settings, profiles = effective.settings, Profiles(effective)
     with_console = with_console and _terminal_or_say()
     _confirm_live(settings)
-    places = Places(Path(settings.state_dir) if settings.state_dir else state_home(os.environ), settings.mode)
+    places = places_of(settings, os.environ)
     places.claim()
     try:
         if settings.mode == "demo":
@@ -118,7 +120,14 @@ def run_session(settings: Settings, *, with_console: bool, duration_s: float | N
         def make() -> Session:
             compose = composer(os.environ, painted)
             session = Session(
-                settings, places, SystemClock(), redactor, compose, __version__, lambda: collector.max_pause_s
+                settings,
+                places,
+                SystemClock(),
+                redactor,
+                compose,
+                __version__,
+                lambda: collector.max_pause_s,
+                profiles,
             )
             if duration_s is not None:
                 asyncio.get_running_loop().call_later(duration_s, session.request_stop, "duration")
@@ -183,7 +192,7 @@ def _tell(outcome: Outcome | None, crashed: bool, as_json: bool) -> int:
 
 
 def run_replay(
-    path: Path, settings: Settings, *, gamma: Path | None, speed: float | None, with_console: bool, as_json: bool
+    path: Path, effective: Effective, *, gamma: Path | None, speed: float | None, with_console: bool, as_json: bool
 ) -> int:
     """Play a recording; returns the exit code.
 
@@ -199,7 +208,7 @@ def run_replay(
     from core.lab.replay_report import problem_lines, replay_report
 
     Reading(path)  # a path that cannot be played is told before a console is drawn
-    replay = Replay(path, settings, known_instruments(path, gamma))
+    replay = Replay(path, effective.settings, known_instruments(path, gamma), Profiles(effective))
     with_console = with_console and _terminal_or_say()
     clock = SystemClock()
     started = clock.monotonic()

@@ -5,16 +5,18 @@ from typing import Final, Literal
 
 from core.events import Act
 
-Scope = Literal["app", "main", "leader", "kill", "confirm"]
+Scope = Literal["app", "main", "leader", "kill", "confirm", "form"]
 """Where an act's keys work. ``app`` works on every page but not behind a dialog, unless the act has priority."""
-Friction = Literal["none", "confirm", "chord"]
-"""What stands between the key and the act: nothing, a question, or a second key within two seconds."""
+Friction = Literal["none", "confirm", "chord", "form"]
+"""What stands between the key and the act: nothing, a question, a second key within two seconds, or a form to fill in
+and then a question that tells what would be re-quoted."""
 
 ACTIVE_TOGETHER: Final[tuple[frozenset[Scope], ...]] = (
     frozenset({"app", "main"}),
     frozenset({"leader"}),
     frozenset({"kill"}),
     frozenset({"confirm"}),
+    frozenset({"form"}),
 )
 """Sets of scopes whose keys work at the same time; acts with priority join every set."""
 
@@ -53,8 +55,11 @@ class OperatorAct:
         return self.id.partition(".")[0]
 
 
-def _market(name: Act, key: str, word: str, sentence: str, rank: int, friction: Friction = "none") -> OperatorAct:
-    identity = "market.cancel" if name == "cancel_market" else f"market.{name}"
+def _market(
+    name: Act, key: str, word: str, sentence: str, rank: int, friction: Friction = "none", identity: str = ""
+) -> OperatorAct:
+    """An act on the selected market; its id is its command's name unless one is given."""
+    identity = identity or f"market.{name}"
     return OperatorAct(
         id=identity,
         scope="main",
@@ -124,8 +129,29 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
     _market("resume", "r", "resume", "Let this market be quoted again.", 5),
     _market("widen", "w", "widen", "Quote this market one tick further from fair on both sides.", 9),
     _market("tighten", "W", "tighten", "Take one tick of widening back.", 10),
-    _market("cancel_market", "X", "cancel", "Cancel every order of this market; quoting goes on afterwards.", 6),
+    _market(
+        "cancel_market",
+        "X",
+        "cancel",
+        "Cancel every order of this market; quoting goes on afterwards.",
+        6,
+        identity="market.cancel",
+    ),
     _market("flatten", "F", "flatten", "Close the position of this market; asks first.", 7, "confirm"),
+    _market(
+        "widen",
+        "a",
+        "adjust…",
+        "Widen or tighten by any ticks, fading or for a time; shows first what it re-quotes.",
+        14,
+        "form",
+        identity="market.adjust",
+    ),
+    _market("shift", "s", "shift…", "Move the fair value by ticks, fading or for a time; shows it first.", 16, "form"),
+    _market("one_side", "o", "one side…", "Quote the bid or the ask only; shows it first.", 17, "form"),
+    _market("size", "S", "sizes…", "Multiply all sizes, fading or for a time; shows it first.", 18, "form"),
+    _market("reset", "R", "reset", "End every adjustment of this market.", 19),
+    _market("set", "e", "settings…", "Change profile and settings of this market; shows it first.", 15, "form"),
     _look("view.switch", ("v",), "switch_pane", "ladder", "Table or ladder where only one has room.", 8),
     _look("view.zoom", ("z",), "zoom", "zoom", "Give the whole page to the pane in focus, and back.", 11),
     _look("view.recentre", ("c",), "recentre", "centre", "Put the market's middle into the middle of the ladder.", 12),
@@ -141,6 +167,8 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
     _look("pane.orders", ("3",), "pane('orders')", "orders", "Go to the orders."),
     _look("pane.events", ("4",), "pane('events')", "events", "Go to the event log."),
     _look("pane.money", ("5",), "pane('money')", "money", "Go to quote, data, inventory and profit."),
+    _look("pane.why", ("6",), "pane('why')", "why", "Go to all terms of every quote of this market.", 9),
+    _look("pane.results", ("7",), "pane('results')", "results", "Go to markouts, rewards and cancels."),
     OperatorAct(
         id="app.palette",
         scope="app",
@@ -250,6 +278,59 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         word="take marked",
         sentence="Give the marked answer; at first that is the safe one.",
         rank=4,
+    ),
+    OperatorAct(
+        id="form.preview",
+        scope="form",
+        keys=("enter",),
+        action="preview",
+        word="show what it does",
+        sentence="Check the fields and show what would be re-quoted; asks before it is done.",
+        rank=1,
+    ),
+    OperatorAct(
+        id="form.next",
+        scope="form",
+        keys=("tab", "down"),
+        action="go(1)",
+        word="next field",
+        sentence="Go to the next field.",
+        rank=3,
+    ),
+    OperatorAct(
+        id="form.previous",
+        scope="form",
+        keys=("shift+tab", "up"),
+        action="go(-1)",
+        word="field before",
+        sentence="Go to the field before.",
+    ),
+    OperatorAct(
+        id="form.choose",
+        scope="form",
+        keys=("right", "left"),
+        action="choose",
+        word="other choice",
+        sentence="Take the next choice of a field that has choices.",
+        rank=4,
+    ),
+    OperatorAct(
+        id="form.erase",
+        scope="form",
+        keys=("backspace", "delete"),
+        action="erase",
+        word="erase",
+        sentence="Take the last character of the field away.",
+    ),
+    OperatorAct(
+        id="form.back",
+        scope="form",
+        keys=("escape",),
+        action="back",
+        word="back",
+        sentence="Leave without doing anything.",
+        rank=2,
+        protected=True,
     ),
 )
 """Every act, in the order of help and key bar."""

@@ -34,6 +34,12 @@ def test_screen_and_client_are_loaded_when_there_is_a_use_for_them(tmp_path: Pat
     assert not loaded_after(f"import {module}", tmp_path) & {SCREEN, *CLIENT}
 
 
+@pytest.mark.parametrize("module", ["core.runtime.session", "polymm_tui.launch", "core.lab.replay"])
+def test_only_studies_load_numpy(tmp_path: Path, module: str) -> None:
+    """It costs a tenth of a second and thirty megabytes, and scalars are slower with it than without."""
+    assert "numpy" not in loaded_after(f"import {module}", tmp_path)
+
+
 def test_config_show_loads_next_to_nothing(tmp_path: Path) -> None:
     """It answers at once."""
     code = "from polymm_tui.cli import main\nmain(['config', 'show'])"

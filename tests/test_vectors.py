@@ -20,18 +20,11 @@ _TOLERANCE = 1e-9
 NOT_YET = frozenset(
     {
         "as.quotes",
-        "cara.binary",
         "glft.quotes",
         "hawkes.intensity",
         "logit.drift",
-        "markout",
         "microprice.stoikov",
-        "negrisk.arb",
-        "negrisk.project",
-        "negrisk.worst_case",
         "ofi",
-        "reward.optimal_q",
-        "toxicity.widen",
         "vpin",
     }
 )

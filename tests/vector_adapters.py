@@ -10,7 +10,7 @@ from typing import Any
 from msgspec import structs
 
 from core.config import Settings
-from core.market.fees import rebate_estimate, taker_fee
+from core.market.fees import FeeSchedule, rebate_estimate, taker_fee
 from core.market.instrument import Instrument
 from core.market.rewards import Scored, maker_score, reward_share
 from core.market.signals import FairValue, adjusted_touch, microprice, without_own
@@ -19,19 +19,23 @@ from core.portfolio.decompose import Decomposition
 from core.portfolio.equity import Drawdown
 from core.portfolio.fifo import LotHolding
 from core.portfolio.ledger import Buy, Entry, Fee, Holding, Income, Ledger, Merge, Pico, Sell, Settle, Split
+from core.portfolio.markouts import Drift, Markouts
 from core.portfolio.net import NetLedger
 from core.quoting.caps import Caps, inventory_caps
+from core.quoting.groups import arbitrage, project, worst_case
 from core.quoting.layers import layer_prices, layer_sizes, layer_step
 from core.quoting.plan import QuoteInputs, plan_quotes
 from core.quoting.prices import half_spread, quote_prices
 from core.quoting.requote import LiveOrder, RequoteRules, Situation, decide
-from core.quoting.reservation import inventory_shift
-from core.quoting.routing import Funds, Target, route
+from core.quoting.reservation import inventory_shift, logit_reservation, lot_prices
+from core.quoting.rewards import optimal_q
+from core.quoting.routing import Funds, Layer, Target, route
 from core.quoting.rules import QuoteRules, jitter_ticks, jitter_u, rules_of
+from core.quoting.toxicity import Toxicity, ToxicityRules
 from core.quoting.volatility import VarianceRate, effective_sigma, gauss_sigma, resolution_floor, sigma_to_price
 from core.risk.loss import DailyLoss
 from core.selection.screen import screen
-from core.units import MICRO, Grid, Shares, Ticks, Usd, grid_of, micro_text, usd_from_float
+from core.units import MICRO, Grid, Shares, Side, Ticks, Usd, grid_of, micro_text, usd_from_float
 
 Vector = dict[str, Any]
 
@@ -134,7 +138,8 @@ def caps(v: Vector) -> Vector:
 
 
 def reservation(v: Vector) -> Vector:
-    shift = inventory_shift(_caps(v, v["hard"] / 2), v["h"], usd_from_float(v["equity"]), v["gamma"], v["mode"])
+    held = _caps(v, v["hard"] / 2)
+    shift = inventory_shift(held, v["h"], usd_from_float(v["equity"]), v["gamma"], v["mode"], v["F"], 0.0)
     return {"shift": shift, "reservation": v["F"] + shift}
 
 
@@ -143,8 +148,8 @@ def prices(v: Vector) -> Vector:
     rules = rules_from(grid.tick_text, price_min=v["pmin"], price_max=v["pmax"], min_edge_ticks=v["min_edge_ticks"])
     half = half_spread(v["sigma_H"], grid.tick, v["k_vol"], v["k_fee_ticks"], v["min_edge_ticks"], v["a_tox"])
     held = Caps(Shares(0), 0.0, v["q_norm"], "normal", 1.0, 0.0, 0.0)
-    centre = v["F"] + inventory_shift(held, half, Usd(1), v["gamma"], "half_spread")
-    sides = quote_prices(centre, half, ticks_of(v["best_bid"], grid), ticks_of(v["best_ask"], grid), rules)
+    centre = v["F"] + inventory_shift(held, half, Usd(1), v["gamma"], "half_spread", v["F"], 0.0)
+    sides = quote_prices(centre, half, half, ticks_of(v["best_bid"], grid), ticks_of(v["best_ask"], grid), rules)
     result: Vector = {"half_spread": half, "reservation": centre}
     for name, side in zip(("bid", "ask"), sides, strict=True):
         result[f"{name}_tick"] = side.ticks
@@ -198,7 +203,7 @@ def routing(v: Vector) -> Vector:
     grid = grid_of(micro_text(MICRO // v["K"]))
     funds = Funds(shares_of(v["avail_yes"]), shares_of(v["avail_no"]), usd_from_float(v["cash"]))
     size, least = shares_of(v["n"]), shares_of(v["min_shares"])
-    return {"values": [_order(t, grid) for t in route(v["side"], 0, v["k"], size, funds, grid, least, None)]}
+    return {"values": [_order(t, grid) for t in route([Layer(v["side"], 0, v["k"], size)], funds, grid, least, None)]}
 
 
 def requote(v: Vector) -> Vector:
@@ -214,6 +219,7 @@ def requote(v: Vector) -> Vector:
         min_life_s=v["min_life"],
         stale_s=v["stale"],
         max_age_s=v["max_age"],
+        literal_ticks=v["mid"],
     )
     live = LiveOrder(
         v["side"], v["live_tick"], "YES", shares_of(v["live_rem"]), v["age"], v["validated_age"], v["levels_ahead"]
@@ -222,7 +228,7 @@ def requote(v: Vector) -> Vector:
     if v["target_tick"] is not None:
         tick = v["target_tick"]
         target = Target(v["side"], 0, "YES", "BUY", tick, tick, shares_of(v["target_size"]))
-    situation = Situation(v["reservation"], v["h"], v["data_age"])
+    situation = Situation(v["reservation"], v["h"], v["h"], v["data_age"])
     verdict = decide(live, live.remaining, target, situation, rules)
     result: Vector = {"action": verdict.action, "reason": verdict.reason}
     return result | {"size": verdict.size / MICRO} if verdict.action == "topup" else result
@@ -279,14 +285,14 @@ def pipeline(v: Vector) -> Vector:
         best_bid=ticks_of(v["best_bid"], grid),
         best_ask=ticks_of(v["best_ask"], grid),
     )
-    plan = plan_quotes(inputs, rules_from(grid.tick_text, v["min_shares"], **over))
+    plan = plan_quotes(inputs, rules_from(grid.tick_text, v["min_shares"], room_reserve_frac=0.0, **over))
     assert plan.caps is not None and plan.pricing is not None
     sides = {"bid": plan.bid, "ask": plan.ask}
     return {
         "q_norm": plan.caps.q_norm,
         "half_spread": plan.pricing.half_spread,
         "reservation": plan.pricing.reservation,
-        "layers": {name: [[tick, size / MICRO] for tick, size in side.layers] for name, side in sides.items()},
+        "layers": {name: [[one.ticks, one.size / MICRO] for one in side.layers] for name, side in sides.items()},
         "orders": [{"layer": target.layer, "side": target.side} | _order(target, grid) for target in plan.targets],
     }
 
@@ -428,7 +434,7 @@ def reward_q(inputs: Vector) -> Vector:
         for o in inputs["orders"]
         for main in (o["book"] == "m",)
     ]
-    score = maker_score(orders, inputs["mid"], inputs["v"], inputs["min_size"])
+    score = maker_score(orders, inputs["mid"], inputs["v"], inputs["min_size"], inputs["c"], inputs["b"])
     return {"q_one": score.q_one, "q_two": score.q_two, "q_min": score.q_min}
 
 
@@ -437,18 +443,78 @@ def reward_part(inputs: Vector) -> Vector:
     return {"share": share, "usd_per_day": share * inputs["pool"]}
 
 
+def reward_optimum(inputs: Vector) -> Vector:
+    return {"value": optimal_q(inputs["pool"], inputs["others"], inputs["cost"])}
+
+
 def fee(inputs: Vector) -> Vector:
-    grid = grid_of("0.0001")
-    price = Ticks(round(inputs["p"] * grid.k))
-    paid = taker_fee(grid, price, shares_of(inputs["C"]), round(inputs["rate"] * 10_000))
-    return {"value": paid / MICRO}
+    fees = FeeSchedule(rate=round(inputs["rate"] * MICRO), exponent=inputs["e"])
+    return {"value": taker_fee(usd_from_float(inputs["p"]), shares_of(inputs["C"]), fees) / MICRO}
 
 
 def rebate(inputs: Vector) -> Vector:
-    grid = grid_of("0.0001")
-    price = Ticks(round(inputs["p"] * grid.k))
-    rate = round(inputs["rate"] * 10_000)
-    return {"value": rebate_estimate(grid, price, shares_of(inputs["C"]), rate, inputs["reb"])}
+    fees = FeeSchedule(rate=round(inputs["rate"] * MICRO), rebate=round(inputs["reb"] * MICRO))
+    return {"value": rebate_estimate(usd_from_float(inputs["p"]), shares_of(inputs["C"]), fees)}
+
+
+def cara(v: Vector) -> Vector:
+    result = {"reservation": logit_reservation(v["p"], v["gamma"] * v["q"])}
+    if isinstance(v["n"], str):  # the file's words for a lot that is not given
+        return result
+    bid, ask = lot_prices(v["p"], v["q"], v["gamma"], v["n"])
+    return result | {"bid_lot": bid, "ask_lot": ask}
+
+
+def negrisk_project(v: Vector) -> Vector:
+    return {"values": project(v["F"], v["var"])}
+
+
+def negrisk_worst(v: Vector) -> Vector:
+    held = [[shares_of(size) for size in v[side]] for side in ("yes", "no")]
+    risk = worst_case(held[0], held[1], usd_from_float(v["cost"]))
+    return {
+        "payoffs": [payoff / MICRO for payoff in risk.payoffs],
+        "worst_case_pnl": risk.worst / MICRO,
+        "best_case_pnl": risk.best / MICRO,
+    }
+
+
+def negrisk_arbitrage(v: Vector) -> Vector:
+    yes_edge, no_edge = arbitrage(v["bids"], v["asks"])
+    return {"buy_all_yes_edge": yes_edge, "buy_all_no_edge": no_edge}
+
+
+def markouts(v: Vector) -> Vector:
+    marks = Markouts(tuple(map(float, v["horizons"])))
+    fills = [(fill["t"], 1, index) for index, fill in enumerate(v["fills"])]
+    steps = [(t, 0, index) for index, (t, _) in enumerate(v["path"])]
+    drifts: list[Drift] = []
+    for t, is_fill, index in sorted(steps + fills):
+        if is_fill:
+            fill = v["fills"][index]
+            side: Side = "bid" if fill["side"] == "buy" else "ask"
+            marks.fill((str(index), ""), t, side, 0, fill["price"], shares_of(fill["size"]))
+        else:
+            marks.fair(t, v["path"][index][1])
+        drifts += marks.advance(t)
+    drifts += marks.advance(max(t for t, _, _ in fills) + max(v["horizons"]))
+    per_fill: list[Vector] = [{} for _ in fills]
+    for drift in drifts:
+        name = f"{drift.horizon:g}s"
+        per_fill[int(drift.key[0])] |= {
+            "spread": drift.spread, f"markout_{name}": drift.markout, f"drift_{name}": drift.drift
+        }  # fmt: skip
+    weighted: Vector = {}
+    for row in marks.table()[: len(v["horizons"])]:
+        name = f"{row.horizon:g}s"
+        weighted |= {"spread": row.spread, f"markout_{name}": row.markout, f"drift_{name}": row.drift}
+        weighted["bps_last"] = row.basis_points
+    return {"per_fill": per_fill, "weighted": weighted}
+
+
+def toxicity(v: Vector) -> Vector:
+    found = Toxicity.of(ToxicityRules(v["beta"], v["n0"], v["k"], v["cap_ticks"]), v["drifts"])
+    return {"ewma": found.ewma, "shrunk": found.shrunk, "widen": found.widen(v["tick"])}
 
 
 ADAPTERS: dict[str, Callable[[Vector], Vector]] = {
@@ -456,6 +522,11 @@ ADAPTERS: dict[str, Callable[[Vector], Vector]] = {
     "rebate.maker_estimate": rebate,
     "reward.q": reward_q,
     "reward.share": reward_part,
+    "reward.optimal_q": reward_optimum,
+    "cara.binary": cara,
+    "negrisk.arb": negrisk_arbitrage,
+    "negrisk.project": negrisk_project,
+    "negrisk.worst_case": negrisk_worst,
     "touch.adjusted": touch,
     "microprice.top": micro,
     "microprice.depth": micro,
@@ -479,6 +550,8 @@ ADAPTERS: dict[str, Callable[[Vector], Vector]] = {
     "pnl.ledger_avg": ledger_average,
     "pnl.fifo": ledger_fifo,
     "pnl.net": ledger_net,
+    "markout": markouts,
+    "toxicity.widen": toxicity,
     "pnl.decompose": decomposition,
     "risk.daily_loss": daily_loss,
     "equity.drawdown": drawdown,

@@ -183,7 +183,8 @@ def _mine(axis: _Axis, side: str, tick: int) -> Span:
         return Span(" " * axis.columns.mine)
     remaining = sum(order.remaining for order in orders)
     layers = "".join(superscript(layer + 1) for layer in sorted({order.layer for order in orders}))
-    signs = "N" if any(order.on_no for order in orders) else ""
+    signs = "★" if any(order.scoring for order in orders) else ""
+    signs += "N" if any(order.on_no for order in orders) else ""
     signs += "".join(sorted({_STATE_SIGNS[order.state] for order in orders if order.state in _STATE_SIGNS}))
     text = f"{book_shares(remaining)}{layers}{signs}"
     if len(text) >= axis.columns.mine:

@@ -53,7 +53,7 @@ def _order_row(market: MarketView, order: OrderView, selected: bool, title: int,
         (fit(brief(market.title), title) + " ", "" if selected else "muted"),
         (f"{order.side:<5}{number(price, 6)}", order.side),
         (number(size, 15), "own"),
-        f"{order.layer + 1:>4}   {'NO' if order.on_no else 'YES':<5}",
+        f"{order.layer + 1:>4}{'★' if order.scoring else ' '}  {'NO' if order.on_no else 'YES':<5}",
         (f"{queue:>6}  ", "muted"),
         (fit(clean(order.reason), reason), "muted"),
     )

@@ -3,9 +3,10 @@
 from typing import Final
 
 from core.views import MarketView
-from widgets.format import cents, model_cents, signed_cents, wrap_words
+from widgets.format import MINUS, cents, fit, model_cents, signed_cents, wrap_words
 from widgets.line_widget import LineWidget, Row, Span, message_rows, row
 from widgets.state_words import market_state
+from widgets.why import adjustment_words
 
 _LABEL: Final = 13
 _VALUE: Final = 9
@@ -27,7 +28,11 @@ def quote_rows(market: MarketView | None, width: int, height: int) -> list[Row]:
         _term("inventory", signed_cents(skew, places), "shift"),
         _term("reservation", model_cents(market.reservation, places), "", strong=True),
         _term("half-spread", signed_cents(market.half_spread, places).replace("+", "±"), _in_ticks(market)),
-        _term("by operator", f"{market.widen_ticks:+d}".replace("+0", "0").replace("-", "−"), "ticks a side"),
+        _term(
+            "by operator",
+            _operator_ticks(market.widen_ticks),
+            fit(_operator_note(market), width - _LABEL - _VALUE - 3).rstrip(),
+        ),
         _term(
             "volatility",
             model_cents(market.sigma_h, places),
@@ -40,6 +45,16 @@ def quote_rows(market: MarketView | None, width: int, height: int) -> list[Row]:
         ),
     ]
     return rows[:height]
+
+
+def _operator_ticks(ticks: float) -> str:
+    return f"{ticks:+.3g}".replace("-", MINUS) if ticks else "0"
+
+
+def _operator_note(market: MarketView) -> str:
+    """What else the operator asked for, in few words."""
+    others = [each for each in market.adjustments if each.what != "widen"]
+    return ", ".join(["ticks a side", *[adjustment_words(each).partition(",")[0] for each in others]])
 
 
 def _in_ticks(market: MarketView) -> str:

@@ -37,7 +37,8 @@ def market_state(market: MarketView) -> MarketState:
     if state is not _QUOTING:
         return state
     bids = sum(order.side == "bid" for order in market.orders)
-    return state._replace(sentence=f"quoting {bids} bid {len(market.orders) - bids} ask{_widened(market)}")
+    sentence = f"quoting {bids} bid {len(market.orders) - bids} ask{_widened(market)}{_missing(market)}"
+    return state._replace(sentence=sentence)
 
 
 def _state(market: MarketView) -> MarketState:
@@ -64,4 +65,10 @@ def _quotes_data(market: MarketView) -> bool:
 def _widened(market: MarketView) -> str:
     if not market.widen_ticks:
         return ""
-    return f", {'wider' if market.widen_ticks > 0 else 'tighter'} by {abs(market.widen_ticks)}"
+    return f", {'wider' if market.widen_ticks > 0 else 'tighter'} by {abs(market.widen_ticks):.3g}"
+
+
+def _missing(market: MarketView) -> str:
+    """The side without a quote and why; "" when both are quoted."""
+    reasons = (("bid", market.bid_reason), ("ask", market.ask_reason))
+    return "".join(f"; no {side}: {clean(reason)}" for side, reason in reasons if reason)

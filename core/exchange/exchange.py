@@ -6,7 +6,7 @@ due time, so the outcome does not depend on how often ``step`` is called.
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, Literal
 
@@ -77,8 +77,15 @@ class Exchange:
     """
 
     def __init__(
-        self, *, seed: int, markets: int, now_ms: int, auto_cash: Usd = AUTO_CASH, delays: Delays = USUAL_DELAYS
+        self,
+        *,
+        seed: int,
+        markets: int | Sequence[int],
+        now_ms: int,
+        auto_cash: Usd = AUTO_CASH,
+        delays: Delays = USUAL_DELAYS,
     ) -> None:
+        """``markets`` says how many, or which by number (:func:`core.exchange.listing.listings`)."""
         self.seed = seed
         self.auto_cash = auto_cash
         self.ledger = Ledger()

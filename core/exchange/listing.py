@@ -1,12 +1,14 @@
 """The markets the exchange lists: invented questions with identifiers that follow from the seed."""
 
 import hashlib
+from collections.abc import Sequence
 from typing import Final
 
 import msgspec
 from msgspec import structs
 
 from core.exchange.plots import PLOTS, Plot, extra_plot
+from core.market.fees import BPS, FeeSchedule
 from core.market.instrument import Instrument
 from core.units import MICRO, Shares
 
@@ -40,15 +42,19 @@ class Listing(msgspec.Struct, frozen=True):
     """Unix seconds at which the question resolves."""
 
 
-def listings(seed: int, count: int, start_unix: int) -> list[Listing]:
-    """The first ``count`` markets; ids depend on the seed only.
+def listings(seed: int, markets: int | Sequence[int], start_unix: int) -> list[Listing]:
+    """The first ``markets`` markets, or those with these numbers, from 0; ids depend on seed and number only.
 
     Raises:
-        ValueError: more markets are asked for than there are questions.
+        ValueError: more markets are asked for than there are questions, one that is not there, or one twice.
     """
-    if not 1 <= count <= MAX_MARKETS:
-        raise ValueError(f"the number of markets must be 1 to {MAX_MARKETS}")
-    return [_listing(seed, number, PLOTS[number], start_unix) for number in range(count)]
+    if isinstance(markets, int):
+        if not 1 <= markets <= MAX_MARKETS:
+            raise ValueError(f"the number of markets must be 1 to {MAX_MARKETS}")
+        markets = range(markets)
+    if not markets or len(set(markets)) < len(markets) or not all(0 <= each < MAX_MARKETS for each in markets):
+        raise ValueError(f"markets must be different numbers from 0 to {MAX_MARKETS - 1}")
+    return [_listing(seed, number, PLOTS[number], start_unix) for number in markets]
 
 
 def extra_listing(
@@ -71,6 +77,8 @@ def siblings(plot: Plot) -> list[Plot]:
 def _listing(seed: int, number: int, plot: Plot, start_unix: int) -> Listing:
     market, yes_token, no_token = _ids(seed, number, plot)
     end_unix = start_unix + round(plot.days * _DAY_S)
+    game_unix = end_unix - plot.game_hours * 3600 if plot.game_hours else None
+    event = _event_number(number, plot)
     instrument = Instrument(
         market=market,
         yes_token=yes_token,
@@ -81,19 +89,26 @@ def _listing(seed: int, number: int, plot: Plot, start_unix: int) -> Listing:
         neg_risk=plot.neg_risk,
         end_unix=float(end_unix),
         reward_min_size=Shares(plot.reward_size * MICRO),
+        start_unix=float(start_unix) if game_unix is None else game_unix,
+        game_start_unix=game_unix,
+        tags=(slug_of(plot.category),),
+        event_id=str(30_000 + 100 * (seed % 1000) + event),
+        group=_hex_id(seed, event, "neg-risk") if plot.neg_risk else "",
+        reward_max_spread_cents=plot.reward_cents,
+        reward_daily_usd=float(plot.daily_reward),
+        fees=FeeSchedule(rate=plot.fee_bps * BPS, rebate=round(plot.rebate * MICRO)),
     )
     event_title = plot.event or plot.question
-    event = _event_number(number, plot)
     return Listing(
         instrument=instrument,
         plot=plot,
         gamma_id=str(600_000 + 100 * (seed % 1000) + number),
         question_id=_hex_id(seed, number, "question"),
-        event_id=str(30_000 + 100 * (seed % 1000) + event),
+        event_id=instrument.event_id,
         event_title=event_title,
-        event_slug=_slug(event_title),
-        neg_risk_market_id=_hex_id(seed, event, "neg-risk") if plot.neg_risk else "",
-        slug=_slug(plot.question),
+        event_slug=slug_of(event_title),
+        neg_risk_market_id=instrument.group,
+        slug=slug_of(plot.question),
         start_unix=start_unix,
         end_unix=end_unix,
     )
@@ -109,7 +124,8 @@ def _event_number(number: int, plot: Plot) -> int:
     return 2 * _EXTRA + int.from_bytes(hashlib.sha256(plot.event.encode()).digest()[:4])
 
 
-def _slug(title: str) -> str:
+def slug_of(title: str) -> str:
+    """A title as it stands in addresses: lower-case words joined by ``-``."""
     return "-".join("".join(c if c.isalnum() else " " for c in title.lower()).split())
 
 

@@ -31,7 +31,7 @@ from core.exchange.orders import (
     Trade,
     UpdateKind,
 )
-from core.market.fees import taker_fee
+from core.market.fees import BPS, FeeSchedule, taker_fee
 from core.market.instrument import Instrument
 from core.units import MICRO, Grid, Shares, Ticks, Usd
 
@@ -68,7 +68,7 @@ class MatchingEngine:
         self.halted: dict[str, str] = {}
         """Markets that take no orders, each with the reason it gives."""
         self._instruments: dict[str, Instrument] = {}
-        self._fee_bps: dict[str, int] = {}
+        self._fees: dict[str, FeeSchedule] = {}
         self._delays: set[str] = set()
         self._seed = seed
         self._trade_count = 0
@@ -78,7 +78,7 @@ class MatchingEngine:
         """Open a market; ``fee_bps`` is the taker fee rate in hundredths of a per cent (500 = rate 0.05)."""
         self.books[instrument.market] = RestingBook()
         self._instruments[instrument.market] = instrument
-        self._fee_bps[instrument.market] = fee_bps
+        self._fees[instrument.market] = FeeSchedule(rate=fee_bps * BPS)
         if delays_takers:
             self._delays.add(instrument.market)
 
@@ -277,8 +277,8 @@ class MatchingEngine:
         return fill.cash if order.new.side != fill.maker.new.side else fill.size - fill.cash
 
     def _fee(self, taker: Order, fill: Fill) -> Usd:
-        rate = self._fee_bps[taker.new.market]
-        return taker_fee(taker.instrument.grid, fill.maker.yes_price, Shares(fill.size), rate)
+        price = taker.instrument.grid.dollars_of(fill.maker.yes_price)
+        return taker_fee(price, Shares(fill.size), self._fees[taker.new.market])
 
     def _hold(self, order: Order) -> Report:
         """Keep an order for its market's taker delay; it can be neither matched nor cancelled (2.5)."""

@@ -42,6 +42,8 @@ class Plot(msgspec.Struct, frozen=True):
     delay_ms: int = 0
     """How long the venue holds a marketable order, milliseconds (polymarket-api.md 2.5)."""
     version: Version = "v1"
+    game_hours: float = 0.0
+    """How long before it resolves the game begins that the question is about; 0 when it is about none."""
 
 
 _FEES: Final[dict[str, tuple[int, float]]] = {
@@ -75,6 +77,7 @@ def _plot(
     neg_risk: bool = False,
     delay_ms: int = 0,
     version: Version = "v1",
+    game_hours: float = 0.0,
 ) -> Plot:
     """A plot with its category's fees; ``money`` is liquidity and volume of a week and a month, dollars."""
     fee_bps, rebate = _FEES[category]
@@ -98,6 +101,7 @@ def _plot(
         event=event,
         delay_ms=delay_ms,
         version=version,
+        game_hours=game_hours,
     )
 
 
@@ -182,6 +186,7 @@ PLOTS: Final = (
     _plot(
         "Will the Redmoor Foxes win their next home match?",
         "Sports", "0.01", 0.55, 3.0, (52_760.3, 88_400.0, 176_010.0), (100, 3.0, 80), vol_ticks=0.3, delay_ms=250,
+        game_hours=2.5,
     ),
     _plot(
         "Will ether gain on bitcoin this week?",
@@ -249,7 +254,7 @@ PLOTS: Final = (
     ),
     _plot(
         "Will the champion keep the heavyweight belt?",
-        "Sports", "0.01", 0.64, 15, (49_026.6, 110_920.0, 250_300.0), (100, 3.0, 55),
+        "Sports", "0.01", 0.64, 15, (49_026.6, 110_920.0, 250_300.0), (100, 3.0, 55), game_hours=3.0,
     ),
     _plot(
         "Will the marathon record fall in the spring race?",

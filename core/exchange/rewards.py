@@ -13,16 +13,15 @@ from core.exchange.book import RestingBook
 from core.exchange.ledger import Ledger
 from core.exchange.listing import Listing
 from core.exchange.orders import Order, Trade
-from core.market.fees import fee_equivalent
-from core.market.rewards import Scored, maker_score, order_score, reward_share
+from core.market.fees import BPS, FeeSchedule, fee_equivalent
+from core.market.rewards import LEAST_PAID_USD, MIN_AGE_SEC, Scored, maker_score, order_score, reward_share
 from core.market.signals import adjusted_touch
 from core.units import MICRO, Shares, Usd, usd_from_float
 
 DAY_MS: Final = 86_400_000
 SAMPLES_A_DAY: Final = 1_440
-MIN_AGE_MS: Final = 4_000
-"""Orders younger than this do not score (``moas``, polymarket-api.md 9.3)."""
-LEAST_PAID: Final = Usd(MICRO)
+MIN_AGE_MS: Final = round(MIN_AGE_SEC * 1000)
+LEAST_PAID: Final = usd_from_float(LEAST_PAID_USD)
 
 _Account = str
 _Market = str
@@ -88,9 +87,9 @@ class Rewards:
     def settled(self, listing: Listing, trade: Trade) -> None:
         """Note the fee of a trade that settled and who made it."""
         self._fees[trade.market] = self._fees.get(trade.market, 0) + trade.fee
-        made = self._made.setdefault(trade.market, {})
+        made, fees = self._made.setdefault(trade.market, {}), FeeSchedule(rate=listing.plot.fee_bps * BPS)
         for fill in trade.fills:
-            part = fee_equivalent(trade.instrument.grid, fill.price, fill.size, listing.plot.fee_bps)
+            part = fee_equivalent(trade.instrument.grid.dollars_of(fill.price), fill.size, fees)
             made[fill.order.new.account] = made.get(fill.order.new.account, 0) + part
 
     def share(self, account: str, market: str) -> float:

@@ -7,7 +7,7 @@ not grow with the recording.
 
 from collections import Counter, deque
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol
 
 from core.errors import MalformedMessage
 from core.events import MarketMessage
@@ -35,15 +35,28 @@ _LEAST_MS: Final = 10**11
 """Smaller stamps of the user channel are in seconds (polymarket-api.md 6.1)."""
 
 
+class Listener(Protocol):
+    """Sees what an inspection has just seen; times are seconds of the recording, never falling."""
+
+    def heard(self, market: Market, message: MarketMessage, now: float) -> None:
+        """A message was applied, or refused."""
+        ...
+
+    def missed(self, market: Market, now: float) -> None:
+        """The recorder noted that messages of this market may be missing."""
+        ...
+
+
 class Inspection:
     """One pass over a recording."""
 
-    def __init__(self, path: Path, known: dict[str, Instrument]) -> None:
+    def __init__(self, path: Path, known: dict[str, Instrument], listener: Listener | None = None) -> None:
         """``known`` are instruments that need not be inferred, by condition id.
 
         Raises:
             UsageError: there is nothing to be read.
         """
+        self._listener = listener
         self.path = path
         self.reading = Reading(path, most_problems=KEPT)
         self.frames = 0
@@ -84,6 +97,11 @@ class Inspection:
         for market in self.markets.values():
             market.end(self.reading.number, self._now)
 
+    @property
+    def ended_s(self) -> float:
+        """Time of the recording so far: receive times where it has them, else the venue's newest stamp."""
+        return self._now
+
     def evidence(self) -> Evidence:
         """Comparisons of all books with what the venue stated."""
         total = Evidence()
@@ -98,6 +116,8 @@ class Inspection:
         for market in self.markets.values():
             if not tokens or tokens & {market.instrument.yes_token, market.instrument.no_token}:
                 market.lose(gap.reason, self._now)
+                if self._listener is not None:
+                    self._listener.missed(market, self._now)
 
     def _see_frame(self, number: int, line: Line) -> None:
         self.frames += 1
@@ -158,6 +178,8 @@ class Inspection:
                 market.see(number, message, self._now)
             except MalformedMessage as error:
                 self.reading.problem(number, f"{kind}: {error}")
+            if self._listener is not None:
+                self._listener.heard(market, message, self._now)
 
     def _count_live(self, stamp_ms: int, t: float | None) -> None:
         self.live.stretch(stamp_ms)

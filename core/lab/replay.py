@@ -7,17 +7,18 @@ and nobody can be asked for a book, so silence is not audited.
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from datetime import UTC, datetime
 from hashlib import sha256
 from itertools import islice
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from core.actions import Action, Cancel, CancelAll, Note, Place, ReadOrder
+from core.actions import Action, Cancel, CancelAll, Note, Place, ReadOrder, ReadScoring
 from core.config import Settings
 from core.engine import Engine
-from core.errors import MalformedMessage
+from core.errors import MalformedMessage, UsageError
 from core.events import (
     AccountSeen,
     Event,
@@ -27,12 +28,14 @@ from core.events import (
     MarketMessage,
     OperatorCommand,
     OrderSigned,
+    ScoringSeen,
     StopRequested,
     Woken,
 )
 from core.lab.recording import Line, Problem, infer_instruments, read_lines
 from core.market.continuity import Evidence
 from core.market.instrument import Instrument
+from core.profiles import Profiles
 from core.units import usd_from_float
 from core.venue.channel import PING_SEC
 from core.venue.paper import PaperVenue, seen_of
@@ -45,6 +48,47 @@ LONGEST_SILENCE_SEC: Final = 600.0
 """A longer gap between two frames is a pause of the recorder: the engine does not live through it."""
 PROBLEMS_KEPT: Final = 1_000
 _encode: Final = msgspec.json.Encoder().encode
+_LEAST_UNIX: Final = 1e8
+"""Seconds; smaller numbers are times since the start of a recording, none of which lasts three years."""
+_LEAST_MS: Final = 1e11
+"""Numbers from here on are milliseconds since 1970."""
+
+
+class Moment(NamedTuple):
+    """A time of a recording."""
+
+    seconds: float
+    """Since 1970, or since the recording's start."""
+    is_unix: bool
+
+
+def parse_moment(text: str) -> Moment:
+    """Read seconds since a recording's start, seconds or milliseconds since 1970, or an ISO time (UTC without a zone).
+
+    Raises:
+        UsageError: it is none of them.
+    """
+    try:
+        number = float(text)
+        is_unix = number >= _LEAST_UNIX
+        number = number / 1000 if number >= _LEAST_MS else number
+    except ValueError:
+        number, is_unix = _iso(text), True
+    if not 0 <= number < float("inf"):
+        raise UsageError(
+            f"{text[:40]!r} is no time: give seconds since the start, unix seconds, or 2026-09-07T12:30:00"
+        )
+    return Moment(number, is_unix)
+
+
+def _iso(text: str) -> float:
+    """Seconds since 1970 of an ISO time; less than nothing when it is none."""
+    try:
+        told = datetime.fromisoformat(text)
+        return (told if told.tzinfo else told.replace(tzinfo=UTC)).timestamp()
+    except (ValueError, OverflowError):
+        return -1.0
+
 
 Pacer = Callable[[float], None]
 """Called with the recording's time, seconds since its start, before anything happens at it; may wait."""
@@ -54,9 +98,12 @@ _Frame = tuple[int, float | None, list[MarketMessage], bytes]
 class Replay:
     """One run of one recording."""
 
-    def __init__(self, path: Path, settings: Settings, gamma: dict[str, Instrument]) -> None:
+    def __init__(
+        self, path: Path, settings: Settings, gamma: dict[str, Instrument], profiles: Profiles | None = None
+    ) -> None:
+        """``gamma`` holds instruments that need not be inferred; ``profiles`` as for the engine."""
         self.path = path
-        self.engine = Engine(replace(settings, audit_sec=0.0), own_in_book=False)
+        self.engine = Engine(replace(settings, audit_sec=0.0), own_in_book=False, profiles=profiles)
         self.engine.data.proof.both = True
         self.venue = PaperVenue(lambda market: self.engine.desks[market].tracked)
         self.problems: list[Problem] = []
@@ -103,6 +150,18 @@ class Replay:
         Raises:
             UsageError: the file cannot be opened.
         """
+        self._play(pace, None)
+
+    def run_until(self, moment: Moment) -> bool:
+        """Play what came by then and let time go on to it; False when the recording ends before.
+
+        Raises:
+            UsageError: the file cannot be opened, or begins later.
+        """
+        return self._play(None, moment)
+
+    def _play(self, pace: Pacer | None, until: Moment | None) -> bool:
+        """Play the recording, or what of it came by a moment; returns whether it went on after that."""
         lines = read_lines(self.path, self.problems)
         started = False
         while chunk := self._decode_chunk(islice(lines, CHUNK)):
@@ -117,9 +176,17 @@ class Replay:
                     started = True
                     self.start_unix = at or 0.0
                     self._begin()
-                self._advance_to(self.now if at is None else at - self.start_unix, pace)
+                    if until is not None and until.is_unix and until.seconds < self.start_unix:
+                        raise UsageError(f"{self.path}: begins at unix time {self.start_unix:.3f}, which is later")
+                target = self._without_leap(self.now if at is None else at - self.start_unix)
+                stop = self._stop_before(target, until)
+                if stop is not None:
+                    self._advance_to(stop, None)
+                    return True
+                self._advance_to(target, pace)
                 self._frame(number, messages, raw)
         self.unusable += len(self.problems)
+        return False
 
     def command(self, command: OperatorCommand) -> list[Action]:
         """Let an operator act at the present time of the recording."""
@@ -179,14 +246,25 @@ class Replay:
             self._do(FeedChanged(feed=feed, connected=True))
         self._do(AccountSeen(cash=usd_from_float(self._settings.paper_cash_usd), holdings=()))
 
-    def _advance_to(self, target: float, pace: Pacer | None) -> None:
-        """Let everything happen that is due before ``target``: answers, wake-ups, keep-alives, in order of time."""
+    def _stop_before(self, target: float, until: Moment | None) -> float | None:
+        """The engine's time at which to stop when the next frame comes at ``target``; None to go on."""
+        if until is None:
+            return None
+        stop = until.seconds - self.start_unix if until.is_unix else until.seconds
+        return max(self.now, stop) if stop < target else None
+
+    def _without_leap(self, target: float) -> float:
+        """The engine's time of a frame: what the recorder slept through, or its clock leapt over, is taken out."""
         if target < self.now - LONGEST_SILENCE_SEC:
             self.start_unix += target - self.now  # the recording's clock was set back, or was wrong before
             target = self.now
         elif target - self.now > LONGEST_SILENCE_SEC:
             self.start_unix += target - self.now - LONGEST_SILENCE_SEC
             target = self.now + LONGEST_SILENCE_SEC
+        return target
+
+    def _advance_to(self, target: float, pace: Pacer | None) -> None:
+        """Let everything happen that is due before ``target``: answers, wake-ups, keep-alives, in order of time."""
         while True:
             wake, due, alive = self.engine.next_wake(), self.venue.next_due(), self._heard_s + PING_SEC
             at = min(wake, due, alive)
@@ -261,6 +339,8 @@ class Replay:
                     self.venue.cancel(order_id, self.now)
             case ReadOrder():
                 self._do(seen_of(self.venue, action.order_id))
+            case ReadScoring():
+                self._do(ScoringSeen(scoring=self.venue.scoring(action.order_ids, self.now)))
             case Note():
                 self.notes.append((self.unix, action))
             case _:

@@ -37,6 +37,7 @@ class ReplayHost:
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = 0
         self._view_seq = 0
+        self._watched = ""
         self._viewed_s = float("-inf")
         self._started_s = 0.0
         self._reason = "end of recording"
@@ -58,6 +59,12 @@ class ReplayHost:
     def ended(self) -> bool:
         """The replay failed; one that came to its end stays open for reading."""
         return self.error is not None
+
+    def watch(self, market: str) -> None:
+        """Let the views carry the details of a market, also after the end."""
+        self._watched = market
+        if self._ended.is_set():
+            self._publish()
 
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         """Let an operator act at the replay's present time."""
@@ -138,7 +145,16 @@ class ReplayHost:
             self._events.append(EventView(self._event_seq, unix, note.severity, note.market, note.text))
         self._view_seq += 1
         finished = self._reason if self._ended.is_set() else ""
-        stage = Stage(self._view_seq, "replay", self.replay.now, self.replay.unix, 0.0, finished, tuple(self._events))
+        stage = Stage(
+            seq=self._view_seq,
+            mode="replay",
+            now=self.replay.now,
+            unix=self.replay.unix,
+            loop_lag_ms=0.0,
+            finished=finished,
+            events=tuple(self._events),
+            watched=self._watched,
+        )
         self._view = console_view(self.replay.engine, stage)
 
 

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 from core.actions import Place
-from core.events import CancelAnswered, Event, OrderAnswered, OrderSeen
+from core.events import CancelAnswered, Event, OrderAnswered, OrderSeen, ScoringSeen
 from core.exchange.faults.requests import Plan
 from core.exchange.frames import trade_fields
 from core.exchange.orders import NewOrder, Report, Trade
@@ -77,6 +77,16 @@ class Requests:
             return [msgspec.structs.replace(seen, matched=Shares(order.matched))]
 
         self._send("GET", f"/data/order/{order_id}", act, [])
+
+    def read_scoring(self, order_ids: Sequence[str]) -> None:
+        """POST /orders-scoring."""
+
+        def act() -> list[Event]:
+            if self._exchange.mode.state == "restarting":
+                return []
+            return [ScoringSeen(scoring=tuple((each, self._exchange.is_scoring(each)) for each in order_ids))]
+
+        self._send("POST", "/orders-scoring", act, [], list(order_ids))
 
     def read_fills(self) -> None:
         """GET /data/trades, of everything so far."""

@@ -10,8 +10,9 @@ from hashlib import sha256
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
-from core.actions import Action, Cancel, CancelAll, Place, ReadBooks, ReadOrder, Reconnect, Resubscribe
+from core.actions import Action, Cancel, CancelAll, Place, ReadBooks, ReadOrder, ReadScoring, Reconnect, Resubscribe
 from core.config import Settings
 from core.engine import Engine
 from core.errors import MalformedMessage, UsageError
@@ -26,7 +27,7 @@ from core.events import (
     Woken,
 )
 from core.exchange.crowd.participants import Population
-from core.exchange.crowd.profiles import Name
+from core.exchange.crowd.profiles import Name, Profile
 from core.exchange.exchange import Exchange
 from core.exchange.faults import verbs
 from core.exchange.faults.director import Director
@@ -37,6 +38,7 @@ from core.lab.simulated_feed import MarketLine, UserLine
 from core.lab.simulated_reads import Reads
 from core.lab.simulated_requests import Requests
 from core.lab.simulated_world import ACCOUNT, OWNER, START_UNIX, World
+from core.profiles import Profiles
 from core.runtime.courier import BATCH
 from core.runtime.ingest import Ingest
 from core.units import usd_from_float
@@ -94,25 +96,43 @@ class Simulation:
         settings: Settings,
         *,
         seed: int,
-        markets: int = 1,
-        profile: Name = "normal",
+        profiles: Profiles | None = None,
+        markets: int | Sequence[int] = 1,
+        profile: Name | Profile = "normal",
         speed: float = 1.0,
+        baiter: bool = False,
+        relabelled: bool = False,
         rules: Iterable[Rule] = (),
         onlooker: Onlooker | None = None,
     ) -> None:
-        """``speed`` is that of the participants.
+        """Let everything begin.
+
+        Args:
+            settings: the engine's.
+            seed: of the world.
+            profiles: what single markets are quoted with; None quotes all with ``settings``.
+            markets: how many, or which by number.
+            profile: how lively they are.
+            speed: that of the participants.
+            baiter: somebody lures those who follow the touch blindly.
+            relabelled: the engine takes every market's NO token for its YES token, and the other way round; the
+                exchange and its participants do not know of it.
+            rules: faults.
+            onlooker: sees everything.
 
         Raises:
             UsageError: a rule cannot be carried out here, or names a market that is not listed.
+            ValueError: there are no such markets.
         """
         self.exchange = Exchange(seed=seed, markets=markets, now_ms=START_UNIX * 1000)
-        self.population = Population(self.exchange, profile=profile, speed=speed)
+        self.population = Population(self.exchange, profile=profile, speed=speed, baiter=baiter)
         self.director = Director(self.exchange, Limits())
         self.director.arm(_fitting(rules))
-        self.engine = Engine(settings, own_in_book=True)
+        self.engine = Engine(settings, own_in_book=True, profiles=profiles)
         self.ingest = Ingest(self._take, self.engine.data.find, None)
         self._unusable = 0
         self.onlooker = onlooker or Onlooker()
+        self._relabelled = relabelled
         self._world = World(self.exchange, self.director, self._tell)
         self._decisions = sha256()
         self._requests = Requests(self._world)
@@ -147,6 +167,10 @@ class Simulation:
     def decisions_digest(self) -> str:
         """SHA-256 over every action taken so far and its time: equal for equal runs."""
         return self._decisions.hexdigest()
+
+    def order_id(self, place: Place) -> str:
+        """The id that the venue will give an order."""
+        return self._requests.order_id(place)
 
     def run(self, seconds: float) -> None:
         """Let virtual time pass."""
@@ -187,7 +211,10 @@ class Simulation:
         cash = usd_from_float(settings.paper_cash_usd)
         self.exchange.ledger.deposit(ACCOUNT, cash)
         for listing in self.exchange.listings.values():
-            self._do(InstrumentAdded(listing.instrument))
+            told = listing.instrument
+            if self._relabelled:
+                told = structs.replace(told, yes_token=told.no_token, no_token=told.yes_token)
+            self._do(InstrumentAdded(told))
         self._collect()
         self._market.start(list(self.exchange.by_token))
         self._user.start()
@@ -264,6 +291,8 @@ class Simulation:
                     self._requests.cancel_all()
                 case ReadOrder():
                     self._requests.read_order(action.order_id)
+                case ReadScoring():
+                    self._requests.read_scoring(action.order_ids)
                 case ReadBooks():
                     self._reads.read(action.tokens)
                 case Resubscribe():

@@ -1,7 +1,8 @@
-"""What one market is: names, tokens, grid and minimums. Facts only, no state."""
+"""What one market is: names, tokens, grid, minimums, event, programme and fees. Facts only, no state."""
 
 import msgspec
 
+from core.market.fees import FeeSchedule
 from core.units import Grid, Outcome, Shares, grid_of
 
 
@@ -24,6 +25,25 @@ class Instrument(msgspec.Struct, frozen=True):
     """When the question is expected to resolve; None when not known."""
     reward_min_size: Shares | None = None
     """Least size that scores for rewards; None without a programme."""
+    start_unix: float | None = None
+    """When what is asked about begins, or else when the market opened; None when not known."""
+    game_start_unix: float | None = None
+    """When the game begins that the question is about; None when it is about none, or not known."""
+    tags: tuple[str, ...] = ()
+    """What the catalogue files the market under, lower-case words joined by ``-``. Foreign text, uncleaned."""
+    event_id: str = ""
+    """Shared by the markets of one event; "" when not known."""
+    group: str = ""
+    """Shared by the markets of one event of which at most one comes true; "" for others."""
+    group_size: int = 0
+    """How many open markets the group has when exactly one of them comes true; 0 when another outcome may, or when
+    nobody said."""
+    reward_max_spread_cents: float | None = None
+    """Distance from the midpoint at which orders no longer score, cents; None without a programme."""
+    reward_daily_usd: float | None = None
+    """Pool of the reward programme, dollars a day; None when not told."""
+    fees: FeeSchedule | None = None
+    """None when not told."""
 
     @property
     def grid(self) -> Grid:

@@ -264,6 +264,13 @@ class FairValue:
         last = self._last
         return last + (self._average - last) * math.exp((before - t) / self.theta)
 
+    def settle(self, t: float, theta: float) -> None:
+        """Go on from ``t`` with another time constant, seconds; what the old one made of the past stands."""
+        average = self.value_at(t)
+        if average is not None:
+            self._average, self._time = average, max(self._time, t)
+        self.theta = theta
+
     def clear(self) -> None:
         """Forget everything: the market's book was lost or its grid changed."""
         self._average = self._last = math.nan

@@ -50,10 +50,10 @@ class Tape:
         self.last: Trade | None = None
         self.total = 0
 
-    def add(self, trade: Trade, key: Hashable) -> None:
-        """Take a trade; one whose ``key`` was seen just before is the same, told by another socket."""
+    def add(self, trade: Trade, key: Hashable) -> bool:
+        """Take a trade; one whose ``key`` was seen just before is the same, told by another socket: False."""
         if key in self._known:
-            return
+            return False
         self._known.append(key)
         self.last = trade
         self.total += 1
@@ -66,6 +66,7 @@ class Tape:
             newest.bought += trade.size
         else:
             newest.sold += trade.size
+        return True
 
     def change_grid(self, old: Grid, new: Grid) -> None:
         """Tell the last price in ticks of the market's new grid."""

@@ -15,6 +15,7 @@ from core.errors import InvariantBroken
 from core.events import CancelAnswered, FillSeen, OrderAnswered, OrderSeen, OrderSigned
 from core.market.instrument import Instrument
 from core.orders.order import IN_BOOK, TERMINAL, Order, OrderEvent, State
+from core.quoting.explain import LayerExplanation
 from core.units import Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 UNKNOWN_READ_SEC: Final = 2.0
@@ -65,6 +66,12 @@ class Counts(msgspec.Struct):
     fills: int = 0
     foreign: int = 0
     """Messages about orders that are not ours."""
+    filled: int = 0
+    """Micro-shares of fills whose trades did not fail."""
+    cancels: int = 0
+    """Orders whose cancel was sent, whatever became of it."""
+    requotes: dict[str, int] = msgspec.field(default_factory=dict)
+    """Cancels that a plan wanted, by the rule of the decision table."""
 
 
 class OrderManager:
@@ -80,10 +87,16 @@ class OrderManager:
         self._restless: dict[int, Order] = {}
         self._held: dict[int, Order] = {}
         self._touched_fills: dict[tuple[str, str], tuple[Fill, str]] = {}
+        self._reserved: dict[str, int] = {}
+        self._reserved_all = 0
+        self._changed: set[str] = set()
+        """Markets whose part of what is reserved has to be summed anew."""
         self._next_intent = 1
         self.version = 0
         """Grows with every change of what rests in a book."""
         self.counts = Counts()
+        self.cancelled: dict[str, int] = {}
+        """Cancels sent, by market."""
         self.last_reject_s: float | None = None
 
     # What we have
@@ -118,16 +131,18 @@ class OrderManager:
         orders = self._per_market.get(market, {}).values()
         return Shares(sum(o.remaining for o in orders if o.order_side == "SELL" and o.outcome == outcome))
 
-    def reserved_cash(self, grids: dict[str, Grid]) -> Usd:
+    def reserved_cash(self) -> Usd:
         """Micro-dollars that all open buys would spend."""
-        return Usd(
-            sum(grids[o.market].notional(o.price, o.remaining) for o in self.all_at_risk() if o.order_side == "BUY")
-        )
+        for market in self._changed:
+            before, orders = self._reserved.get(market, 0), self._per_market.get(market, {}).values()
+            self._reserved[market] = sum(order.reserves for order in orders)
+            self._reserved_all += self._reserved[market] - before
+        self._changed.clear()
+        return Usd(self._reserved_all)
 
-    def planned_cash(self, market: str, grid: Grid, is_pending: Callable[[Order], bool]) -> Usd:
+    def planned_cash(self, market: str, is_pending: Callable[[Order], bool]) -> Usd:
         """Micro-dollars that the buys of one market would spend, those left out that a plan does not replace."""
-        buys = [o for o in self.at_risk(market) if o.order_side == "BUY" and not is_pending(o)]
-        return Usd(sum(grid.notional(o.price, o.remaining) for o in buys))
+        return Usd(sum(order.reserves for order in self.at_risk(market) if not is_pending(order)))
 
     def is_wanted(self, intent: int) -> bool:
         """Nothing has asked for the cancel of an order that is not sent yet."""
@@ -163,6 +178,7 @@ class OrderManager:
         layer: int,
         reason: str,
         now: float,
+        explanation: LayerExplanation | None = None,
     ) -> Place:
         """Create an intent and the action that carries it out. ``price`` is in the frame of the token."""
         grid = instrument.grid
@@ -172,6 +188,7 @@ class OrderManager:
             token=instrument.token_of(outcome),
             outcome=outcome,
             order_side=order_side,
+            grid=grid,
             price=price,
             yes_price=price if outcome == "YES" else grid.complement(price),
             size=size,
@@ -181,7 +198,8 @@ class OrderManager:
             now=now,
         )
         self._next_intent += 1
-        self._by_intent[order.intent] = self._touched[order.intent] = order
+        self._by_intent[order.intent] = order
+        self._touch(order)
         self._per_market.setdefault(order.market, {})[order.intent] = order
         return Place(
             intent=order.intent,
@@ -194,6 +212,7 @@ class OrderManager:
             side=side,
             layer=layer,
             reason=reason,
+            explanation=explanation,
         )
 
     def cancel(self, order: Order, reason: str, now: float) -> list[Cancel]:
@@ -205,6 +224,9 @@ class OrderManager:
             return []
         if order.state is State.CANCEL_SENT and now - order.cancel_sent_s < CANCEL_RETRY_SEC:
             return []
+        if order.state is not State.CANCEL_SENT:
+            self.counts.cancels += 1
+            self.cancelled[order.market] = self.cancelled.get(order.market, 0) + 1
         self._advance(order, "cancel_sent", now)
         order.cancel_sent_s = now
         order.reason = reason
@@ -231,8 +253,10 @@ class OrderManager:
     def change_grid(self, market: str, old: Grid, new: Grid) -> None:
         """Tell the prices of a market's orders and fills in ticks of its new grid; their dollars stay what they are."""
         self.version += 1
+        self._changed.add(market)
         for order in self._by_intent.values():
             if order.market == market:
+                order.grid = new
                 order.price, order.yes_price = old.onto(new, order.price), old.onto(new, order.yes_price)
         for known in (self._settlements, self._touched_fills):
             for key, (fill, settlement) in known.items():
@@ -244,14 +268,15 @@ class OrderManager:
 
     def signed(self, event: OrderSigned, now: float) -> None:
         """An intent has its venue id."""
-        order = self._touched[event.intent] = self._by_intent[event.intent]
+        order = self._by_intent[event.intent]
         order.order_id = event.order_id
         self._by_id[event.order_id] = order
         self._advance(order, "signed", now)
 
     def answered(self, event: OrderAnswered, now: float) -> list[Cancel]:
         """Take the answer to a placement. Returns the cancel that was waiting for it."""
-        order = self._touched[event.intent] = self._by_intent[event.intent]
+        order = self._by_intent[event.intent]
+        self._touch(order)
         order.detail = event.detail
         if event.outcome == "matched":
             self._note_matched(order, order.size)
@@ -275,7 +300,7 @@ class OrderManager:
         if order is None or order.state in TERMINAL:
             return []
         order.detail = event.detail
-        self._touched[order.intent] = order
+        self._touch(order)
         if event.outcome == "cancelled":
             order.held = Shares(max(0, order.size - order.filled))
             self._held[order.intent] = order
@@ -297,7 +322,7 @@ class OrderManager:
             self._note_matched(order, order.size if is_whole else event.matched or Shares(0))
         if order.state in TERMINAL or order.state is State.INTENT:
             return order
-        self._touched[order.intent] = order
+        self._touch(order)
         if event.status == "absent":
             self._absent(order, now)
         elif event.status == "cancelled":
@@ -328,6 +353,7 @@ class OrderManager:
             return None
         self._remember(key, fill, event.settlement)
         if event.settlement == "failed":
+            self.counts.filled -= fill.size
             return fill, "void"
         return (fill, "confirmed") if event.settlement == "confirmed" else None
 
@@ -343,11 +369,13 @@ class OrderManager:
             return None
         if event.size <= 0:
             raise InvariantBroken(f"fill of {event.size} micro-shares in trade {event.trade_id}")
-        self._touched[order.intent] = order
+        self._touch(order)
         self.version += 1
         order.filled = Shares(order.filled + event.size)
         order.held = Shares(max(0, order.held - event.size))
-        self.counts.fills += event.settlement != "failed"
+        if event.settlement != "failed":
+            self.counts.fills += 1
+            self.counts.filled += event.size
         if order.state not in TERMINAL and order.remaining == 0:
             self._advance(order, "matched", now)
         elif order.state not in TERMINAL and order.state is not State.SENDING:
@@ -368,9 +396,14 @@ class OrderManager:
             unix=event.unix,
         )
 
+    def _touch(self, order: Order) -> None:
+        """Something of an order changes: for the journal, and for the sums."""
+        self._touched[order.intent] = order
+        self._changed.add(order.market)
+
     def _advance(self, order: Order, event: OrderEvent, now: float) -> bool:
         """Move an order along its table and note it for the journal; True when its state changed."""
-        self._touched[order.intent] = order
+        self._touch(order)
         self.version += 1
         changed = order.advance(event, now)
         if order.state in _RESTLESS:
@@ -396,6 +429,7 @@ class OrderManager:
     def _release(self, order: Order) -> None:
         """The size matched before a cancel is known, or has had time enough to be told."""
         order.held = Shares(0)
+        self._changed.add(order.market)
         self._held.pop(order.intent, None)
         self._retire(order)
 
@@ -403,6 +437,7 @@ class OrderManager:
         """Note what the venue says is matched: until its fills are told, the order stays at risk even when ended."""
         if told > order.matched:
             order.matched = told
+            self._changed.add(order.market)
             if order.at_risk:
                 self._per_market[order.market][order.intent] = order
 

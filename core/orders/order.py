@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from core.errors import InvariantBroken
-from core.units import SIZE_QUANTUM, OrderSide, Outcome, Shares, Side, Ticks
+from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 
 class State(Enum):
@@ -100,6 +100,7 @@ class Order:
         "created_s",
         "detail",
         "filled",
+        "grid",
         "held",
         "intent",
         "last_read_s",
@@ -130,6 +131,7 @@ class Order:
         token: str,
         outcome: Outcome,
         order_side: OrderSide,
+        grid: Grid,
         price: Ticks,
         yes_price: Ticks,
         size: Shares,
@@ -144,6 +146,8 @@ class Order:
         self.token = token
         self.outcome = outcome
         self.order_side = order_side
+        self.grid = grid
+        """Of both prices."""
         self.price = price
         """In the frame of the token."""
         self.yes_price = yes_price
@@ -186,6 +190,11 @@ class Order:
         if self.state in TERMINAL:
             return Shares(max(self.owed, self.held))
         return Shares(max(0, self.size - self.filled))
+
+    @property
+    def reserves(self) -> Usd:
+        """Micro-dollars that what remains of a buy would spend; nothing for a sell."""
+        return self.grid.notional(self.price, self.remaining) if self.order_side == "BUY" else Usd(0)
 
     @property
     def owed(self) -> Shares:

@@ -7,7 +7,7 @@ import msgspec
 from core.units import MICRO, Shares, Side, Usd
 
 CapState = Literal["normal", "soft", "hard"]
-RoomLimit = Literal["ok", "hard_cap", "inventory", "reduce_only", "gross_cap", "pending"]
+RoomLimit = Literal["ok", "hard_cap", "inventory", "reduce_only", "gross_cap", "pending", "fading"]
 """What left a side without room; ``inventory``: the room to the hard cap is used up."""
 
 _SLACK: Final = 1e-9

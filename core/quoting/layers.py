@@ -2,9 +2,10 @@
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from core.quoting.rules import QuoteRules
-from core.units import SIZE_QUANTUM, Shares, Side, Ticks
+from core.units import MICRO, SIZE_QUANTUM, Shares, Side, Ticks
 
 
 def layer_step(half: float, rules: QuoteRules) -> int:
@@ -29,14 +30,34 @@ def layer_prices(first: Ticks, side: Side, step: int, rules: QuoteRules) -> list
     low, high = rules.low, rules.high
     outward, jitter = (-1, rules.bid_jitter) if side == "bid" else (1, rules.ask_jitter)
     ticks: list[Ticks] = []
+    if not any(jitter) and low <= first + outward * step * (rules.layers - 1) <= high:
+        ticks += range(first, first + outward * step * rules.layers, outward * step)  # type: ignore[arg-type]
+        return ticks
     depth = -1
     for layer in range(rules.layers):
-        depth = max(layer * step + jitter[layer], depth + 1)
-        price = first + outward * depth
+        wanted = layer * step + jitter[layer]
+        depth = wanted if wanted > depth else depth + 1
+        price = Ticks(first + outward * depth)
         if not low <= price <= high:
             break
-        ticks.append(Ticks(price))
+        ticks.append(price)
     return ticks
+
+
+class SizeSteps(NamedTuple):
+    """How one layer came to its size, micro-shares after each step; the first two are rounded to the nearest."""
+
+    base: int
+    """Dollars of the layer over dollars at risk a share."""
+    side_cap: int
+    """What the dollars left for the side allow."""
+    rounded: int
+    """Times the multiplier, rounded down to hundredths of a share."""
+    room: int
+    bump: int
+    """Raised to the reward minimum."""
+    final: int
+    """0 when below the least size of an order."""
 
 
 def layer_sizes(
@@ -47,6 +68,7 @@ def layer_sizes(
     multiplier: float,
     room: Shares | None,
     rules: QuoteRules,
+    steps: list[SizeSteps] | None = None,
 ) -> list[Shares]:
     """Sizes of a side's layers in hundredths of a share, innermost first, 0 where nothing is placed.
 
@@ -55,9 +77,10 @@ def layer_sizes(
         ticks: the layers, innermost first; they decide how many sizes there are.
         fair: dollars, in (0, 1).
         usd: dollars at risk of the innermost layer, and of all layers together (the outermost is shortened to it).
-        multiplier: of every layer's size, 0 .. 1.
+        multiplier: of every layer's size, not negative.
         room: shares the side may sum to; None without a limit.
         rules: of the market.
+        steps: takes how each layer came to its size, when somebody wants to know.
 
     Source: market-making.md 1.9, ``size.layers``.
     """
@@ -65,23 +88,23 @@ def layer_sizes(
     left = math.inf if room is None else room
     bump_to = rules.reward_min if rules.reward_bump else None
     k, min_size, ratio, matched = rules.grid.k, rules.min_size, rules.layer_ratio, rules.size_mode == "matched"
-    per_share = max(fair, 1.0 - fair)
+    per_share = fair if fair > 0.5 else 1.0 - fair
     sizes: list[Shares] = []
     for price in ticks:
+        if not matched:
+            per_share = (price if side == "bid" else k - price) / k
         layer_usd = wanted_usd if wanted_usd < left_usd else left_usd
+        left_usd -= layer_usd
+        rounded = math.floor(layer_usd * multiplier / per_share * 100.0 + 1e-6) * SIZE_QUANTUM
+        size = rounded if rounded <= left else int(left) // SIZE_QUANTUM * SIZE_QUANTUM
+        roomed = size
+        if bump_to is not None and rules.bump_fraction * bump_to <= size < bump_to <= left:
+            size = bump_to
+        final = size if size >= min_size else 0
+        left -= final
+        sizes.append(Shares(final))
+        if steps is not None:
+            base, capped = (round(dollars / per_share * MICRO) for dollars in (wanted_usd, layer_usd))
+            steps.append(SizeSteps(base, capped, rounded, roomed, size, final))
         wanted_usd *= ratio
-        size = 0
-        if layer_usd > 0.0:
-            left_usd -= layer_usd
-            if not matched:
-                per_share = (price if side == "bid" else k - price) / k
-            size = math.floor(layer_usd * multiplier / per_share * 100.0 + 1e-6) * SIZE_QUANTUM
-            if size > left:
-                size = int(left) // SIZE_QUANTUM * SIZE_QUANTUM
-            if bump_to is not None and rules.bump_fraction * bump_to <= size < bump_to <= left:
-                size = bump_to
-            if size < min_size:
-                size = 0
-            left -= size
-        sizes.append(Shares(size))
     return sizes

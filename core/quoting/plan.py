@@ -4,21 +4,23 @@ Pure: the same inputs and rules give the same plan. Any model input that is no n
 a reason, never a default (market-making.md 0.4).
 """
 
+from operator import attrgetter
 from typing import Final, Literal
 
 import msgspec
 
 from core.quoting.caps import Caps, RoomLimit, inventory_caps, side_room
 from core.quoting.layers import layer_prices, layer_sizes, layer_step
-from core.quoting.prices import PriceStatus, SidePrice, half_spread, quote_prices
+from core.quoting.prices import PriceStatus, Pricing, SidePrice, half_spread, quote_prices
 from core.quoting.reservation import inventory_shift
-from core.quoting.routing import Funds, Target, route
+from core.quoting.routing import Funds, Layer, Target, route
 from core.quoting.rules import BASE_SIZE_FRACTION, MAX_SIZE_FRACTION, QuoteRules
 from core.units import MICRO, Shares, Side, Ticks, Usd
 
-Problem = Literal["bad_fair", "bad_sigma", "bad_equity", "bad_inventory", "bad_widen", "crossed"]
-SideReason = Literal["not_reducing", "flat", "below_min", "no_funds"] | Problem | PriceStatus | RoomLimit
+Problem = Literal["bad_fair", "bad_sigma", "bad_equity", "bad_inventory", "bad_adjustment", "crossed"]
+SideReason = Literal["not_reducing", "flat", "one_side", "below_min", "no_funds"] | Problem | PriceStatus | RoomLimit
 """``ok``, or the first rule that left the side without a quote."""
+Sides = Literal["both", "bid", "ask"]
 
 
 class QuoteInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
@@ -41,34 +43,35 @@ class QuoteInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     best_bid: Ticks | None
     """Of others, untrimmed; None when there is none."""
     best_ask: Ticks | None
-    widen_ticks: int = 0
+    group_shift: float = 0.0
+    """Dollars that the fair values of the same event ask to add (market-making.md 2.11)."""
+    shift_ticks: float = 0.0
+    """Ticks the operator added to the fair value."""
+    widen_ticks: float = 0.0
     """Ticks the operator added to the half-spread; negative tightens, never below the least edge. At most a
     dollar either way."""
+    tox_bid: float = 0.0
+    """Dollars that toxic flow adds to the half-spread of the bid, never negative (market-making.md 2.6)."""
+    tox_ask: float = 0.0
+    spread_factor: float = 1.0
+    """Of the model's half-spread, at least 1 (market-making.md 2.10)."""
+    regime_factor: float = 1.0
+    """Of all sizes, 0 .. 1, as are the next two (market-making.md 2.10)."""
+    time_factor: float = 1.0
+    """Fades what adds risk towards resolution; what reduces it is wanted most then (market-making.md 2.5)."""
+    size_factor: float = 1.0
+    """The operator's; caps hold whatever it is."""
+    sides: Sides = "both"
+    """Which sides the operator wants."""
+    most_bid: Ticks | None = None
+    """Highest bid the event's other markets leave room for; None without such a bound."""
+    least_ask: Ticks | None = None
     reduce_only: bool = False
     gross_room: Usd | None = None
     """Exposure beyond the present one that the portfolio cap still allows; None without such a cap."""
     pending_bid: Shares = Shares(0)
     """Bids that may still fill and are not to be part of the plan: being cancelled or unknown."""
     pending_ask: Shares = Shares(0)
-
-
-class Pricing(msgspec.Struct, frozen=True, gc=False):
-    """The terms that add up to the prices, dollars."""
-
-    fair: float
-    sigma_h: float
-    vol_term: float
-    """K_VOL times the deviation."""
-    fee_term: float
-    """K_FEE_TICKS in dollars."""
-    extra_term: float
-    """What the operator added."""
-    half_spread: float
-    """The sum of the three terms, or the least edge if that is more."""
-    shift: float
-    """What the inventory added to the fair value."""
-    reservation: float
-    """Fair value plus shift; raw bid and ask are a half-spread away from it."""
 
 
 class SidePlan(msgspec.Struct, frozen=True):
@@ -81,8 +84,16 @@ class SidePlan(msgspec.Struct, frozen=True):
     """Ticks that the touch of others pushed it outwards."""
     room: Shares = Shares(0)
     """What the side's orders may sum to."""
-    layers: tuple[tuple[Ticks, Shares], ...] = ()
-    """Price and size of each layer before funding, innermost first; sizes above 0."""
+    layers: tuple[Layer, ...] = ()
+    """Innermost first; layers without a size are left out."""
+    multiplier: float = 1.0
+    """Of the layers' sizes."""
+    usable: Shares = Shares(0)
+    """What the plan takes of the room: it leaves a little, so that a drift of the fair value shuffles no orders."""
+    limit: RoomLimit = "ok"
+    """What bounds the room."""
+    adds: bool = True
+    """Its fills would add to the position."""
 
 
 class QuotePlan(msgspec.Struct, frozen=True):
@@ -96,6 +107,8 @@ class QuotePlan(msgspec.Struct, frozen=True):
     """None when an input was refused, and in a plan to flatten."""
     caps: Caps | None = None
     """None when an input was refused."""
+    inputs: QuoteInputs | None = None
+    """What it was made from; None in a plan to flatten, and when an input was refused."""
 
 
 def plan_quotes(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
@@ -108,32 +121,58 @@ def plan_quotes(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
     problem = _problem_of(inputs, rules)
     if problem is not None:
         return QuotePlan(SidePlan(problem), SidePlan(problem))
-    fair, equity, tick = inputs.fair, inputs.equity, rules.grid.tick
-    caps = inventory_caps(Shares(inputs.yes - inputs.no), fair, equity, rules.soft, rules.hard)
-    extra = inputs.widen_ticks * tick
-    half = half_spread(inputs.sigma_h, tick, rules.k_vol, rules.k_fee_ticks, rules.min_edge_ticks, extra)
-    shift = inventory_shift(caps, half, equity, rules.gamma, rules.skew_mode)
-    reservation = fair + shift
-    bid_price, ask_price = quote_prices(reservation, half, inputs.best_bid, inputs.best_ask, rules)
-    step = layer_step(half, rules)
-    bid = _side_plan("bid", bid_price, step, caps, inputs, rules)
-    ask = _side_plan("ask", ask_price, step, caps, inputs, rules)
-    targets = _fund(bid, ask, inputs, rules)
+    caps = inventory_caps(Shares(inputs.yes - inputs.no), inputs.fair, inputs.equity, rules.soft, rules.hard)
+    pricing = _pricing(inputs, caps, rules)
+    reservation, half_bid, half_ask = pricing.reservation, pricing.half_bid, pricing.half_ask
+    bid_price, ask_price = quote_prices(
+        reservation,
+        half_bid,
+        half_ask,
+        inputs.best_bid,
+        inputs.best_ask,
+        rules,
+        inputs.most_bid,
+        inputs.least_ask,
+    )
+    bid = _side_plan("bid", bid_price, half_bid, caps, inputs, rules)
+    ask = _side_plan("ask", ask_price, half_ask, caps, inputs, rules)
+    wanted = sorted(bid.layers + ask.layers, key=_layer_of)  # stable: the bid of a layer comes before its ask
+    funds = Funds(inputs.free_yes, inputs.free_no, inputs.free_cash)
+    targets = route(wanted, funds, rules.grid, rules.min_size, rules.reward_min)
     return QuotePlan(
-        _funded(bid, "bid", targets),
-        _funded(ask, "ask", targets),
+        _unless_unfunded(bid, "bid", targets),
+        _unless_unfunded(ask, "ask", targets),
         tuple(targets),
-        Pricing(
-            fair,
-            inputs.sigma_h,
-            rules.k_vol * inputs.sigma_h,
-            rules.k_fee_ticks * tick,
-            extra,
-            half,
-            shift,
-            reservation,
-        ),
+        pricing,
         caps,
+        inputs,
+    )
+
+
+def _pricing(inputs: QuoteInputs, caps: Caps, rules: QuoteRules) -> Pricing:
+    """Reservation price and half-spreads; inventory shifts by the model's half-spread, not by the operator's."""
+    fair, sigma_h, tick = inputs.fair, inputs.sigma_h, rules.grid.tick
+    tox_bid, tox_ask, factor = inputs.tox_bid, inputs.tox_ask, inputs.spread_factor
+    vol, fee, least = rules.k_vol * sigma_h, rules.k_fee_ticks * tick, rules.min_edge_ticks * tick
+    model = half_spread(sigma_h, tick, rules.k_vol, rules.k_fee_ticks, rules.min_edge_ticks, (tox_bid + tox_ask) / 2)
+    operator, widen = inputs.shift_ticks * tick, inputs.widen_ticks * tick
+    inventory = inventory_shift(caps, model, inputs.equity, rules.gamma, rules.skew_mode, fair, rules.logit_at_cap)
+    half_bid, half_ask = (vol + fee + tox_bid) * factor + widen, (vol + fee + tox_ask) * factor + widen
+    return Pricing(
+        fair,
+        inputs.group_shift,
+        operator,
+        inventory,
+        fair + inputs.group_shift + operator + inventory,
+        sigma_h,
+        vol,
+        fee,
+        tox_bid,
+        tox_ask,
+        factor,
+        widen,
+        half_bid if half_bid > least else least,
+        half_ask if half_ask > least else least,
     )
 
 
@@ -158,18 +197,23 @@ def flatten_plan(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
         plan, targets = SidePlan("range", room=room), []
     else:
         funds = Funds(inputs.free_yes, inputs.free_no, inputs.free_cash)
-        targets = route(side, 0, ticks, room, funds, rules.grid, rules.min_size, None)
+        wanted = [Layer(side, 0, ticks, room)] if room else []
+        targets = route(wanted, funds, rules.grid, rules.min_size, None)
         reason: SideReason = "ok"
         if not targets:
             reason = "no_funds" if room >= rules.min_size else "pending" if room < abs(net) else "below_min"
-        plan = SidePlan(reason, ticks, 0, room, ((ticks, room),) if room else ())
+        plan = SidePlan(reason, ticks, 0, room, tuple(wanted))
     bid, ask = (_NOT_REDUCING, plan) if side == "ask" else (plan, _NOT_REDUCING)
     return QuotePlan(bid, ask, tuple(targets))
 
 
+MOST_FACTOR: Final = 100.0
+"""Larger factors of spread or size are no model's and nobody's wish."""
+_ONE_SIDE: Final = SidePlan("one_side")
+_layer_of: Final = attrgetter("layer")
 _FLAT: Final = SidePlan("flat")
 _NOT_REDUCING: Final = SidePlan("not_reducing")
-_NO_MODEL_NEEDED: Final = frozenset({"bad_fair", "bad_sigma", "bad_equity", "bad_widen"})
+_NO_MODEL_NEEDED: Final = frozenset({"bad_fair", "bad_sigma", "bad_equity", "bad_adjustment"})
 """Refusals of the model that do not hinder a flattening order placed off the other touch."""
 
 
@@ -186,50 +230,73 @@ def _problem_of(inputs: QuoteInputs, rules: QuoteRules) -> Problem | None:
         return "bad_sigma"
     if not inputs.equity > 0:
         return "bad_equity"
-    return None if abs(inputs.widen_ticks) <= rules.grid.k else "bad_widen"
+    k = rules.grid.k
+    is_sound = (
+        -k <= inputs.widen_ticks <= k
+        and -k <= inputs.shift_ticks <= k
+        and -1.0 <= inputs.group_shift <= 1.0
+        and 0.0 <= inputs.tox_bid <= 1.0
+        and 0.0 <= inputs.tox_ask <= 1.0
+        and 1.0 <= inputs.spread_factor <= MOST_FACTOR
+        and 0.0 <= inputs.regime_factor <= 1.0
+        and 0.0 <= inputs.time_factor <= 1.0
+        and 0.0 <= inputs.size_factor <= MOST_FACTOR
+    )
+    return None if is_sound else "bad_adjustment"
 
 
-def _side_plan(side: Side, price: SidePrice, step: int, caps: Caps, inputs: QuoteInputs, rules: QuoteRules) -> SidePlan:
+def side_dollars(inputs: QuoteInputs, rules: QuoteRules) -> tuple[float, float]:
+    """Dollars at risk of the innermost layer, and of all layers of a side (market-making.md 1.9)."""
+    bankroll = inputs.equity / MICRO
+    return (
+        BASE_SIZE_FRACTION * bankroll if rules.base_usd is None else rules.base_usd,
+        MAX_SIZE_FRACTION * bankroll if rules.max_usd is None else rules.max_usd,
+    )
+
+
+def _side_plan(
+    side: Side, price: SidePrice, half: float, caps: Caps, inputs: QuoteInputs, rules: QuoteRules
+) -> SidePlan:
     """Prices and sizes of one side before funding."""
-    pending = inputs.pending_bid if side == "bid" else inputs.pending_ask
-    room, limit = side_room(side, caps, inputs.fair, pending, inputs.reduce_only, inputs.gross_room)
+    if inputs.sides not in ("both", side):
+        return _ONE_SIDE
+    fair, min_size = inputs.fair, rules.min_size
+    if side == "bid":
+        pending, adds = inputs.pending_bid, caps.net >= 0
+    else:
+        pending, adds = inputs.pending_ask, caps.net <= 0
+    room, limit = side_room(side, caps, fair, pending, inputs.reduce_only, inputs.gross_room)
     first = price.ticks
     if first is None:
         return SidePlan(price.status, room=room)
-    if room < rules.min_size:
+    if room < min_size:
         return SidePlan(limit, first, price.post_only_ticks, room)
-    adds = caps.net >= 0 if side == "bid" else caps.net <= 0
-    bankroll = inputs.equity / MICRO
-    base = BASE_SIZE_FRACTION * bankroll if rules.base_usd is None else rules.base_usd
-    most = MAX_SIZE_FRACTION * bankroll if rules.max_usd is None else rules.max_usd
-    ticks = layer_prices(first, side, step, rules)
-    multiplier = caps.adding_multiplier if adds and caps.net else 1.0
-    sizes = layer_sizes(side, ticks, inputs.fair, (base, most), multiplier, room, rules)
-    layers = tuple([(tick, size) for tick, size in zip(ticks, sizes, strict=True) if size])
-    return SidePlan("ok" if layers else "below_min", first, price.post_only_ticks, room, layers)
+    multiplier = inputs.regime_factor * inputs.size_factor
+    if adds:
+        multiplier *= inputs.time_factor * caps.adding_multiplier
+    usable = Shares(int(room * (1.0 - rules.room_reserve)))
+    if usable < min_size:
+        usable = room
+    if not adds:
+        held = max(0, abs(caps.net) - pending)  # beyond it the side would add, and that fades
+        fading = Shares(held + int(inputs.time_factor * max(0, room - held)))
+        if fading < usable:
+            usable, limit = fading, "fading"
+    ticks = layer_prices(first, side, layer_step(half, rules), rules)
+    sizes = layer_sizes(side, ticks, fair, side_dollars(inputs, rules), multiplier, usable, rules)
+    layers = tuple([Layer(side, n, ticks[n], size) for n, size in enumerate(sizes) if size])
+    reason: SideReason = "ok" if layers else "below_min"
+    return SidePlan(reason, first, price.post_only_ticks, room, layers, multiplier, usable, limit, adds)
 
 
-def _fund(bid: SidePlan, ask: SidePlan, inputs: QuoteInputs, rules: QuoteRules) -> list[Target]:
-    """Route the layers in funding order until holdings and cash are used up."""
-    funds = Funds(inputs.free_yes, inputs.free_no, inputs.free_cash)
-    grid, min_size, reward_min = rules.grid, rules.min_size, rules.reward_min
-    bids, asks = bid.layers, ask.layers
-    targets: list[Target] = []
-    for layer in range(max(len(bids), len(asks))):
-        if layer < len(bids):
-            ticks, size = bids[layer]
-            targets += route("bid", layer, ticks, size, funds, grid, min_size, reward_min)
-        if layer < len(asks):
-            ticks, size = asks[layer]
-            targets += route("ask", layer, ticks, size, funds, grid, min_size, reward_min)
-    return targets
-
-
-def _funded(plan: SidePlan, side: Side, targets: list[Target]) -> SidePlan:
+def _unless_unfunded(plan: SidePlan, side: Side, targets: list[Target]) -> SidePlan:
     """The side as it is, or marked when nothing of it could be paid for."""
-    if plan.reason != "ok" or any(target.side == side for target in targets):
+    if plan.reason != "ok":
         return plan
-    return SidePlan("no_funds", plan.ticks, plan.post_only_ticks, plan.room, plan.layers)
+    for target in targets:
+        if target.side == side:
+            return plan
+    return msgspec.structs.replace(plan, reason="no_funds")
 
 
 def _other_touch(inputs: QuoteInputs) -> Ticks | None:

@@ -4,7 +4,7 @@ Danger is fast, improvement is slow: a place in the queue is given up only for a
 sends anything; the caller turns verdicts into actions, cancels first.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final, Literal
 
 import msgspec
@@ -18,7 +18,17 @@ from core.units import SIZE_QUANTUM, Outcome, Shares, Side, Ticks
 
 Action = Literal["keep", "replace", "topup", "cancel"]
 Reason = Literal[
-    "in_tolerance", "aggressive", "oversize", "passive", "behind", "undersize", "stale", "unvalidated", "no_target"
+    "in_tolerance",
+    "aggressive",
+    "oversize",
+    "passive",
+    "behind",
+    "undersize",
+    "stale",
+    "unvalidated",
+    "no_target",
+    "aged",
+    "group_bound",
 ]
 
 _SLACK: Final = 1e-9
@@ -41,6 +51,8 @@ class RequoteRules(msgspec.Struct, frozen=True, gc=False):
     min_life_s: float
     stale_s: float
     max_age_s: float
+    literal_ticks: int
+    """Distance without hysteresis."""
 
 
 def requote_rules_of(settings: Settings, instrument: Instrument) -> RequoteRules:
@@ -56,6 +68,7 @@ def requote_rules_of(settings: Settings, instrument: Instrument) -> RequoteRules
         settings.min_life_sec,
         settings.stale_sec,
         settings.order_max_age_sec,
+        settings.requote_mid_ticks,
     )
 
 
@@ -82,8 +95,9 @@ class Situation(msgspec.Struct, frozen=True, gc=False):
 
     reservation: float
     """Dollars."""
-    half_spread: float
-    """Dollars."""
+    half_bid: float
+    """Half-spread of bids, dollars."""
+    half_ask: float
     data_age_s: float
     """Since the feed was last heard."""
 
@@ -106,6 +120,7 @@ _OVERSIZE: Final = Verdict("replace", "oversize")
 _PASSIVE: Final = Verdict("replace", "passive")
 _BEHIND: Final = Verdict("replace", "behind")
 _UNDERSIZE: Final = Verdict("replace", "undersize")
+_GROUP_BOUND: Final = Verdict("replace", "group_bound")
 
 
 def levels_ahead(levels: Sequence[Level], side: Side, ticks: Ticks, cutoff: Shares) -> int:
@@ -132,8 +147,8 @@ def situation_of(plan: QuotePlan, data_age_s: float, rules: RequoteRules) -> Sit
     """The situation of a plan; a flattening plan takes its own price as the reservation, with no edge to keep."""
     pricing = plan.pricing
     if pricing is not None:
-        return Situation(pricing.reservation, pricing.half_spread, data_age_s)
-    return Situation(plan.targets[0].yes_ticks / rules.k if plan.targets else 0.0, 0.0, data_age_s)
+        return Situation(pricing.reservation, pricing.half_bid, pricing.half_ask, data_age_s)
+    return Situation(plan.targets[0].yes_ticks / rules.k if plan.targets else 0.0, 0.0, 0.0, data_age_s)
 
 
 def decide(
@@ -148,6 +163,9 @@ def decide(
         situation: what the prices were made from; only looked at with a target.
         rules: of the market.
 
+    Rule 7 looks at the innermost layer only: the others are meant to have levels in front of them, and would lose
+    their place at every tick.
+
     Source: market-making.md 1.12, ``requote.decide``, rules 1 to 9.
     """
     if situation.data_age_s > rules.stale_s:
@@ -160,10 +178,12 @@ def decide(
     if live.side == "bid":
         gap = target.yes_ticks - ticks
         edge = situation.reservation - ticks / rules.k
+        half = situation.half_bid
     else:
         gap = ticks - target.yes_ticks
         edge = ticks / rules.k - situation.reservation
-    if gap <= -rules.aggressive_ticks and edge < rules.keep_edge * situation.half_spread - _SLACK:
+        half = situation.half_ask
+    if gap <= -rules.aggressive_ticks and edge < rules.keep_edge * half - _SLACK:
         return _AGGRESSIVE
     tolerated = target.size * rules.size_tolerance + _SIZE_SLACK
     if remaining > target.size + tolerated:
@@ -171,7 +191,7 @@ def decide(
     if gap > 0 and live.age_s >= rules.min_life_s - _SLACK:
         if gap >= rules.passive_ticks:
             return _PASSIVE
-        if live.levels_ahead >= rules.queue_levels:
+        if live.levels_ahead >= rules.queue_levels and not target.layer:
             return _BEHIND
     if remaining < target.size - tolerated:
         missing = (target.size - remaining) // SIZE_QUANTUM * SIZE_QUANTUM
@@ -273,14 +293,21 @@ class Diff(msgspec.Struct, frozen=True):
     """Targets without a live order, in funding order."""
 
 
-def diff_orders(live: Sequence[LiveOrder], plan: QuotePlan, situation: Situation, rules: RequoteRules) -> Diff:
+Judge = Callable[[LiveOrder, Shares, Target | None, Situation, RequoteRules], Verdict]
+"""A decision table: :func:`decide`, or another for comparisons."""
+
+
+def diff_orders(
+    live: Sequence[LiveOrder], plan: QuotePlan, situation: Situation, rules: RequoteRules, judge: Judge = decide
+) -> Diff:
     """Match orders with the plan and decide on each.
 
     Orders that share a target are decided as one: the first speaks for all, and is the only one replaced or topped up.
     An order too small that stands nearer than its target, or on the other token, is replaced instead of topped up:
     what is added must have the edge and the funding of the plan.
     When what would stand on a side exceeds its room, because sizes are tolerated, the outermost oversized orders are
-    replaced although they are within tolerance: the cap must hold whichever orders fill.
+    replaced although they are within tolerance: the cap must hold whichever orders fill. An order beyond the bound that
+    the other markets of its event set is replaced whatever it still earns.
 
     Source: market-making.md 1.6 (room), 1.12.
     """
@@ -295,9 +322,11 @@ def diff_orders(live: Sequence[LiveOrder], plan: QuotePlan, situation: Situation
     followers: list[tuple[int, int]] = []
     for index, (order, position) in enumerate(zip(live, matched, strict=True)):
         if position is None:
-            verdicts.append(decide(order, order.remaining, None, situation, rules))
+            verdicts.append(judge(order, order.remaining, None, situation, rules))
             continue
-        verdict = decide(order, Shares(totals[position]), targets[position], situation, rules)
+        verdict = judge(order, Shares(totals[position]), targets[position], situation, rules)
+        if verdict.action in ("keep", "topup") and _breaks_group_bound(order, plan):
+            verdict = _GROUP_BOUND
         if verdict.action == "topup" and not _may_top_up(order, targets[position]):
             verdict = _UNDERSIZE
         verdicts.append(verdict)
@@ -321,6 +350,15 @@ def diff_orders(live: Sequence[LiveOrder], plan: QuotePlan, situation: Situation
         ),
         unplaced,
     )
+
+
+def _breaks_group_bound(order: LiveOrder, plan: QuotePlan) -> bool:
+    inputs = plan.inputs
+    if inputs is None:
+        return False
+    if order.side == "bid":
+        return inputs.most_bid is not None and order.yes_ticks > inputs.most_bid
+    return inputs.least_ask is not None and order.yes_ticks < inputs.least_ask
 
 
 def _may_top_up(order: LiveOrder, target: Target) -> bool:

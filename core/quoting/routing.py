@@ -3,6 +3,9 @@
 A token cannot be shorted: selling YES at a price and buying NO at one minus that price leave the same wealth.
 """
 
+from collections.abc import Iterable
+from typing import Final
+
 import msgspec
 
 from core.units import MICRO, SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
@@ -73,51 +76,60 @@ def split_legs(
     return Shares(sell), Shares(buy)
 
 
+class Layer(msgspec.Struct, frozen=True, gc=False):
+    """One layer before it is routed."""
+
+    side: Side
+    """Of the YES book."""
+    layer: int
+    """0 is nearest the touch."""
+    ticks: Ticks
+    """YES frame."""
+    size: Shares
+    """Above 0."""
+
+
 def route(
-    side: Side,
-    layer: int,
-    ticks: Ticks,
-    size: Shares,
-    funds: Funds,
-    grid: Grid,
-    min_size: Shares,
-    reward_min: Shares | None,
+    layers: Iterable[Layer], funds: Funds, grid: Grid, min_size: Shares, reward_min: Shares | None
 ) -> list[Target]:
-    """The orders that make one layer, the selling leg first; takes what they need from ``funds``.
+    """The orders that make these layers, of each the selling leg first; takes what they need from ``funds``.
 
     An ask sells YES and buys NO; a bid sells NO and buys YES.
 
     Args:
-        side: of the YES book.
-        layer: 0 is nearest the touch.
-        ticks: price in the YES frame.
-        size: wanted, micro-shares.
+        layers: in funding order.
         funds: free holdings and cash; reduced in place.
         grid: of the market.
         min_size: least size of an order.
         reward_min: see :func:`split_legs`.
 
     Returns:
-        No, one or two targets.
+        No, one or two targets for each layer.
 
     Source: market-making.md 1.11, ``route.ask`` and ``route.bid``.
     """
-    mirrored = Ticks(grid.k - ticks)
+    k, tick_usd = grid.k, grid.tick_usd
     targets: list[Target] = []
-    if side == "ask":
-        sell, buy = split_legs(size, funds.yes, funds.cash, Usd(mirrored * grid.tick_usd), min_size, reward_min)
+    for one in layers:
+        side, layer, ticks, size = one.side, one.layer, one.ticks, one.size
+        is_ask, mirrored = side == "ask", Ticks(k - ticks)
+        held, bought = (funds.yes, mirrored) if is_ask else (funds.no, ticks)
+        if held < min_size <= size and not size % SIZE_QUANTUM and size * bought * tick_usd <= funds.cash * MICRO:
+            sell, buy = _NONE, size  # the usual case: nothing to sell, and cash for all of it
+        else:
+            price = Usd(bought * tick_usd)
+            sell, buy = split_legs(size, Shares(held), funds.cash, price, min_size, reward_min)
         if sell:
-            funds.yes -= sell
-            targets.append(Target(side, layer, "YES", "SELL", ticks, ticks, sell))
+            if is_ask:
+                funds.yes -= sell
+                targets.append(Target(side, layer, "YES", "SELL", ticks, ticks, sell))
+            else:
+                funds.no -= sell
+                targets.append(Target(side, layer, "NO", "SELL", ticks, mirrored, sell))
         if buy:
-            funds.cash -= grid.notional(mirrored, buy)
-            targets.append(Target(side, layer, "NO", "BUY", ticks, mirrored, buy))
-    else:
-        sell, buy = split_legs(size, funds.no, funds.cash, Usd(ticks * grid.tick_usd), min_size, reward_min)
-        if sell:
-            funds.no -= sell
-            targets.append(Target(side, layer, "NO", "SELL", ticks, mirrored, sell))
-        if buy:
-            funds.cash -= grid.notional(ticks, buy)
-            targets.append(Target(side, layer, "YES", "BUY", ticks, ticks, buy))
+            funds.cash -= grid.notional(bought, buy)
+            targets.append(Target(side, layer, "NO" if is_ask else "YES", "BUY", ticks, bought, buy))
     return targets
+
+
+_NONE: Final = Shares(0)

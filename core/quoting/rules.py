@@ -38,6 +38,8 @@ class QuoteRules(msgspec.Struct, frozen=True):
     min_edge_ticks: float
     gamma: float
     skew_mode: SkewMode
+    logit_at_cap: float
+    """Move of the price's logit by the inventory at the hard cap, in mode ``logit``."""
     soft: float
     """Fraction of the bankroll."""
     hard: float
@@ -54,6 +56,8 @@ class QuoteRules(msgspec.Struct, frozen=True):
     """Outward ticks of each layer; constant while the order lives."""
     ask_jitter: tuple[int, ...]
     bump_fraction: float = REWARD_BUMP_FRACTION
+    room_reserve: float = 0.0
+    """Share of a side's room that the plan leaves free."""
 
 
 def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
@@ -84,6 +88,7 @@ def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
         min_edge_ticks=settings.min_edge_ticks,
         gamma=settings.inv_gamma,
         skew_mode=settings.inv_skew_mode,
+        logit_at_cap=settings.logit_skew_at_cap,
         soft=settings.soft_cap_delta_pct,
         hard=settings.hard_cap_delta_pct,
         layers=settings.order_layers,
@@ -95,6 +100,7 @@ def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
         size_mode=settings.size_mode,
         bid_jitter=jitter["bid"],
         ask_jitter=jitter["ask"],
+        room_reserve=settings.room_reserve_frac,
     )
 
 

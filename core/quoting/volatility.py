@@ -76,10 +76,13 @@ class VarianceRate:
             x = math.log(x / (1.0 - x)) if self.space == "logit" else math.log(x)
         if before != -math.inf:
             decay = math.exp(-gap / self.window_s)
-            step = x - self._last
-            self._squares = self._squares * decay + step * step
-            self._weight = self._weight * decay + self.window_s * (1.0 - decay)
-            self.returns_used += 1
+            self._squares *= decay
+            self._weight *= decay
+            if not math.isnan(self._last):
+                step = x - self._last
+                self._squares += step * step
+                self._weight += self.window_s * (1.0 - decay)
+                self.returns_used += 1
             t = before + gap
         self._last = x
         self._time = t
@@ -98,6 +101,10 @@ class VarianceRate:
         if weight <= 0.0:
             return None
         return self._squares * math.exp(-max(0.0, t - self._time) / self.window_s) / weight
+
+    def skip_gap(self) -> None:
+        """The next sample begins a new path: what lies between was not observed."""
+        self._last = math.nan
 
     def clear(self) -> None:
         """Forget everything: the market's book was lost or its grid changed."""

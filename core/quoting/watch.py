@@ -13,6 +13,7 @@ from core.config import Settings
 from core.market.book import Book, Level
 from core.market.instrument import Instrument
 from core.market.signals import FairValue, Micro, jump_reset_usd, live_microprice
+from core.quoting.schedule import floor_seconds
 from core.quoting.volatility import Sigma, VarianceRate, resolution_floor, sigma_over_horizon
 from core.units import MICRO, Shares, Ticks
 
@@ -33,6 +34,8 @@ class Glance(msgspec.Struct, frozen=True, gc=False):
     """Best bid and ask of others."""
     is_news: bool
     """The book became usable or useless, or the price jumped."""
+    jumped: bool
+    """The fair value was reset."""
     value: float | None
     """Fair value in dollars; None when this book gives no microprice."""
 
@@ -96,28 +99,44 @@ class PriceWatch:
         if bids and asks:
             bid, ask = bids[-1], asks[0]
             look = (bid, book.bids.sizes[bid], ask, book.asks.sizes[ask], version)
+        if now >= self._sample_s:  # before the look: a sample is a price that has stood
+            self.sample(now)
         glance = None
         if look is None or look != self._looked:
             glance = self._look_again(look, others, now)
-        if now >= self._sample_s:
-            micro = self.micro
-            if micro is not None and micro.price is not None and 0.0 < micro.price < 1.0:
-                self.variance.observe(now, micro.price)
-                self._sample_s = self.variance.next_s
         self.unmoved_until_s = -math.inf if self._looked is None else self._sample_s
         self.version = version
         return glance
 
+    def use(self, settings: Settings, instrument: Instrument, now: float) -> None:
+        """Go on with other settings; averages keep what they know as long as it is of the same kind."""
+        fresh, fair, variance = PriceWatch(settings, instrument), self.fair, self.variance
+        for name in ("_settings", "_depths", "cutoff", "_micro_rules"):
+            setattr(self, name, getattr(fresh, name))
+        self._looked, self.unmoved_until_s = None, -math.inf
+        fair.settle(now, fresh.fair.theta)
+        fair.jump_usd = fresh.fair.jump_usd
+        if variance.space != fresh.variance.space:
+            self.variance = fresh.variance
+        variance.window_s, variance.min_gap_s = fresh.variance.window_s, fresh.variance.min_gap_s
+
     def start_anew(self) -> None:
-        """Forget the average: what it knew is of another time."""
+        """Forget the average, and take no return over the gap: what they knew is of another time."""
         self.fair.clear()
+        self.variance.skip_gap()
         self._looked, self.unmoved_until_s = None, -math.inf
 
-    def sigma(self, now: float, unix: float, fair: float) -> Sigma:
+    def sample(self, now: float) -> None:
+        """Let the variance see the price that stands, when it is time for it: silence is calm."""
+        micro = self.micro
+        if now >= self._sample_s and micro is not None and micro.price is not None and 0.0 < micro.price < 1.0:
+            self.variance.observe(now, micro.price)
+            self._sample_s = self.variance.next_s
+
+    def sigma(self, now: float, unix: float, fair: float, settings: Settings) -> Sigma:
         """Deviation over the quote horizon, raised by what is owed until resolution (market-making.md 1.4, 2.5)."""
-        settings, floor = self._settings, None
-        if self._end_unix is not None:
-            seconds = self._end_unix - unix
+        floor, seconds = None, floor_seconds(unix, self._end_unix)
+        if seconds is not None:
             floor = resolution_floor(fair, seconds, settings.resolve_var_weight, "gauss", settings.resolve_t_min_sec)
         return sigma_over_horizon(self.variance, now, fair, floor, settings.vol_horizon_sec, settings.sigma_cap)
 
@@ -131,8 +150,9 @@ class PriceWatch:
         self._looked = look if depth == 1 else None
         is_news = self.micro is None or micro.status != self.micro.status
         self.micro = micro
-        value = None
+        value, jumped = None, False
         if micro.price is not None and 0.0 < micro.price < 1.0:
-            is_news = self.fair.observe(now, micro.price) or is_news
+            jumped = self.fair.observe(now, micro.price)
             value = self.fair.value_at(now)
-        return Glance((bids[0][0] if bids else None, asks[0][0] if asks else None), is_news, value)
+        touch = (bids[0][0] if bids else None, asks[0][0] if asks else None)
+        return Glance(touch, is_news or jumped, jumped, value)

@@ -29,6 +29,8 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     stale_s: float
     unknown_age_s: float
     """Age of the oldest order of unknown outcome in the market; 0 without one."""
+    stance: str = ""
+    """Why regime, schedule or calendar want no quotes, in words; "" when they do not mind."""
 
 
 UNKNOWN_LIMIT_SEC = 30.0
@@ -59,6 +61,8 @@ def why_not_quote(facts: Facts) -> str:
         return f"feed silent for {facts.data_age_s:.0f} s"
     if facts.micro != "ok":
         return _MICRO_WORDS.get(facts.micro or "", "no fair value yet")
+    if facts.stance:
+        return facts.stance
     if facts.unknown_age_s > UNKNOWN_LIMIT_SEC:
         return f"an order's outcome is unknown for {facts.unknown_age_s:.0f} s"
     return ""

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from core.config import Settings
 from core.errors import PreflightError
 from core.events import InstrumentAdded
+from core.quoting.schedule import lives_long_enough
 from core.runtime.demo import DemoExchange, throw_away_wallet
 from core.runtime.session import Compose, Parts, Session
 from core.selection.screen import screen
@@ -137,6 +138,9 @@ async def _instruments(session: Session, settings: Settings) -> tuple[Instrument
         screening = screen(market.liquidity, market.volume_7d, market.volume_30d, settings)
         failures = [] if market.tradable else ["not open for orders"]
         failures += [name.replace("_", " ") for name in screening.failures]
+        instrument = market.instrument
+        if not lives_long_enough(instrument.start_unix, instrument.end_unix, settings.min_market_life_sec):
+            failures.append(f"a life of {settings.min_market_life_sec:g} seconds at most")
         if failures:
             session.note("warning", f"left out for {', '.join(failures)}: {market.instrument.title}")
         else:

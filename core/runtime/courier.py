@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from core.actions import Cancel, CancelAll, Place, ReadOrder
+from core.actions import Cancel, CancelAll, Place, ReadOrder, ReadScoring
 from core.errors import VenueError
 from core.events import CancelAnswered, Event, OrderAnswered, OrderSigned
 from core.venue.gateway import Gateway, SignedPlace
@@ -20,6 +20,9 @@ log = logging.getLogger(__name__)
 BATCH: Final = 15
 """Orders in one request (polymarket-api.md 2.5)."""
 CANCEL_BATCH: Final = 100
+SCORING_BATCH: Final = 100
+SCORING_GAP_SEC: Final = 1.0
+"""Least time between two questions which orders score; they are about nothing urgent."""
 
 
 class Courier:
@@ -50,16 +53,19 @@ class Courier:
         self._places: deque[Place] = deque()
         self._cancels: deque[Cancel] = deque()
         self._reads: deque[ReadOrder] = deque()
+        self._scorings: dict[str, None] = {}
+        """Orders whose flag is to be asked for, oldest wish first."""
         self._place_ready = asyncio.Event()
         self._cancel_ready = asyncio.Event()
         self._cancel_all_ready = asyncio.Event()
         self._read_ready = asyncio.Event()
+        self._scoring_ready = asyncio.Event()
         self._idle = asyncio.Event()
         self._idle.set()
         self.is_open = True
         """The gate in front of the socket; once closed no order is sent any more."""
 
-    def take(self, action: Place | Cancel | CancelAll | ReadOrder) -> None:
+    def take(self, action: Place | Cancel | CancelAll | ReadOrder | ReadScoring) -> None:
         """Put an action on its lane."""
         match action:
             case Place():
@@ -69,6 +75,9 @@ class Courier:
             case ReadOrder():
                 self._reads.append(action)
                 self._read_ready.set()
+            case ReadScoring():
+                self._scorings |= dict.fromkeys(action.order_ids)
+                self._scoring_ready.set()
             case CancelAll():
                 self._cancel_all_ready.set()
             case Cancel():
@@ -131,6 +140,20 @@ class Courier:
                 seen = await self._gateway.read_order(self._reads.popleft().order_id)
                 if seen is not None:
                     self._emit(seen)
+
+    async def run_scorings(self) -> None:
+        """The lane of questions which orders score, until cancelled; no question that matters more waits behind it."""
+        while True:
+            await self._scoring_ready.wait()
+            self._scoring_ready.clear()
+            while self._scorings:
+                batch = list(self._scorings)[:SCORING_BATCH]
+                for order_id in batch:
+                    del self._scorings[order_id]
+                seen = await self._gateway.read_scoring(batch)
+                if seen is not None:
+                    self._emit(seen)
+                await asyncio.sleep(SCORING_GAP_SEC)
 
     async def _send(self, batch: list[Place]) -> None:
         signed: list[SignedPlace] = []

@@ -48,6 +48,12 @@ class SessionHost:
         """The session is over."""
         return self._ended.is_set()
 
+    def watch(self, market: str) -> None:
+        """Let the views carry the details of a market; before the session has begun, of none."""
+        session = self._session
+        if session is not None:
+            session.watched = market
+
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         """Hand a command to the session's loop."""
         future: Future[CommandResult] = Future()

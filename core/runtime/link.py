@@ -33,6 +33,10 @@ class ConsoleLink(Protocol):
         """The session has ended or is ending by itself; the console should close."""
         ...
 
+    def watch(self, market: str) -> None:
+        """Say which market the operator looks at: the views carry the details of that one."""
+        ...
+
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         """Hand a command to the session. The future never raises: a dead session gives ``done=False``."""
         ...

@@ -208,6 +208,9 @@ class EngineCollector(Collector):
         yield _counter("mm_orders_placed", "Orders accepted by the venue.", counts.placed)
         yield _counter("mm_rejects", "Orders refused by the venue.", counts.rejects)
         yield _counter("mm_fills", "Fills.", counts.fills)
+        yield _counter("mm_filled_shares", "Shares filled.", counts.filled / MICRO)
+        yield _counter("mm_cancels", "Orders whose cancel was sent.", counts.cancels)
+        yield _counters("mm_requotes", "Cancels that a plan wanted, by rule.", "rule", counts.requotes)
         yield _gauge("mm_open_orders", "Orders that may be filled.", sum(1 for _ in engine.orders.all_at_risk()))
         yield _gauge("mm_pnl_usd", "Profit of the session, dollars.", total_pnl(engine, now).total / MICRO)
 

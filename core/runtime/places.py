@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Final
 
+from core.config import Settings
 from core.errors import InstanceError, PreflightError
 
 LATCH_NAME: Final = "KILLED"
@@ -17,6 +18,12 @@ def state_home(environment: Mapping[str, str]) -> Path:
     return Path(base) / "polymm-tui"
 
 
+def places_of(settings: Settings, environment: Mapping[str, str]) -> "Places":
+    """Where a session with these settings keeps its things."""
+    root = Path(settings.state_dir) if settings.state_dir else state_home(environment)
+    return Places(root, settings.mode)
+
+
 class Places:
     """The directory of one session, locked for it."""
 
@@ -25,6 +32,7 @@ class Places:
         self.database = self.directory / "mm_state.db"
         self.log = self.directory / "polymm.log"
         self.latch = self.directory / LATCH_NAME
+        self.control = self.directory / "control.sock"
         self._lock: int | None = None
 
     def claim(self) -> None:

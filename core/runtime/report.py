@@ -24,6 +24,7 @@ def run_report(
         "decisions": engine.tally.decisions,
         "orders_placed": counts.placed,
         "orders_cancelled": counts.cancelled,
+        "cancels_per_1000_shares": 1e9 * counts.cancels / counts.filled if counts.filled else None,
         "rejects": counts.rejects,
         "fills": counts.fills,
         "open_orders": open_orders,

@@ -22,6 +22,7 @@ from core.actions import (
     Place,
     ReadBooks,
     ReadOrder,
+    ReadScoring,
     Reconnect,
     Resubscribe,
     Unsubscribe,
@@ -31,8 +32,13 @@ from core.config import Settings
 from core.engine import Engine
 from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
 from core.events import Event, InstrumentAdded, OperatorCommand, StopRequested, Woken
+from core.explaining import Explained, explained
+from core.portfolio.markouts import Drift
+from core.profiles import Profiles
+from core.runtime.control_socket import ControlSocket, Explain
 from core.runtime.courier import Courier
 from core.runtime.ending import Outcome, clear_leftovers, verdict, verify_zero
+from core.runtime.fair_samples import FairSamples
 from core.runtime.feeds import Feeds
 from core.runtime.link import CommandResult
 from core.runtime.logs import Redactor
@@ -41,7 +47,8 @@ from core.runtime.places import Places
 from core.runtime.reader import Rest
 from core.runtime.report import mark_rows, run_report
 from core.runtime.user_feed import UserFeed
-from core.store.database import Store
+from core.store.database import FairRow, MarkoutRow, Store
+from core.units import MICRO
 from core.venue.gateway import Gateway
 from core.viewing import Stage, console_view
 from core.views import ConsoleView, EventView
@@ -91,14 +98,28 @@ class Session:
         compose: Compose,
         version: str,
         gc_pause_s: Callable[[], float],
+        profiles: Profiles | None = None,
     ) -> None:
-        """``gc_pause_s`` tells the longest pause of the garbage collector so far, for the metrics."""
+        """Nothing is opened yet.
+
+        Args:
+            settings: of the run.
+            places: claimed.
+            clock: of everything.
+            redactor: takes secrets out of all that is told.
+            compose: makes what differs between the modes.
+            version: of the program.
+            gc_pause_s: tells the longest pause of the garbage collector so far, for the metrics.
+            profiles: what single markets are quoted with; None quotes all with ``settings``.
+        """
         self.settings = settings
         self.places = places
         self.clock = clock
         self.redactor = redactor
-        self.engine = Engine(settings, own_in_book=settings.mode != "paper")
+        self.engine = Engine(settings, own_in_book=settings.mode != "paper", profiles=profiles)
         self.view: ConsoleView | None = None
+        self.watched = ""
+        """Condition id of the market whose details the views carry; "" for none."""
         self._compose = compose
         self._gc_pause_s = gc_pause_s
         self._metrics: MetricsServer | None = None
@@ -106,6 +127,7 @@ class Session:
         self._store = Store(places.database, clock)
         self._store_open = False
         self._courier: Courier | None = None
+        self._control = ControlSocket(places.control, {Explain: self._explain}, redactor.clean)
         self._early: list[Place | Cancel | CancelAll | ReadOrder] = []
         """Wishes from before there was a courier."""
         self._parts: Parts | None = None
@@ -126,6 +148,11 @@ class Session:
         self._tasks: list[asyncio.Task[None]] = []
         self._started_s = clock.monotonic()
         self._write_lock = asyncio.Lock()
+        self._fair_samples = FairSamples()
+        self._fair_rows: list[FairRow] = []
+        """Not written yet."""
+        self._markout_rows: list[MarkoutRow] = []
+        """Not written yet."""
 
     # From outside, on the loop
 
@@ -162,6 +189,7 @@ class Session:
             await self._store.open(self.settings.mode, self._version, self.settings.seed, asdict(self.settings))
             self._store_open = True
             self._serve_metrics()
+            await self._open_control()
             self._parts = await self._unless_ending(self._compose(self))
             if self._parts is not None:
                 await self._trade(self._parts)
@@ -195,6 +223,18 @@ class Session:
             except OSError as error:
                 self.note("warning", f"no metrics: port {port} cannot be used ({error.strerror}); set METRICS_PORT")
 
+    async def _open_control(self) -> None:
+        """Trading does not depend on being asked questions."""
+        try:
+            await self._control.open()
+        except OSError as error:
+            self.note(
+                "warning", f"no control socket: {self.places.control}: {error}; `explain` cannot ask this session"
+            )
+
+    def _explain(self, request: Explain) -> Explained:
+        return explained(self.engine, request.market, self.clock.monotonic(), self.clock.unix())
+
     async def _trade(self, parts: Parts) -> None:
         gateway = parts.gateway
         self._courier = Courier(gateway, self.emit_quietly, self.flush, self._is_neg_risk, self.engine.orders.is_wanted)
@@ -218,6 +258,7 @@ class Session:
         self.own(self._courier.run_cancels(), "cancels")
         self.own(self._courier.run_cancel_alls(), "cancel-alls")
         self.own(self._courier.run_reads(), "reads")
+        self.own(self._courier.run_scorings(), "scorings")
         self.own(self._flush_often(), "journal")
         self._feeds.start(tokens)
         await self._ending.wait()
@@ -265,6 +306,9 @@ class Session:
             case ReadBooks() | Resubscribe() | Unsubscribe() | Reconnect():
                 if self._feeds is not None:
                     self._feeds.carry_out(action)
+            case ReadScoring():
+                if self._courier is not None:
+                    self._courier.take(action)
             case Place() | Cancel() | CancelAll() | ReadOrder():
                 self._store.journal("action", action)
                 if self._courier is not None:
@@ -333,11 +377,17 @@ class Session:
         async with self._write_lock:
             orders, fills = self.engine.orders.take_touched()
             grid = {desk.market: desk.instrument.grid for desk in self.engine.desks.values()}
+            self._fair_rows += self._fair_samples.rows(self.engine, self.clock.monotonic(), self.clock.unix())
+            self._markout_rows += [_markout_row(market, drift) for market, drift in self.engine.take_drifts()]
+            fairs, markouts = self._fair_rows, self._markout_rows
             try:
                 await self._store.write(
                     [(order, grid[order.market]) for order in orders],
                     [(fill, settlement, grid[fill.market]) for fill, settlement in fills],
+                    fairs=fairs,
+                    markouts=markouts,
                 )
+                self._fair_rows, self._markout_rows = [], []
             except StoreError:
                 self.engine.orders.put_back(orders, fills)
                 raise
@@ -361,6 +411,7 @@ class Session:
             events=tuple(self._events),
             sockets_up=sum(one.connected for one in sockets),
             sockets=len(sockets),
+            watched=self.watched,
         )
         self.view = console_view(self.engine, stage)
 
@@ -417,6 +468,7 @@ class Session:
     async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:
         """Write the last rows and let go of everything, whatever fails on the way."""
         await self._end_tasks()
+        await self._control.close()
         now = self.clock.monotonic()
         report = self._report(open_orders, now)  # and the marks below: of one moment, so that both say the same
         if self._store_open:
@@ -469,3 +521,8 @@ class Session:
             now=now,
         )
         return {**report, "database": str(self.places.database)}
+
+
+def _markout_row(market: str, drift: Drift) -> MarkoutRow:
+    spread, moved = round(drift.spread * MICRO), round(drift.drift * MICRO)
+    return (*drift.key, drift.horizon, market, drift.side, drift.layer, drift.size, spread, moved)

@@ -17,10 +17,10 @@ from core.clock import Clock
 from core.errors import StoreError
 from core.orders.manager import Fill
 from core.orders.order import Order
-from core.units import Grid
+from core.units import Grid, Side
 
-SCHEMA_VERSION: Final = 1
-_SCHEMA: Final = """
+SCHEMA_VERSION: Final = 2
+_SCHEMA_1: Final = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT;
 CREATE TABLE sessions (
   id INTEGER PRIMARY KEY, mode TEXT NOT NULL, version TEXT NOT NULL, seed INTEGER NOT NULL, settings TEXT NOT NULL,
@@ -49,6 +49,21 @@ CREATE TABLE marks (
   unrealised_micro_usd INTEGER NOT NULL, PRIMARY KEY (session, market)
 ) STRICT;
 """
+_SCHEMA_2: Final = """
+CREATE TABLE fairs (
+  session INTEGER NOT NULL REFERENCES sessions, market TEXT NOT NULL, unix REAL NOT NULL,
+  tick_micro_usd INTEGER NOT NULL, fair_micro_usd INTEGER, microprice_micro_usd INTEGER,
+  PRIMARY KEY (session, market, unix)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE markouts (
+  session INTEGER NOT NULL REFERENCES sessions, trade_id TEXT NOT NULL, order_id TEXT NOT NULL, horizon_s REAL NOT NULL,
+  market TEXT NOT NULL, side TEXT NOT NULL, layer INTEGER NOT NULL, size_micro INTEGER NOT NULL,
+  spread_micro_usd INTEGER NOT NULL, drift_micro_usd INTEGER NOT NULL,
+  PRIMARY KEY (session, trade_id, order_id, horizon_s)
+) STRICT, WITHOUT ROWID;
+"""
+_STEPS: Final = {1: _SCHEMA_1, 2: _SCHEMA_2}
+"""What makes each schema of the one before."""
 _JOURNAL_ROW: Final = "INSERT INTO journal (session, unix, kind, body) VALUES (?, ?, ?, ?)"
 _ORDER_ROW: Final = (
     "INSERT INTO orders VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (session, intent)"
@@ -60,10 +75,18 @@ _FILL_ROW: Final = (
     " DO UPDATE SET settlement = excluded.settlement"
 )
 _MARK_ROW: Final = "INSERT OR REPLACE INTO marks VALUES (?, ?, ?, ?, ?, ?, ?, ?)"
+_FAIR_ROW: Final = "INSERT OR REPLACE INTO fairs VALUES (?, ?, ?, ?, ?, ?)"
+_MARKOUT_ROW: Final = "INSERT OR REPLACE INTO markouts VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 _encode: Final = msgspec.json.Encoder().encode
 
 MarkRow = tuple[str, int | None, int, int, int, int]
 """market, fair, YES, NO, realised, unrealised: micro-dollars and micro-shares."""
+FairRow = tuple[str, float, int, int | None, int | None]
+"""market, unix, tick, fair value and microprice from then on: micro-dollars; None where there is none to believe."""
+MarkoutRow = tuple[str, str, float, str, Side, int, int, int, int]
+"""trade, order, seconds, market, side, layer, size, what dealing away from the fair value earned and what it did then,
+both signed for us: micro-shares and micro-dollars a share. Of a fill that failed later the row stays; its settlement
+in ``fills`` says so."""
 
 
 class Store:
@@ -105,15 +128,21 @@ class Store:
     async def _migrate(self) -> None:
         rows = await self._rows("SELECT name FROM sqlite_master WHERE name = 'meta'")
         if not rows:
-            await self._connection.executescript(
-                f"BEGIN; {_SCHEMA} INSERT INTO meta VALUES ('schema', '{SCHEMA_VERSION}'); COMMIT;"
-            )
+            await self._step_up(0)
             return
         told = [value for (value,) in await self._rows("SELECT value FROM meta WHERE key = 'schema'")]
         if len(told) != 1 or not told[0].isdecimal():
             raise StoreError(f"{self.path}: does not tell its schema; move the file away or repair it")
         if int(told[0]) > SCHEMA_VERSION:
             raise StoreError(f"{self.path}: schema {told[0]} is newer than this program's {SCHEMA_VERSION}; update it")
+        await self._step_up(int(told[0]))
+
+    async def _step_up(self, schema: int) -> None:
+        """Bring the file from ``schema``, 0 for an empty one, to this program's, all at once or not at all."""
+        steps = [_STEPS[number] for number in range(schema + 1, SCHEMA_VERSION + 1)]
+        if steps:
+            told = f"INSERT OR REPLACE INTO meta VALUES ('schema', '{SCHEMA_VERSION}')"
+            await self._connection.executescript(f"BEGIN; {' '.join(steps)} {told}; COMMIT;")
 
     def journal(self, kind: str, body: object) -> None:
         """Note an event or an action; written with the next flush."""
@@ -124,15 +153,17 @@ class Store:
         orders: Sequence[tuple[Order, Grid]],
         fills: Sequence[tuple[Fill, str, Grid]],
         marks: Sequence[MarkRow] = (),
+        fairs: Sequence[FairRow] = (),
+        markouts: Sequence[MarkoutRow] = (),
     ) -> None:
-        """Commit journal, orders, fills and marks in one transaction; returns when they are on the disk.
+        """Commit the journal and all rows in one transaction; returns when they are on the disk.
 
         Raises:
             StoreError: they are not.
         """
         unix, session, monotonic = self._clock.unix(), self._session, self._clock.monotonic()
         db, journal = self._connection, self._journal
-        if not (journal or orders or fills or marks):
+        if not (journal or orders or fills or marks or fairs or markouts):
             return
         self._journal = []
         try:
@@ -141,6 +172,9 @@ class Store:
             await db.executemany(_ORDER_ROW, [_order_row(session, o, g, unix, monotonic) for o, g in orders])
             await db.executemany(_FILL_ROW, [_fill_row(session, f, s, g) for f, s, g in fills])
             await db.executemany(_MARK_ROW, [(session, mark[0], unix, *mark[1:]) for mark in marks])
+            for query, rows in ((_FAIR_ROW, fairs), (_MARKOUT_ROW, markouts)):
+                if rows:  # each query costs an intent that waits for this its way to the thread and back
+                    await db.executemany(query, [(session, *row) for row in rows])
             await db.execute("COMMIT")
         except (sqlite3.Error, ValueError, OverflowError) as error:
             self._journal = journal + self._journal

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import msgspec
 
 from core.actions import Place
-from core.events import AccountSeen, CancelAnswered, FillSeen, MarketMessage, OrderAnswered, OrderSeen
+from core.events import AccountSeen, CancelAnswered, FillSeen, MarketMessage, OrderAnswered, OrderSeen, ScoringSeen
 from core.units import Shares
 
 
@@ -81,6 +81,10 @@ class Gateway(Protocol):
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
         """What the venue knows of one order; None when it could not be asked."""
+        ...
+
+    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
+        """Which of these orders count for liquidity rewards; None when it could not be asked."""
         ...
 
     async def account(self, tokens: Sequence[str]) -> AccountSeen:

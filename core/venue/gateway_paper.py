@@ -5,7 +5,16 @@ from collections.abc import Callable, Sequence
 
 from core.actions import Place
 from core.clock import Clock
-from core.events import AccountSeen, CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered, OrderSeen
+from core.events import (
+    AccountSeen,
+    CancelAnswered,
+    Event,
+    FillSeen,
+    MarketMessage,
+    OrderAnswered,
+    OrderSeen,
+    ScoringSeen,
+)
 from core.units import Shares, Usd
 from core.venue.gateway import OpenOrder, SignedPlace
 from core.venue.paper import PaperVenue, seen_of
@@ -59,6 +68,10 @@ class PaperGateway:
     async def read_order(self, order_id: str) -> OrderSeen | None:
         """Whether an order rests."""
         return seen_of(self._venue, order_id)
+
+    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen:
+        """Which orders would score, by our own reckoning."""
+        return ScoringSeen(scoring=self._venue.scoring(order_ids, self._clock.monotonic()))
 
     async def account(self, tokens: Sequence[str]) -> AccountSeen:
         """The paper account's cash; it starts without holdings."""

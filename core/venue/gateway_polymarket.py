@@ -25,7 +25,7 @@ from core.actions import Place
 from core.clock import Clock
 from core.config import Settings
 from core.errors import CredentialError, MalformedMessage, OutcomeUnknown, VenueError, VenueRefused, VenueUnavailable
-from core.events import AccountSeen, CancelAnswered, FillSeen, MarketMessage, OrderAnswered, OrderSeen
+from core.events import AccountSeen, CancelAnswered, FillSeen, MarketMessage, OrderAnswered, OrderSeen, ScoringSeen
 from core.units import Shares, Usd, micro_text, parse_micro
 from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.gateway import OpenOrder, SignedPlace
@@ -194,6 +194,15 @@ class PolymarketGateway:
         except (VenueError, CredentialError, MalformedMessage) as error:
             log.info("order_read_failed", extra={"order_id": order_id, "detail": str(error)})
             return None
+
+    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
+        """Ask for the flags of a batch; a failed question is no answer."""
+        try:
+            flags = await self._private.scoring(order_ids)
+        except (VenueError, CredentialError) as error:
+            log.info("scoring_read_failed", extra={"detail": str(error)})
+            return None
+        return ScoringSeen(scoring=tuple((order, flags[order]) for order in order_ids if order in flags))
 
     async def account(self, tokens: Sequence[str]) -> AccountSeen:
         """Cash and the holdings of these tokens."""

@@ -5,7 +5,7 @@ leaves the machine and no key is read.
 """
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Final, Literal
 
 import msgspec
@@ -14,6 +14,7 @@ from core.actions import Place
 from core.errors import MalformedMessage
 from core.events import CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered, OrderSeen
 from core.market.continuity import TrackedBook
+from core.market.rewards import score_reason, scoring_mid, terms_of
 from core.orders.queue_model import RiskAverseQueue
 from core.units import Grid, Shares, Side, Ticks, UnitError, parse_micro
 
@@ -26,9 +27,9 @@ ANSWER_SEC: Final = 0.08
 class _Resting:
     """One order in its queue."""
 
-    __slots__ = ("grid", "intent", "order_id", "queue", "shown", "side", "size", "tick")
+    __slots__ = ("grid", "intent", "order_id", "queue", "shown", "side", "since_s", "size", "tick")
 
-    def __init__(self, place: Place, order_id: str, grid: Grid, tick: Ticks, shown: Shares) -> None:
+    def __init__(self, place: Place, order_id: str, grid: Grid, tick: Ticks, shown: Shares, since_s: float) -> None:
         self.grid = grid
         self.intent = place.intent
         self.order_id = order_id
@@ -36,6 +37,7 @@ class _Resting:
         self.side: Side = place.side
         self.tick = tick
         self.shown = shown
+        self.since_s = since_s
         self.queue = RiskAverseQueue(shown, place.size)
 
 
@@ -81,6 +83,30 @@ class PaperVenue:
     def is_open(self, order_id: str) -> bool:
         """The order rests."""
         return order_id in self._resting.get(self._market_of.get(order_id, ""), {})
+
+    def scoring(self, order_ids: Iterable[str], now: float) -> tuple[tuple[str, bool], ...]:
+        """Which of these orders would count for liquidity rewards at ``now``; one that does not rest does not."""
+        return tuple((order_id, self._scores(order_id, now)) for order_id in order_ids)
+
+    def _scores(self, order_id: str, now: float) -> bool:
+        resting = self._resting.get(self._market_of.get(order_id, ""), {})
+        order = resting.get(order_id)
+        if order is None:
+            return False
+        tracked = self._tracked(self._market_of[order_id])
+        terms = terms_of(tracked.instrument)
+        if terms is None or not tracked.synced:
+            return False
+        own: dict[Side, dict[Ticks, Shares]] = {"bid": {}, "ask": {}}
+        for each in resting.values():
+            own[each.side][each.tick] = Shares(own[each.side].get(each.tick, 0) + each.queue.remaining)
+        grid, book = tracked.instrument.grid, tracked.book
+        bids, asks = (sorted(levels.sizes.items()) for levels in (book.bids, book.asks))
+        mid = scoring_mid(bids[::-1], asks, own["bid"], own["ask"], terms.min_size, grid.k)
+        if mid is None:
+            return False
+        distance = abs(grid.dollars(order.tick) - mid) * 100
+        return score_reason(distance, order.queue.remaining, now - order.since_s, terms) == "ok"
 
     def advance(self, now: float) -> list[Event]:
         """Everything that reaches us by ``now``."""
@@ -130,7 +156,7 @@ class PaperVenue:
             self._tell(OrderAnswered(intent=place.intent, outcome="refused", detail=detail), at)
             return
         shown = book.size_at(place.side, tick)
-        self._resting.setdefault(place.market, {})[order_id] = _Resting(place, order_id, grid, tick, shown)
+        self._resting.setdefault(place.market, {})[order_id] = _Resting(place, order_id, grid, tick, shown, at)
         self._tell(OrderAnswered(intent=place.intent, outcome="live"), at)
 
     def _cancel(self, order_id: str, at: float) -> None:

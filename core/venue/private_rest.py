@@ -6,7 +6,10 @@ The official client's list parsers refuse a whole page for one empty number (ord
 import base64
 import hashlib
 import hmac
+from collections.abc import Sequence
 from typing import Any, Final
+
+import msgspec
 
 from core.clock import Clock
 from core.errors import CredentialError, VenueRefused
@@ -72,6 +75,17 @@ class PrivateRest:
         answer = await self._get(f"/data/order/{order_id}", {}, absent_is_none=True)
         return answer if isinstance(answer, dict) and answer.get("id") else None
 
+    async def scoring(self, order_ids: Sequence[str]) -> dict[str, bool]:
+        """Which of these orders count for liquidity rewards at the moment; the answer may leave some out.
+
+        Raises:
+            VenueUnavailable, VenueRefused: the question was not answered.
+        """
+        answer = await self._ask("POST", "/orders-scoring", {}, msgspec.json.encode(list(order_ids)))
+        if not isinstance(answer, dict) or not all(isinstance(flag, bool) for flag in answer.values()):
+            raise VenueRefused("/orders-scoring: not a flag for each order")
+        return answer
+
     async def balance(self, asset_type: str, signature_type: int, token: str = "") -> int:
         """Total balance in base units; open orders are not subtracted.
 
@@ -88,15 +102,24 @@ class PrivateRest:
             raise VenueRefused("/balance-allowance: no balance in the answer") from error
 
     async def _get(self, path: str, params: dict[str, str], *, absent_is_none: bool = False) -> Any:
+        return await self._ask("GET", path, params, absent_is_none=absent_is_none)
+
+    async def _ask(
+        self, method: str, path: str, params: dict[str, str], content: bytes = b"", *, absent_is_none: bool = False
+    ) -> Any:
         timestamp = int(self._clock.unix())
+        secret = self._credentials.secret.reveal()
         headers = {
             "POLY_ADDRESS": self._address,
             "POLY_API_KEY": self._credentials.key.reveal(),
             "POLY_PASSPHRASE": self._credentials.passphrase.reveal(),
             "POLY_TIMESTAMP": str(timestamp),
-            "POLY_SIGNATURE": l2_signature(self._credentials.secret.reveal(), timestamp, "GET", path),
+            "POLY_SIGNATURE": l2_signature(secret, timestamp, method, path, content.decode()),
         }
-        status, body = await answer_of(self._client, "GET", path, params=params, headers=headers)
+        if content:
+            headers["Content-Type"] = "application/json"
+        sent = content or None
+        status, body = await answer_of(self._client, method, path, params=params, headers=headers, content=sent)
         if status == 401:
             raise CredentialError(f"{path}: the venue refuses the API credentials (check the clock too)")
         is_absent = absent_is_none and status == 404

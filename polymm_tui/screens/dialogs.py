@@ -9,18 +9,22 @@ from typing import Any, ClassVar, Final, TypeVar
 
 from textual.app import ComposeResult
 from textual.binding import BindingType
-from textual.events import Key
+from textual.events import Key, Paste
 from textual.screen import ModalScreen, Screen
 
+from core.events import OperatorCommand
 from core.views import ConsoleView
 from polymm_tui.operator import ACTS, acts_in
 from polymm_tui.screens.bindings import bindings_of, live_keys
+from polymm_tui.screens.forms import Field, Form, FormError
 from widgets.format import clean, fit, wrap_words
 from widgets.line_widget import Row, ScrollingLineWidget, row
 
 KILL_WINDOW_S: Final = 2.0
 LEADER_WINDOW_S: Final = 5.0
 CONFIRM_WINDOW_S: Final = 10.0
+PREVIEW_WINDOW_S: Final = 60.0
+"""For a question with figures to read."""
 ARMING_S: Final = 0.15
 """A question ignores answers this long, so that keys typed before it appeared do not answer it."""
 
@@ -70,9 +74,8 @@ class Sheet(ScrollingLineWidget, can_focus=False):
     def retitle(self) -> None:
         """Say how much is out of sight."""
         count, height = len(self._lines), self.size.height
-        if count > height:
-            place = f"{self._skip + 1}–{self._skip + height} of {count}, pgdn for more"
-            self.set_titles(self._heading, f"{place} · {self._hint}")
+        place = f"{self._skip + 1}–{self._skip + height} of {count}, pgdn for more" if count > height else ""
+        self.set_titles(self._heading, " · ".join(part for part in (place, self._hint) if part))
 
 
 class Dialog(ModalScreen[_Result], inherit_bindings=False):
@@ -114,10 +117,14 @@ class Dialog(ModalScreen[_Result], inherit_bindings=False):
         self.give_up()
 
     def on_key(self, event: Key) -> None:
-        """An unknown key leaves."""
+        """Keys that are no act here."""
         if event.key not in self.active_bindings:
             event.stop()
-            self.give_up()
+            self.take_key(event)
+
+    def take_key(self, event: Key) -> None:
+        """An unknown key leaves."""
+        self.give_up()
 
 
 class LeaderScreen(Dialog[str]):
@@ -175,6 +182,7 @@ class ConfirmScreen(Dialog[bool]):
         *,
         quitting: bool = False,
         about: Callable[[ConsoleView], Hashable] | None = None,
+        window_s: float = CONFIRM_WINDOW_S,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         """Prepare the question.
@@ -186,9 +194,10 @@ class ConfirmScreen(Dialog[bool]):
             no: word for the safe one.
             quitting: the key that asks to quit also says yes.
             about: picks out of a view what the question is about; when that changes, the question closes.
+            window_s: the question closes by itself after this, seconds.
             clock: monotonic seconds.
         """
-        super().__init__(fit(clean(title), 60).rstrip(), CONFIRM_WINDOW_S)
+        super().__init__(fit(clean(title), 60).rstrip(), window_s)
         self._sentences = sentences
         self._words = (yes, no)
         self._quitting = quitting
@@ -250,6 +259,150 @@ class ConfirmScreen(Dialog[bool]):
         self.sheet.show(self.lines())
 
 
+_FIELD_LABEL: Final = 12
+_FIELD_LEAST: Final = 10
+_NOTES_SHOWN: Final = 6
+
+
+class FormScreen(Dialog[None]):
+    """Fields of one act; a filled-in form is handed over to be shown what it would do, and stays until that is done."""
+
+    BINDINGS: ClassVar[list[BindingType]] = bindings_of("form")
+
+    def __init__(
+        self,
+        title: str,
+        form: Form,
+        make: Callable[[dict[str, str]], OperatorCommand],
+        preview: Callable[["FormScreen", OperatorCommand], None],
+    ) -> None:
+        """Prepare the form.
+
+        Args:
+            title: what it is about; may contain foreign text.
+            form: fields and notes.
+            make: turns the texts of the fields into a command, or raises FormError, which is shown at its field.
+            preview: asks what a command would do; the answer comes back by :meth:`tell` or as a question above.
+        """
+        super().__init__(fit(clean(title), 60).rstrip(), None)
+        self.heading = title
+        """As given."""
+        self._form = form
+        self._make = make
+        self._preview = preview
+        self._texts = {field.name: field.text for field in form.fields}
+        self._place = 0
+        self._said = ""
+        self._wrong = ""
+        """Name of the field that cannot be used; "" when all can, or when it is not known which."""
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Text of each field by name."""
+        return dict(self._texts)
+
+    def lines(self) -> list[Row]:
+        """The fields, what is wrong with them, and what holds now."""
+        width = max(20, self.app.size.width - 6)
+        rows = [self._field_row(place, field, width) for place, field in enumerate(self._form.fields)]
+        if self._said:
+            rows += [row((f" ▲ {line}", "warn")) for line in wrap_words(clean(self._said), width - 2)]
+        notes = self._form.notes
+        if notes:
+            rows.append(row())
+            rows += [row((f" {fit(clean(note), width).rstrip()}", "muted")) for note in notes[:_NOTES_SHOWN]]
+            if len(notes) > _NOTES_SHOWN:
+                rows.append(row((f" and {len(notes) - _NOTES_SHOWN} more: `polymm-tui config show`", "muted")))
+        live = live_keys(self)
+        keys = [
+            f"{live[identity][0][0]}: {word}"
+            for identity, word in (
+                ("form.preview", "show what it does"),
+                ("form.next", "next field"),
+                ("form.choose", "other choice"),
+                ("form.back", "back"),
+            )
+        ]
+        return [*rows, row(), row((f" {fit('   '.join(keys), width).rstrip()}", "muted"))]
+
+    def _field_row(self, place: int, field: Field, width: int) -> Row:
+        is_here = place == self._place
+        text = self._texts[field.name]
+        shown = f"‹ {text} ›" if field.choices else f"{text}▏" if is_here else text
+        room = max(_FIELD_LEAST, width - _FIELD_LABEL - len(field.hint) - 4)
+        if len(shown) > room:  # the end is where the typing is
+            shown = "…" + shown[-(room - 1) :]
+        role = "warn" if field.name == self._wrong else "badge" if is_here else ""
+        hint = fit(f"  {field.hint}", max(0, width - _FIELD_LABEL - len(shown) - 3)).rstrip()
+        return row(
+            (f"{'›' if is_here else ' '}{field.label:<{_FIELD_LABEL}}", "strong" if is_here else "muted"),
+            (f" {shown} ", role),
+            (hint, "muted"),
+        )
+
+    def tell(self, text: str, field: str = "") -> None:
+        """Say what is wrong, at a field if it is known which."""
+        self._said, self._wrong = text, field
+        self._draw()
+
+    def take_key(self, event: Key) -> None:
+        """A character goes into the field; other keys without meaning do nothing."""
+        character = event.character
+        field = self._form.fields[self._place]
+        if character is None or not character.isprintable() or field.choices:
+            return
+        if not field.typed or character in field.typed:
+            self._write(self._texts[field.name] + character)
+
+    def on_paste(self, event: Paste) -> None:
+        """Pasted text is typed."""
+        event.stop()
+        field = self._form.fields[self._place]
+        if not field.choices:
+            kept = [char for char in clean(event.text) if not field.typed or char in field.typed]
+            self._write(self._texts[field.name] + "".join(kept))
+
+    def action_go(self, step: int) -> None:
+        """Another field."""
+        self._place = (self._place + step) % len(self._form.fields)
+        self._draw()
+
+    def action_choose(self) -> None:
+        """The next choice of a field that has choices."""
+        field = self._form.fields[self._place]
+        if field.choices:
+            place = field.choices.index(self._texts[field.name])
+            self._write(field.choices[(place + 1) % len(field.choices)])
+
+    def action_erase(self) -> None:
+        """One character less."""
+        field = self._form.fields[self._place]
+        if not field.choices:
+            self._write(self._texts[field.name][:-1])
+
+    def action_preview(self) -> None:
+        """Hand the form over, or say what is wrong with it."""
+        try:
+            command = self._make(self.texts)
+        except FormError as error:
+            self.tell(str(error), error.field)
+            return
+        self.tell("")
+        self._preview(self, command)
+
+    def _write(self, text: str) -> None:
+        self._texts[self._form.fields[self._place].name] = text[:_TEXT_MOST]
+        self._said = self._wrong = ""
+        self._draw()
+
+    def _draw(self) -> None:
+        self.sheet.show(self.lines())
+
+
+_TEXT_MOST: Final = 400
+"""Characters of one field."""
+
+
 class HelpScreen(ModalScreen[None], inherit_bindings=False):
     """What every key does on the page below; scrolls where the terminal is low, any other key closes."""
 
@@ -294,6 +447,7 @@ class HelpScreen(ModalScreen[None], inherit_bindings=False):
 
 _SIGNS: Final = [
     row((" 300¹ ours: shares left, layer  N on the NO token  … on its way  × cancel sent  ? unknown", "muted")),
+    row((" ★ scores for rewards, says the venue", "muted")),
     row((" ~1.9k shares ahead of ours, estimate  ▴▾ last trade bought, sold  · deeper than seen here", "muted")),
 ]
 """What the ladder's signs mean."""

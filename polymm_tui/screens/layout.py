@@ -3,13 +3,13 @@
 from typing import Final, Literal
 
 Layout = Literal["tiny", "compact", "normal", "wide"]
-Pane = Literal["markets", "ladder", "orders", "events", "money"]
+Pane = Literal["markets", "ladder", "orders", "events", "money", "why", "results"]
 
 MINIMUM: Final = (70, 16)
 """Smallest terminal on which figures are shown."""
 _NORMAL: Final = (110, 32)
 _WIDE: Final = (180, 50)
-PANES: Final[tuple[Pane, ...]] = ("markets", "ladder", "orders", "events", "money")
+PANES: Final[tuple[Pane, ...]] = ("markets", "ladder", "orders", "events", "money", "why", "results")
 """In reading order, which is the order of the tab key."""
 _SHOWN: Final[dict[Layout, frozenset[str]]] = {
     "tiny": frozenset(),

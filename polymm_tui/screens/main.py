@@ -23,7 +23,9 @@ from widgets.notice import Notice
 from widgets.orders import Orders
 from widgets.pnl import Pnl
 from widgets.quote import Quote
+from widgets.results import Results
 from widgets.status_strip import StatusStrip
+from widgets.why import Why
 
 PAGE_CSS: Final = """
 MainScreen { background: $background; overflow: hidden; }
@@ -96,6 +98,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.health = DataHealth(id="health")
         self.inventory = Inventory(id="inventory")
         self.pnl = Pnl(id="pnl")
+        self.why = Why(id="why")
+        self.results = Results(id="results")
+        self.money = Horizontal(id="lower")
         self.account_line = AccountLine(id="account-line")
         self.key_bar = KeyBar(id="keys")
         self.notice = Notice(MINIMUM, id="notice")
@@ -116,13 +121,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
             with Horizontal(id="middle"):
                 yield self.orders
                 yield self.chart
-            with Horizontal(id="lower"):
+            with self.money:
                 with Horizontal(id="reasons"):
                     yield self.quote
                     yield self.health
                 with Horizontal(id="account"):
                     yield self.inventory
                     yield self.pnl
+            yield self.why
+            yield self.results
 
     def on_mount(self) -> None:
         """Keep the bottom line true to the keys."""
@@ -160,7 +167,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         Args:
             view: what to draw.
             table: also the table, the orders, the events and the strip.
-            money: also quote, data, inventory, profit and chart.
+            money: also quote, data, inventory, profit, chart, reasons and results.
         """
         first = self._view is None
         known = bool(self._markets)
@@ -226,6 +233,10 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.health.show(market)
             self.inventory.show(market)
             self.pnl.show(view, market)
+        if "why" in self._shown:
+            self.why.show(market)
+        if "results" in self._shown:
+            self.results.show(market, view.cancels_per_1000)
         if self._layout_name == "compact":
             self.account_line.show(view, market)
 
@@ -260,7 +271,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
             "second": self.second,
             "orders": self.orders,
             "chart": self.chart,
-            "money": self.query_one("#lower", Horizontal),
+            "money": self.money,
+            "why": self.why,
+            "results": self.results,
         }
 
     def _focus_shown(self) -> None:

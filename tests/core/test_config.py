@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.config import Settings, environment_name, load
+from core.config import Settings, environment_name, load, with_changes
 from core.errors import ConfigError
 
 SEED_NAMES = [
@@ -185,3 +185,32 @@ def test_markets_come_as_a_list_or_as_one_text(tmp_path: Path) -> None:
 def test_text_setting_wants_text(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="wants text"):
         read("clob_url = 5", tmp=tmp_path)
+
+
+def test_tables_of_a_file_are_kept_apart_from_its_settings(tmp_path: Path) -> None:
+    text = (
+        'k_vol = 3\n[profiles.mine]\nk_vol = 4\n[market."0xA"]\nprofile = "mine"\n'
+        '[[calendar]]\napplies_to = "*"\n[[calendar]]\napplies_to = "sports"\n'
+    )
+    effective = read(text, tmp=tmp_path)
+    tables = effective.tables
+    assert effective.settings.k_vol == 3.0
+    assert tables.source == str(tmp_path / "settings.toml")
+    assert (tables.profiles, tables.markets) == ({"mine": {"k_vol": 4}}, {"0xA": {"profile": "mine"}})
+    assert [row["applies_to"] for row in tables.calendar] == ["*", "sports"]
+    assert load(None, {}, {}).tables.profiles == {}
+
+
+def test_changes_of_settings_pass_the_checks_of_the_start() -> None:
+    base = Settings()
+    assert with_changes(base, {"K_VOL": "3", "size_cutoff": None, "price_max": 0.9}, "x").k_vol == 3.0
+    for changes, message in (
+        ({"k_vool": 1}, "x: unknown setting 'k_vool'; did you mean k_vol?"),
+        ({"k_vol": "nan"}, "x: k_vol: wants a number, got 'nan'"),
+        ({"k_vol": None}, "x: k_vol: wants a number, got None"),
+        ({"soft_cap_delta_pct": 0.03}, "x: soft_cap_delta_pct must be below hard_cap_delta_pct"),
+    ):
+        with pytest.raises(ConfigError) as caught:
+            with_changes(base, changes, "x")
+        assert str(caught.value).startswith(message)
+    assert base == Settings()

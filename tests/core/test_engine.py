@@ -39,7 +39,7 @@ from tests.builders import (
 
 
 def blocked(driver: Driver) -> str:
-    return market_view(driver.engine, driver.desk, driver.now).blocked_by
+    return market_view(driver.engine, driver.desk, driver.now, driver.unix).blocked_by
 
 
 def assert_quoting(driver: Driver) -> None:
@@ -222,12 +222,12 @@ def test_orders_at_risk_reserve_the_same_cash_after_a_tick_change() -> None:
     driver = Driver(book).quoting()
 
     def reserved() -> int:
-        return driver.engine.orders.reserved_cash({MARKET: driver.desk.instrument.grid})
+        return driver.engine.orders.reserved_cash()
 
     before = reserved()
     driver.send(book.retick("0.001"))
     assert reserved() == before
-    shown = market_view(driver.engine, driver.desk, driver.now)
+    shown = market_view(driver.engine, driver.desk, driver.now, driver.unix)
     assert all(0.3 < order.price / shown.grid_k < 0.6 for order in shown.orders)
 
 
@@ -281,7 +281,7 @@ def test_widening_moves_quotes_outwards_and_tightening_back() -> None:
         driver.answer_cancels()
         driver.pass_time(2)
         driver.answer()
-        return market_view(driver.engine, driver.desk, driver.now).half_spread or 0.0
+        return market_view(driver.engine, driver.desk, driver.now, driver.unix).half_spread or 0.0
 
     plain = half()
     driver.command("widen")
@@ -291,7 +291,7 @@ def test_widening_moves_quotes_outwards_and_tightening_back() -> None:
     assert half() == pytest.approx(plain + 0.01)
     for _ in range(50):
         driver.command("widen")
-    assert driver.desk.widen_ticks == 20
+    assert driver.desk.stance.adjustments.at(driver.now).widen_ticks == 20
 
 
 def test_cancel_market_cancels_its_orders_only() -> None:
@@ -517,7 +517,7 @@ def test_daily_loss_latches_after_two_marks_and_allows_only_reducing() -> None:
     assert "daily loss limit" in notes(actions)
     assert any(isinstance(action, CancelAll) for action in actions)
     driver.answer_cancels()
-    driver.pass_time(4)
+    driver.pass_time(34)  # such a jump is an event: quotes come back after half a minute
     driver.answer()
     assert {order.side for order in driver.orders()} == {"ask"}
     net = driver.desk.inventory.net
@@ -736,7 +736,7 @@ def test_malformed_message_changes_a_counter_and_nothing_else() -> None:
     driver = Driver(book).quoting()
 
     def seen() -> Any:
-        view = market_view(driver.engine, driver.desk, driver.now)
+        view = market_view(driver.engine, driver.desk, driver.now, driver.unix)
         return view, driver.engine.tally.messages, driver.engine.next_wake(), driver.desk.wake_at()
 
     before = seen()
@@ -786,7 +786,7 @@ def test_last_trade_is_shown_for_its_own_price_after_a_tick_change() -> None:
     driver = Driver(book).quoting()
     driver.send(book.trade("0.47"))
     driver.send(book.retick("0.001"))
-    view = market_view(driver.engine, driver.desk, driver.now)
+    view = market_view(driver.engine, driver.desk, driver.now, driver.unix)
     assert view.last_price is None or view.last_price / view.grid_k == pytest.approx(0.47)
 
 

@@ -148,6 +148,7 @@ class CheckedEngine(Engine):
 
     def handle(self, event: Any, now: float) -> list[Action]:
         actions = super().handle(event, now)
+        assert self.orders.reserved_cash() == sum(order.reserves for order in self.orders.all_at_risk())
         places = [action for action in actions if isinstance(action, Place)]
         for market in {place.market for place in places}:
             self._check(self.desks[market], {place.side for place in places if place.market == market}, now)
@@ -176,9 +177,9 @@ class CheckedEngine(Engine):
             assert (net + bids) * fair <= gross + 2
         if "ask" in sides:
             assert (asks - net) * (1 - fair) <= cap + 2, "every ask may fill and no bid"
-        assert self.orders.reserved_cash({m: d.instrument.grid for m, d in self.desks.items()}) <= max(
-            self.account_cash(), 0
-        ) or not any(o.order_side == "BUY" and o.state is State.SENDING for o in orders)
+        assert self.orders.reserved_cash() <= max(self.account_cash(), 0) or not any(
+            o.order_side == "BUY" and o.state is State.SENDING for o in orders
+        )
 
 
 PROFILES: Final[tuple[dict[str, Any], ...]] = (

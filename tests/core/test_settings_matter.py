@@ -28,10 +28,11 @@ from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.selection.screen import screen
 from core.units import Ticks
-from core.venue.gamma import GammaClient
+from core.venue.gamma import GammaClient, GammaMarket
 from tests.builders import NOON, Driver, VenueBook, a_market
 from tests.core.quoting.arrange import inputs, market, rules, shares
 
+EAGER: Final[dict[str, Any]] = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
 BASE: Final[dict[str, Any]] = {"jitter_ticks": 9, "base_size_usd": 300.0, "max_size_usd": 1500.0}
 
 
@@ -40,13 +41,17 @@ def plan(settings: dict[str, Any]) -> object:
     return plan_quotes(inputs(yes=1_800, fair=0.464), rules(reward_min=700, **(BASE | settings))).targets
 
 
+def in_logit_mode(settings: dict[str, Any]) -> object:
+    return plan({"inv_skew_mode": "logit"} | settings)
+
+
 def verdict(ticks: int, size: float = 600, ahead: int = 0) -> Callable[[dict[str, Any]], object]:
     """What becomes of one order that stands at ``ticks`` where 48 is wanted."""
 
     def scenario(settings: dict[str, Any]) -> object:
         live = LiveOrder("bid", Ticks(ticks), "YES", shares(size), 60.0, 5.0, ahead)
         target = Target("bid", 0, "YES", "BUY", Ticks(48), Ticks(48), shares(600))
-        situation = Situation(0.5, 0.02, 3.0)
+        situation = Situation(0.5, 0.02, 0.02, 3.0)
         return decide(live, live.remaining, target, situation, requote_rules_of(Settings(**settings), market()))
 
     return scenario
@@ -56,12 +61,11 @@ def story(
     held: float = 0, drop_to: int = 0, ends_in: float | None = None, **base: Any
 ) -> Callable[[dict[str, Any]], object]:
     """Every action of three minutes in a market that moves a tick now and then, and jumps if told to."""
-    eager = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
 
     def scenario(settings: dict[str, Any]) -> object:
         end_unix = None if ends_in is None else NOON + ends_in
         book = VenueBook(a_market("0.001", end_unix=end_unix), mid=460, depth=8)
-        driver = Driver(book, **(eager | base | settings)).quoting(**({"yes": held} if held else {}))
+        driver = Driver(book, **(EAGER | base | settings)).quoting(**({"yes": held} if held else {}))
         for step in range(60):
             for tick in (459 - step % 5, 458):
                 driver.send(book.set("bid", tick, 40 + 61 * (step * 7 % 11)))
@@ -70,14 +74,116 @@ def story(
                 book.bids, book.asks = {drop_to - 1: 500}, {drop_to + 1: 500}
                 book.ms += 5
                 driver.send(book.book())
+            go_on(driver, 1.5)
             driver.pass_time(1.5)
             driver.answer()
-            driver.answer_cancels()
-            driver.pass_time(1.5)
-            driver.answer()
-        return [action for action in driver.actions if not isinstance(action, Note)]
+        return orders_of(driver)
 
     return scenario
+
+
+def go_on(driver: Driver, seconds: float) -> list[object]:
+    """Let time go on, let the venue answer what was asked of it, and return the orders that stand then."""
+    driver.pass_time(seconds)
+    driver.answer()
+    driver.answer_cancels()
+    return [(order.side, order.yes_price, order.size) for order in driver.orders()]
+
+
+def orders_of(driver: Driver) -> list[object]:
+    """Everything that went to the venue."""
+    return [action for action in driver.actions if not isinstance(action, Note)]
+
+
+def move_to(driver: Driver, book: VenueBook, mid: int) -> None:
+    """All of the book moves, and is told as a whole."""
+    book.bids, book.asks = {mid - 1 - n: 300 for n in range(12)}, {mid + 1 + n: 300 for n in range(12)}
+    book.ms += 5
+    driver.send(book.book())
+
+
+def fine(settings: dict[str, Any], held: float = 0, **facts: float) -> tuple[Driver, VenueBook]:
+    """A market on a tenth of a cent whose orders follow every tick; ``facts`` are of the instrument."""
+    book = VenueBook(a_market("0.001", **facts), mid=460)
+    return Driver(book, **(EAGER | settings)).quoting(**({"yes": held} if held else {})), book
+
+
+def towards_an_end(seconds: float, held: float = 0) -> Callable[[dict[str, Any]], object]:
+    """What stands in a still market in the minutes that begin ``seconds`` before its end date."""
+
+    def scenario(settings: dict[str, Any]) -> object:
+        driver, _ = fine({"resolve_var_weight": 0.0} | settings, held, end_unix=NOON + seconds)
+        return [go_on(driver, 20.0) for _ in range(15)]
+
+    return scenario
+
+
+def adverse_fills(settings: dict[str, Any]) -> object:
+    """What stands in a market that falls whenever somebody sells to us, and then recovers a little."""
+    own = {"inv_gamma": 0.0, "tox_prior_fills": 1.0, "alpha_fair": 0.9, "tox_cap_ticks": 4.0}
+    driver, book = fine(own | settings)
+    mid, stood = 460, []
+    for step in range(10):
+        bids = [order for order in driver.orders(State.LIVE) if order.side == "bid"]
+        if bids:
+            driver.fill(max(bids, key=lambda order: order.yes_price), 50)
+        for move in (step % 3 - 7, 2):
+            mid += move
+            move_to(driver, book, mid)
+            stood.append(go_on(driver, 20.0))
+    return stood
+
+
+def after_a_jump(settings: dict[str, Any]) -> object:
+    """What stands in the two minutes after a jump."""
+    driver, book = fine(settings)
+    move_to(driver, book, 400)
+    return [go_on(driver, 2.0) for _ in range(60)]
+
+
+def after_a_sweep(settings: dict[str, Any]) -> object:
+    """What stands after nearly all of the displayed asks were bought at once."""
+    book = VenueBook()
+    driver = Driver(book, **settings).quoting()
+    driver.pass_time(3.0)
+    driver.send(book.trade("0.49", "1700"))
+    return [go_on(driver, 2.0) for _ in range(20)]
+
+
+def one_sided_flow(settings: dict[str, Any]) -> object:
+    """What stands in a market that goes up a tick every two seconds for a while, and down now and then."""
+    driver, book = fine({"alpha_fair": 0.9} | settings)
+    mid, stood = 460, []
+    for step in range(24):
+        mid += -1 if step % 11 == 5 else 1
+        move_to(driver, book, mid)
+        stood.append(go_on(driver, 2.0))
+    return [*stood, *[go_on(driver, 2.0) for _ in range(60)]]
+
+
+def agitation(settings: dict[str, Any]) -> object:
+    """What stands in a market that lay still for half an hour and then swings up and down."""
+    driver, book = fine({"ewma_vol_window_sec": 6_000.0} | settings)
+    driver.send(book.set("bid", 456, 77))
+    go_on(driver, 1800.0)
+    stood = []
+    for step in range(30):
+        move_to(driver, book, 460 + 3 * (-1) ** step)
+        stood.append(go_on(driver, 5.0))
+    return stood
+
+
+def of_one_event(settings: dict[str, Any]) -> object:
+    """What stands in two markets of which exactly one comes true, and whose prices sum to less than a dollar."""
+    names = (("0xa", "1", "2"), ("0xb", "3", "4"))
+    items = [a_market("0.001", *name, group="event", group_size=2) for name in names]
+    driver = Driver(*[VenueBook(item, mid=mid) for item, mid in zip(items, (460, 500), strict=True)], **settings)
+    driver.quoting()
+    for book in driver.books:  # a minute of moves: how certain a fair value is has to be known
+        for step in range(30):
+            driver.send(book.set("ask", min(book.asks), 150 + 90 * (step % 3)))
+            go_on(driver, 3.0)
+    return go_on(driver, 3.0)
 
 
 def after_silence(settings: dict[str, Any]) -> object:
@@ -127,6 +233,29 @@ def addresses(settings: dict[str, Any]) -> object:
     from core.venue.gateway_polymarket import environment_for
 
     return repr(environment_for(Settings(**settings))._config)
+
+
+def listed(settings: dict[str, Any]) -> object:
+    """Which of two markets is made: one lives an hour, the other two."""
+    lives = {"short": 3_600.0, "long": 7_200.0}
+    items = [a_market(market=name, start_unix=NOON, end_unix=NOON + life) for name, life in lives.items()]
+    markets = [GammaMarket(item, 1e9, 1e9, 1e9, True) for item in items]
+
+    class Catalogue(GammaClient):
+        def __init__(self, base_url: str) -> None:
+            """Goes nowhere."""
+
+        async def markets(self, conditions: tuple[str, ...]) -> Any:
+            return markets, []
+
+        async def close(self) -> None:
+            """Nothing was opened."""
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(compose, "GammaClient", Catalogue)
+        stub: Any = SimpleNamespace(note=lambda *_: None)
+        made = asyncio.run(compose._instruments(stub, Settings(**settings)))
+    return [each.instrument.market for each in made]
 
 
 def catalogue(settings: dict[str, Any]) -> object:
@@ -240,14 +369,15 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "vol_sample_sec": (20.0, story()),
     "vol_horizon_sec": (200.0, story()),
     "vol_space": ("log", story(vol_horizon_sec=2000.0)),
-    "sigma_cap": (0.001, story(ends_in=7200.0)),
-    "resolve_var_weight": (0.0, story(ends_in=7200.0)),
-    "resolve_t_min_sec": (40_000.0, story(ends_in=7200.0)),
+    "sigma_cap": (0.001, story(ends_in=90_000.0)),
+    "resolve_var_weight": (0.0, story(ends_in=90_000.0)),
+    "resolve_t_min_sec": (400_000.0, story(ends_in=90_000.0)),
     "k_vol": (5.0, plan),
     "k_fee_ticks": (3.0, plan),
     "min_edge_ticks": (4.0, plan),
     "inv_gamma": (0.0, plan),
     "inv_skew_mode": ("bankroll", plan),
+    "logit_skew_at_cap": (0.5, in_logit_mode),
     "price_min": (0.44, plan),
     "price_max": (0.48, plan),
     "order_layers": (2, plan),
@@ -259,11 +389,36 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "jitter_ticks": (1, plan),
     "size_mode": ("capital", plan),
     "reward_bump": (True, plan),
+    "k_tox": (0.0, adverse_fills),
+    "tox_cap_ticks": (0.0, adverse_fills),
+    "tox_beta": (1.0, adverse_fills),
+    "tox_prior_fills": (1000.0, adverse_fills),
+    "tox_horizon_sec": (5.0, adverse_fills),
+    "event_cooloff_sec": (10.0, after_a_jump),
+    "event_spread_mult": (5.0, after_a_jump),
+    "event_decay_sec": (5.0, after_a_jump),
+    "sweep_frac": (3.0, after_a_sweep),
+    "caution_spread_mult": (3.0, one_sided_flow),
+    "caution_size_mult": (0.2, one_sided_flow),
+    "caution_hold_sec": (5.0, one_sided_flow),
+    "caution_window_sec": (10.0, one_sided_flow),
+    "caution_min_moves": (100, one_sided_flow),
+    "caution_one_sided": (1.0, one_sided_flow),
+    "caution_vol_ratio": (90.0, agitation),
+    "fade_sec": (20_000.0, towards_an_end(40_000.0)),
+    "reduce_sec": (40_100.0, towards_an_end(40_000.0)),
+    "close_sec": (3_500.0, towards_an_end(3_600.0, held=5_000)),
+    "overdue_size_mult": (0.2, towards_an_end(-8_000.0)),
+    "overdue_spread_mult": (4.0, towards_an_end(-8_000.0)),
+    "min_market_life_sec": (4_000.0, listed),
+    "group_project_frac": (1.0, of_one_event),
     "soft_cap_delta_pct": (0.01, plan),
     "hard_cap_delta_pct": (0.02, plan),
+    "room_reserve_frac": (0.4, plan),
     "gross_cap": (0.01, story()),
     "daily_loss_limit_pct": (50.0, story(held=8000, drop_to=300)),
     "quote_debounce_ms": (2_000, bid_after_a_move),
+    "requote_triggers": ("literal", story()),
     "requote_mid_ticks": (2, verdict(46)),
     "hyst_ticks": (2, verdict(46)),
     "requote_aggr_ticks": (2, verdict(49)),

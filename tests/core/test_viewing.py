@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from core.events import OrderAnswered
+from core.events import OperatorCommand, OrderAnswered
 from core.orders.order import State
 from core.viewing import LEVELS_SHOWN, Stage, console_view
 from core.views import ConsoleView
@@ -159,3 +159,67 @@ def test_sockets_come_from_the_session() -> None:
     stage = Stage(1, "live", driver.now, driver.unix, 0.0, "", (), sockets_up=2, sockets=3)
     feeds = {feed.name: (feed.sockets_up, feed.sockets) for feed in console_view(driver.engine, stage).feeds}
     assert feeds == {"market": (2, 3), "user": (1, 1)}
+
+
+def watching(driver: Driver, market: str) -> ConsoleView:
+    """The view of somebody who looks at a market."""
+    return console_view(driver.engine, Stage(1, "demo", driver.now, driver.unix, 0.0, "", (), watched=market))
+
+
+def test_only_the_market_that_is_looked_at_carries_its_details() -> None:
+    """They cost several times as much as all the rest of a view."""
+    other = VenueBook(a_market(market="0x" + "cd" * 32, yes="3" * 77, no="4" * 77))
+    driver = Driver(VenueBook(), other).quoting()
+    one, two = watching(driver, other.instrument.market).markets
+    assert (one.detailed, one.layers, one.markouts) == (False, (), ())
+    assert two.detailed and two.layers and two.markouts
+    assert not any(market.detailed for market in view_of(driver).markets)
+
+
+def test_layers_of_the_view_add_up_to_what_stands_in_the_book() -> None:
+    driver = Driver(VenueBook()).quoting()
+    (market,) = watching(driver, driver.desk.market).markets
+    placed = [layer for layer in market.layers if layer.size]
+    assert {(layer.side, layer.layer, layer.ticks) for layer in placed} == {
+        (order.side, order.layer, order.price) for order in market.orders
+    }
+    for layer in placed:
+        assert layer.ticks is not None
+        assert sum(amount for _, amount in layer.price_terms) == layer.ticks * 10**9
+        assert sum(amount for _, amount in layer.size_terms) == layer.size
+        assert layer.binding and not layer.forbidden
+
+
+def test_adjustments_are_shown_with_what_is_left_of_them() -> None:
+    driver = Driver(VenueBook()).quoting()
+    market = driver.desk.market
+    driver.send(OperatorCommand(act="widen", market=market, amount=4.0, half_life_s=10.0, for_s=60.0))
+    driver.send(OperatorCommand(act="one_side", market=market, sides="ask"))
+    driver.pass_time(10)
+    view = view_of(driver).markets[0]
+    widened, one_side = view.adjustments
+    assert widened.amount == pytest.approx(2.0) == view.widen_ticks
+    assert (widened.left_s, one_side.left_s, one_side.sides) == (50.0, None, "ask")
+    assert view.bid_reason and not view.ask_reason
+    driver.pass_time(51)
+    assert [each.what for each in view_of(driver).markets[0].adjustments] == ["one_side"]
+
+
+def test_fills_are_marked_out_and_cancels_counted_by_them() -> None:
+    driver = Driver(VenueBook()).quoting()
+    market = driver.desk.market
+    assert view_of(driver).cancels_per_1000 is None and view_of(driver).markets[0].cancels_per_1000 is None
+    driver.fill(driver.orders()[0], 50)
+    driver.pass_time(6)
+    view = watching(driver, market)
+    at = {(row.side, row.layer, row.horizon_s): row for row in view.markets[0].markouts}
+    assert at["all", None, 1.0].fills == at["all", None, 5.0].fills == 1
+    assert (at["all", None, 300.0].fills, at["all", None, 300.0].pending) == (0, 1)
+    assert view.cancels_per_1000 == view.markets[0].cancels_per_1000 is not None
+
+
+def test_the_schedule_is_told_from_the_first_decision_on() -> None:
+    driver = Driver(VenueBook()).quoting()
+    regime = view_of(driver).markets[0].regime
+    assert (regime.name, regime.spread_factor, regime.time_factor, regime.calendar) == ("normal", 1.0, 1.0, "")
+    assert regime.phase in ("open", "unknown")

@@ -2,13 +2,15 @@
 
 import json
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 import pytest
 
+from core.clock import ManualClock
 from core.units import MICRO
-from core.venue.gamma import parse_market
+from core.venue.gamma import GammaClient, parse_market
 from tests.builders import recorded
 from tests.loopback.venue import Venue, venue_running
 
@@ -50,6 +52,54 @@ async def test_open_markets_pass_the_usual_screen(venue: Venue) -> None:
         read = parse_market(listed)
         assert read.tradable and read.liquidity > 0 and read.volume_7d > 0
     assert await rows(venue, "/markets", closed="true") == []
+
+
+async def test_our_reader_reads_every_fact_as_the_exchange_has_it(venue: Venue) -> None:
+    """Dates, game, event, group, tags, programme and fees over a real socket: nothing is lost or made up on the way."""
+    gamma = GammaClient(str(venue.urls["gamma_url"]), ManualClock(unix=venue.exchange.now_ms / 1000))
+    markets, problems = await gamma.markets(tuple(venue.exchange.listings))
+    await gamma.close()
+    assert problems == []
+    assert [each.instrument for each in markets] == [each.instrument for each in venue.exchange.listings.values()]
+    items = [each.instrument for each in markets]
+    assert all(item.tags and item.event_id and item.reward_daily_usd and item.fees is not None for item in items)
+    assert any(item.fees.rate == 0 for item in items if item.fees is not None), "the free category"
+    assert {item.game_start_unix is None for item in items} == {True, False}
+    groups = [item.group for item in items if item.group]
+    assert len(set(groups)) == 2 and len(groups) > 4
+
+
+async def test_a_games_start_is_told_in_every_catalogue(venue: Venue) -> None:
+    """Each spells it its own way (polymarket-api.md 4.1, 7), and a market without a game says so."""
+    games = {m: each.instrument.game_start_unix for m, each in venue.exchange.listings.items()}
+    game = next(market for market, start in games.items() if start is not None)
+    for market in (game, venue.market):
+        start = games[market]
+        moment = None if start is None else datetime.fromtimestamp(start, UTC)
+        listed = (await rows(venue, "/markets", condition_ids=market))[0]
+        clob = venue.urls["clob_url"]
+        short = (await venue.http.get(f"{clob}/clob-markets/{market}")).json()
+        long = (await venue.http.get(f"{clob}/markets/{market}")).json()
+        iso = None if moment is None else moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+        assert (short["gst"], long["game_start_time"], listed["events"][0].get("startTime")) == (iso, iso, iso)
+        assert listed.get("gameStartTime") == (None if moment is None else moment.strftime("%Y-%m-%d %H:%M:%S+00"))
+        assert moment is None or start < venue.exchange.listings[market].end_unix
+
+
+async def test_events_of_the_exchange_are_open_ended(venue: Venue) -> None:
+    """Their outcomes leave a chance to one that is not listed: nobody may make their fair values sum to a dollar."""
+    for listed in await rows(venue, "/events", closed="false", limit=100):
+        assert listed["negRiskAugmented"] is listed["negRisk"]
+    items = [each.instrument for each in venue.exchange.listings.values()]
+    assert all(item.group_size == 0 for item in items)
+
+
+async def test_an_ended_programme_pays_nothing(venue: Venue) -> None:
+    """A reader of another year sees the programmes that have not begun."""
+    gamma = GammaClient(str(venue.urls["gamma_url"]), ManualClock(unix=1_600_000_000))
+    markets, _ = await gamma.markets((venue.market,))
+    await gamma.close()
+    assert markets[0].instrument.reward_daily_usd == 0
 
 
 KINDS = {str: "text", int: "number", float: "number", bool: "bool", list: "list", dict: "object", type(None): "none"}

@@ -68,6 +68,19 @@ async def test_the_demos_exchange_has_nothing_of_ours_open_at_the_end(tmp_path: 
     assert len(ledgers[0]["orders"]) == outcome.report["orders_placed"] > 0
 
 
+async def test_the_venues_scoring_flags_reach_the_engine(tmp_path: Path) -> None:
+    """Asked of the exchange over its private REST, with the facts of its catalogue."""
+    session = a_session(tmp_path, composer({}, painted()), demo_markets=1)
+    task = asyncio.create_task(session.run())
+    orders, scoring = session.engine.orders, session.engine.earnings.scoring
+    await until(lambda: task.done() or any(scoring.flag(o.order_id) is not None for o in orders.all_at_risk()), 30)
+    [desk] = session.engine.desks.values()
+    assert desk.instrument.reward_daily_usd and desk.instrument.fees is not None and desk.instrument.tags
+    assert any(scoring.flag(order.order_id) is not None for order in orders.all_at_risk())
+    session.request_stop("quit")
+    assert (await task).exit_code == 0
+
+
 async def test_two_demos_at_once_do_not_meet(tmp_path: Path) -> None:
     """Each has an exchange of its own; beside each other they trade and end like alone."""
     sessions = [a_session(tmp_path / name, composer({}, painted()), demo_markets=1) for name in ("a", "b")]

@@ -10,7 +10,7 @@ from polymm_tui.app import ConsoleApp
 from polymm_tui.collector import QuietCollector
 from polymm_tui.keymap import builtin_keymap
 from tests.widgets.harness import FakeLink, screen_text
-from tests.widgets.view_builders import a_view, usd
+from tests.widgets.view_builders import a_reasoned_market, a_view, usd
 
 
 class Clock:
@@ -91,6 +91,21 @@ async def test_an_unchanged_view_is_not_drawn_again():
         assert drawn[1] == (8, {"table": True, "money": True})
 
 
+async def test_the_session_is_told_which_market_is_looked_at_and_its_details_are_drawn_when_they_come():
+    clock = Clock()
+    link = FakeLink(a_view())
+    app = app_of(link, fps=50, clock=clock)
+    async with app.run_test(size=(120, 36)) as pilot:
+        await until(pilot, lambda: link.watched == ["0xfed"])
+        await pilot.press("6")
+        await until(pilot, lambda: "on its way" in screen_text(app))
+        clock.now += 0.2
+        link.view = a_view(seq=8, markets=(a_reasoned_market(), *a_view().markets[1:]))
+        await until(pilot, lambda: "= price" in screen_text(app))
+        await pilot.press("j")
+        await until(pilot, lambda: link.watched == ["0xfed", "0xrain"])
+
+
 async def test_hidden_panes_get_nothing():
     app = app_of(FakeLink())
     async with app.run_test(size=(80, 24)) as pilot:
@@ -147,7 +162,16 @@ async def test_at_80x24_one_key_switches_table_and_ladder():
 
 
 @pytest.mark.parametrize(
-    ("key", "pane"), [("1", "markets"), ("2", "ladder"), ("3", "orders"), ("4", "events"), ("5", "money")]
+    ("key", "pane"),
+    [
+        ("1", "markets"),
+        ("2", "ladder"),
+        ("3", "orders"),
+        ("4", "events"),
+        ("5", "money"),
+        ("6", "why"),
+        ("7", "results"),
+    ],
 )
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
 async def test_a_digit_shows_its_pane_at_every_size(key, pane, size):
@@ -158,6 +182,39 @@ async def test_a_digit_shows_its_pane_at_every_size(key, pane, size):
         await pilot.press(key)
         await pilot.pause()
         assert pane in app.page.shown
+
+
+@pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
+async def test_reasons_and_results_can_be_read_to_their_end_at_every_size(size):
+    app = app_of(FakeLink())
+    view = a_view(markets=(a_reasoned_market(), *a_view().markets[1:]), cancels_per_1000=210.0)
+    async with app.run_test(size=size) as pilot:
+        await pilot.pause()
+        app.show(view)
+        for key, wanted in (
+            (
+                "6",
+                ("= price", "= size", "ask 3 not placed: below min", "calendar half-spread x1.5", "halves every 60s"),
+            ),
+            ("7", ("±0.04", "share at least 3.1%", "per 1,000 filled shares; all markets 210")),
+        ):
+            await pilot.press(key)
+            await pilot.pause()
+            seen = screen_text(app)
+            await pilot.press("pagedown", "pagedown", "pagedown")
+            await pilot.pause()
+            seen = " ".join((seen + screen_text(app)).replace("│", " ").split())
+            assert not [text for text in wanted if text not in seen]
+
+
+async def test_a_pane_of_the_whole_page_is_left_with_the_zoom_key():
+    app = app_of(FakeLink())
+    async with app.run_test(size=(120, 36)) as pilot:
+        await pilot.pause()
+        app.show(a_view())
+        await pilot.press("6", "z")
+        await pilot.pause()
+        assert {"markets", "ladder"} <= app.page.shown and "why" not in app.page.shown
 
 
 async def test_tab_goes_round_the_panes():

@@ -49,7 +49,7 @@ async def press(pilot: Pilot, *keys: str) -> None:
 
 @pytest.mark.parametrize(
     ("key", "act"),
-    [("p", "pause"), ("r", "resume"), ("w", "widen"), ("W", "tighten"), ("X", "cancel_market")],
+    [("p", "pause"), ("r", "resume"), ("w", "widen"), ("W", "tighten"), ("X", "cancel_market"), ("R", "reset")],
 )
 async def test_a_market_key_sends_its_command_with_the_view_it_was_decided_on(key, act):
     async with console() as (_, link, pilot):
@@ -372,7 +372,7 @@ def test_any_legal_permutation_of_keys_triggers_the_right_acts(keymap):
                 await press(pilot, key["app.leader"], key[identity])
             await press(pilot, key["app.leader"], key["all.kill"], key["kill.again"])
             assert [act for act, _ in link.acts] == [
-                "pause", "resume", "widen", "tighten", "cancel_market", "flatten",
+                "pause", "resume", "widen", "tighten", "cancel_market", "reset", "flatten",
                 "pause_all", "resume_all", "cancel_all", "kill",
             ]  # fmt: skip
             await press(pilot, key["app.help"], "escape", key["app.quit"], key["confirm.quit"])

@@ -5,13 +5,17 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from core.runtime.link import CommandResult
 from core.views import FeedView
 from polymm_tui.app import ConsoleApp
 from polymm_tui.keymap import builtin_keymap
 from polymm_tui.themes import DEFAULT_THEME
 from tests.widgets.harness import FakeLink, pictures, screen_text
-from tests.widgets.view_builders import NOON, a_data, a_frozen, a_view, an_unproven, usd
+from tests.widgets.view_builders import NOON, a_data, a_frozen, a_reasoned_market, a_view, an_unproven, usd
 
+FIGURES = (("6",), ("7",), ("e",))
+"""Keys of the pages that need all that is known of a market."""
+PREVIEW = "1 of 6 orders would be re-quoted, 0 new\nreplace bid 41.2c 300 sh: aggressive"
 SIZES = [(80, 24), (120, 36), (200, 60)]
 TWINS = Path(__file__).parent / "__snapshots__" / "text"
 
@@ -36,6 +40,11 @@ def in_trouble():
             *rest,
         ),
     )
+
+
+def reasoned():
+    """The usual view with all that is known about the quotes of its first market."""
+    return a_view(markets=(a_reasoned_market(), *a_view().markets[1:]), cancels_per_1000=210.4)
 
 
 def draw(keys=(), view=None):
@@ -87,6 +96,19 @@ def test_small_page(snap_compare, keys):
 
 
 @pictures
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36", "200x60"])
+@pytest.mark.parametrize("keys", [("6",), ("7",), ("a",), ("e",)], ids=["why", "results", "adjust", "settings"])
+def test_reasons_and_forms(snap_compare, keys, size):
+    assert snap_compare(app_of(), terminal_size=size, run_before=draw(keys, reasoned()))
+
+
+@pictures
+def test_question_after_a_form(snap_compare):
+    app = ConsoleApp(FakeLink(result=CommandResult(True, PREVIEW)), builtin_keymap(), fps=0)
+    assert snap_compare(app, terminal_size=(80, 24), run_before=draw(("a", "enter"), reasoned()))
+
+
+@pictures
 def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
     assert snap_compare(app_of(), terminal_size=(80, 24), run_before=draw(("p",)))
 
@@ -101,12 +123,16 @@ def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
         ((80, 24), (), "80x24-trouble"),
         ((80, 24), ("v",), "80x24-ladder-trouble"),
         ((80, 24), ("5",), "80x24-money-trouble"),
+        ((80, 24), ("6",), "80x24-why"),
+        ((120, 36), ("6",), "120x36-why"),
+        ((80, 24), ("7",), "80x24-results"),
+        ((80, 24), ("e",), "80x24-settings"),
     ],
 )
 async def test_plain_text_twin(size, keys, name, request):
     app = app_of()
     async with app.run_test(size=size) as pilot:
-        await draw(keys, in_trouble() if name.endswith("trouble") else None)(pilot)
+        await draw(keys, in_trouble() if name.endswith("trouble") else reasoned() if keys in FIGURES else None)(pilot)
         shown = screen_text(app) + "\n"
     twin = TWINS / f"{name}.txt"
     if request.config.getoption("--snapshot-update"):

@@ -112,6 +112,12 @@ def test_keys_that_do_not_arrive_are_refused(read, key, why):
     assert why in refused(read(f'[view]\nzoom = "{key}"\n'))
 
 
+def test_characters_cannot_be_keys_of_a_form(read):
+    """They would be missing in its fields."""
+    assert "characters are typed into the fields" in refused(read('[form]\npreview = "p"\n'))
+    assert not read('[form]\npreview = "ctrl+y"\n').messages
+
+
 @pytest.mark.parametrize("key", ["escape", "enter", "tab", "space", "up", "pagedown", "delete", "backspace"])
 @pytest.mark.parametrize("act", ["market.flatten", "market.pause", "app.kill", "all.cancel", "kill.again"])
 def test_keys_of_movement_never_trade(read, act, key):

@@ -41,6 +41,9 @@ class FakeHost:
     def send(self, command: OperatorCommand) -> "Future[CommandResult]":
         raise AssertionError
 
+    def watch(self, market: str) -> None:
+        raise AssertionError
+
     def start(self) -> None:
         self.started = True
 

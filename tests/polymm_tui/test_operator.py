@@ -5,7 +5,7 @@ from typing import get_args
 from core.events import Act
 from polymm_tui.keymap import builtin_keymap, default_keymap_path, load_keymap
 from polymm_tui.operator import ACTIVE_TOGETHER, ACTS, acts_in
-from polymm_tui.screens.dialogs import ConfirmScreen, KillScreen, LeaderScreen
+from polymm_tui.screens.dialogs import ConfirmScreen, FormScreen, KillScreen, LeaderScreen
 from polymm_tui.screens.main import MainScreen
 from tests.widgets.harness import FakeLink
 
@@ -51,8 +51,15 @@ def test_every_binding_of_every_screen_is_an_act_of_the_table():
         (LeaderScreen, "leader"),
         (KillScreen, "kill"),
         (ConfirmScreen, "confirm"),
+        (FormScreen, "form"),
     ):
         assert {binding.id for binding in kind.BINDINGS} == {act.id for act in acts_in(scope)}
+
+
+def test_acts_with_figures_show_what_they_do_first():
+    friction = {act.id: act.friction for act in ACTS if act.command}
+    for identity in ("market.adjust", "market.shift", "market.one_side", "market.size", "market.set"):
+        assert friction[identity] == "form"
 
 
 async def test_textual_adds_no_key_of_its_own():

@@ -59,9 +59,13 @@ class FakeLink:
         self.view = view
         self.ended = False
         self.sent: list[OperatorCommand] = []
+        self.watched: list[str] = []
         self.futures: list[Future[CommandResult]] = []
         self.result = result or CommandResult(True, "done")
         self.answers_at_once = True
+
+    def watch(self, market: str) -> None:
+        self.watched.append(market)
 
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         future: Future[CommandResult] = Future()

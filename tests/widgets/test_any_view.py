@@ -9,20 +9,26 @@ from rich.cells import cell_len
 
 from core.units import Shares, Ticks, Usd
 from core.views import (
+    AdjustmentView,
     BookState,
     ControlState,
     DataView,
     EventView,
     FeedView,
     Freshness,
+    GroupView,
     InventoryView,
+    LayerView,
     LevelView,
     MarketView,
+    MarkoutView,
     OrderView,
     PnlView,
+    RegimeView,
+    RewardView,
     Severity,
 )
-from tests.widgets.view_builders import NOON, a_view
+from tests.widgets.view_builders import NOON, a_market, a_view
 from widgets.data_health import health_rows
 from widgets.events import event_rows
 from widgets.inventory import account_row, inventory_rows
@@ -31,7 +37,9 @@ from widgets.market_table import table_rows
 from widgets.orders import order_rows
 from widgets.pnl import pnl_rows
 from widgets.quote import quote_rows
+from widgets.results import result_rows
 from widgets.status_strip import status_rows
+from widgets.why import why_rows
 
 GRIDS = st.sampled_from([("0.1", 10, 1), ("0.01", 100, 2), ("0.005", 200, 3), ("0.0025", 400, 4), ("0.001", 1000, 3)])
 MONEY = st.integers(-(10**14), 10**14).map(Usd)
@@ -50,6 +58,31 @@ COUNTS = st.integers(0, 10**12)
 DATA = st.builds(
     DataView, st.sampled_from(get_args(BookState)), WORDS, WORDS, st.floats(0, 1e9), AGES, WORDS,
     st.sampled_from(get_args(Freshness)), WORDS, AGES, AGES, AGES, st.integers(0, 10**6), *[COUNTS] * 9, AGES,
+)  # fmt: skip
+FACTORS = st.floats(0, 1e3)
+ADJUSTMENTS = st.builds(
+    AdjustmentView, st.sampled_from(["widen", "shift", "one_side", "size"]), st.floats(-99, 99),
+    st.sampled_from(["both", "bid", "ask"]), AGES, AGES, WORDS,
+)  # fmt: skip
+REGIMES = st.builds(
+    RegimeView, WORDS, WORDS, AGES, FACTORS, FACTORS, WORDS, st.none() | st.floats(-1e9, 1e9), WORDS, FACTORS, WORDS,
+    WORDS, WORDS, AGES, WORDS,
+)  # fmt: skip
+MARKOUTS = st.builds(
+    MarkoutView, st.sampled_from(["bid", "ask", "all"]), st.none() | st.integers(0, 12),
+    st.sampled_from([1.0, 5.0, 30.0, 300.0]), st.integers(0, 10**9), SIZES, st.none() | st.floats(-1, 1),
+    st.none() | st.floats(0, 1), st.integers(0, 10**6),
+)  # fmt: skip
+REWARDS = st.none() | st.builds(
+    RewardView, st.floats(0, 1e9), st.floats(0, 1), st.none() | st.floats(0, 1e6), st.none() | st.floats(0, 1e6),
+    st.integers(0, 20), st.integers(0, 20), st.integers(0, 20), WORDS,
+)  # fmt: skip
+TERMS = st.lists(st.tuples(WORDS, st.integers(-(10**13), 10**13)), max_size=4, unique_by=lambda term: term[0]).map(
+    tuple
+)
+LAYERS = st.builds(
+    LayerView, st.sampled_from(["bid", "ask"]), st.integers(0, 12), st.none() | st.integers(1, 9).map(Ticks), SIZES,
+    TERMS, TERMS, WORDS, WORDS,
 )  # fmt: skip
 
 
@@ -76,7 +109,7 @@ def market_views(draw):
         data=draw(DATA),
         quoting=draw(st.booleans()),
         blocked_by=draw(WORDS),
-        widen_ticks=draw(st.integers(-99, 99)),
+        widen_ticks=draw(st.floats(-99, 99)),
         flattening=draw(st.booleans()),
         bids=side(True),
         asks=side(False),
@@ -132,6 +165,38 @@ def test_any_view_can_be_drawn(one, two, events, feeds, pnl, rates, width, heigh
     }
     for name, rows in drawn.items():
         assert len(rows) <= height, name
+        for row in rows:
+            assert cell_len(row.text) <= width, (name, row.text)
+            assert row.text.isprintable(), (name, row.text)
+
+
+REASONS = st.fixed_dictionaries(
+    {
+        "detailed": st.booleans(),
+        "bid_reason": WORDS,
+        "ask_reason": WORDS,
+        "layers": st.lists(LAYERS, max_size=4).map(tuple),
+        "adjustments": st.lists(ADJUSTMENTS, max_size=2).map(tuple),
+        "regime": REGIMES,
+        "markouts": st.lists(MARKOUTS, max_size=4).map(tuple),
+        "rewards": REWARDS,
+        "rebates_usd": st.floats(-1e6, 1e6),
+        "group": st.none() | st.builds(GroupView, WORDS, st.none() | st.floats(0, 60), MONEY),
+        "cancels_per_1000": AGES,
+        "profile": WORDS,
+    }
+)
+
+
+@given(REASONS, GRIDS, st.integers(66, 200))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_any_reasons_and_results_can_be_drawn(reasons, grid, width):
+    market = msgspec.structs.replace(a_market(tick_text=grid[0], grid_k=grid[1], decimals=grid[2]), **reasons)
+    for name, rows in (
+        ("why", why_rows(market, width)),
+        ("results", result_rows(market, market.cancels_per_1000, width)),
+        ("quote", quote_rows(market, width, 60)),
+    ):
         for row in rows:
             assert cell_len(row.text) <= width, (name, row.text)
             assert row.text.isprintable(), (name, row.text)

@@ -13,7 +13,9 @@ from widgets.market_table import MarketTable
 from widgets.orders import Orders
 from widgets.pnl import Pnl
 from widgets.quote import Quote
+from widgets.results import Results
 from widgets.status_strip import StatusStrip
+from widgets.why import Why
 
 WIDGETS = {
     "strip": (StatusStrip, lambda widget, view: widget.show(view)),
@@ -26,6 +28,8 @@ WIDGETS = {
     "health": (DataHealth, lambda widget, view: widget.show(view.markets[2])),
     "health of a quiet market": (DataHealth, lambda widget, view: widget.show(view.markets[1])),
     "quote": (Quote, lambda widget, view: widget.show(view.markets[2])),
+    "why": (Why, lambda widget, view: widget.show(view.markets[0])),
+    "results": (Results, lambda widget, view: widget.show(view.markets[0], 210.0)),
     "orders": (Orders, lambda widget, view: widget.show(view.markets, view.markets[0].market)),
     "events": (EventLog, lambda widget, view: widget.show(view.events, {"0xfed": view.markets[0].title})),
 }

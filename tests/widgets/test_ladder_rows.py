@@ -79,6 +79,12 @@ def test_an_order_that_is_not_simply_live_shows_how(state, sign):
     assert f"300¹{sign} " in price_line(413, market).text
 
 
+def test_an_order_that_scores_for_rewards_has_a_star():
+    market = a_market(orders=(an_order(scoring=True, on_no=True), an_order(price=Ticks(412), scoring=False)))
+    assert "300¹★N" in price_line(413, market).text
+    assert "★" not in price_line(412, market).text
+
+
 def test_orders_at_one_price_are_added():
     market = a_market(orders=(an_order(), an_order(layer=1, remaining=shares(50), on_no=True)))
     assert "350¹²N" in price_line(413, market).text

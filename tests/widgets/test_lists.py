@@ -203,3 +203,9 @@ def test_picture_of_the_chart(snap_compare):
 def test_picture_of_the_notice(snap_compare):
     notice = Notice((70, 16))
     assert snap_compare(WidgetApp(notice, lambda: notice.show("60x12")), terminal_size=(60, 12))
+
+
+def test_orders_that_score_for_rewards_have_a_star():
+    market = a_market(orders=(an_order(scoring=True), an_order(scoring=False), an_order()))
+    rows = texts(order_rows([market], "0xfed", 0, 118, 8))
+    assert [("1★" in line) for line in rows[1:4]] == [True, False, False]

@@ -6,15 +6,22 @@ import msgspec
 
 from core.units import Shares, Ticks, Usd
 from core.views import (
+    AdjustmentView,
     ConsoleView,
     DataView,
     EventView,
     FeedView,
+    GroupView,
     InventoryView,
+    LayerView,
     LevelView,
     MarketView,
+    MarkoutView,
     OrderView,
     PnlView,
+    RegimeView,
+    RewardView,
+    SettingView,
 )
 
 NOON = 1_767_268_800.0
@@ -191,6 +198,116 @@ def an_empty_book(**changes: Any) -> DataView:
     )  # fmt: skip
 
 
+NANO = 10**9
+
+
+def a_layer(**changes: Any) -> LayerView:
+    """The innermost bid: its terms add up to 41.3 cents and 300 shares."""
+    base = LayerView(
+        side="bid",
+        layer=0,
+        ticks=Ticks(413),
+        size=shares(300),
+        price_terms=(
+            ("fair", 415_200_000_000),
+            ("inventory", -700_000_000),
+            ("volatility", -300_000_000),
+            ("fee", -1_000_000_000),
+            ("rounding", -200_000_000),
+        ),
+        size_terms=(("base", shares(310.5)), ("rounding", shares(-0.5)), ("room (hard cap)", shares(-10))),
+        binding="model; room (hard cap)",
+        forbidden="",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_layers() -> tuple[LayerView, ...]:
+    """Three layers a side of which the last ask is missing; the first ask was pushed out of the touch."""
+    bid = a_layer()
+    ask_terms: tuple[tuple[str, int], ...] = (
+        ("fair", 415_200_000_000),
+        ("inventory", -700_000_000),
+        ("volatility", 300_000_000),
+        ("fee", 1_000_000_000),
+        ("rounding", 200_000_000),
+    )
+    plain = (("base", shares(310.5)), ("rounding", shares(-10.5)))
+    outer_bids = [
+        a_layer(layer=layer, ticks=Ticks(413 - layer), price_terms=(*bid.price_terms, ("layer", -layer * NANO)),
+                size_terms=plain, binding="model; base")
+        for layer in (1, 2)
+    ]  # fmt: skip
+    ask_terms = (*ask_terms, ("post-only", NANO))
+    ask = a_layer(side="ask", ticks=Ticks(417), price_terms=ask_terms, size_terms=plain, binding="post-only; base")
+    second = msgspec.structs.replace(ask, layer=1, ticks=Ticks(418), price_terms=(*ask_terms, ("layer", NANO)))
+    missing = msgspec.structs.replace(
+        ask, layer=2, ticks=Ticks(419), size=shares(0), price_terms=(*ask_terms, ("layer", 2 * NANO)),
+        size_terms=(("base", shares(310.5)), ("least size", shares(-310.5))), binding="", forbidden="below_min",
+    )  # fmt: skip
+    return (bid, *outer_bids, ask, second, missing)
+
+
+def an_adjustment(**changes: Any) -> AdjustmentView:
+    """Three ticks wider, fading, for four minutes more."""
+    base = AdjustmentView(what="widen", amount=3.0, sides="both", half_life_s=60.0, left_s=250.0, who="operator")
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_markouts() -> tuple[MarkoutView, ...]:
+    """Four horizons for both sides together, for each, and for one layer."""
+    rows: list[MarkoutView] = []
+    for side, layer, base, fills in (("all", None, 0.11, 42), ("bid", None, 0.14, 30), ("ask", None, 0.03, 12),
+                                     ("bid", 0, 0.14, 30)):  # fmt: skip
+        for step, horizon in enumerate((1.0, 5.0, 30.0, 300.0)):
+            rows.append(
+                MarkoutView(side=side, layer=layer, horizon_s=horizon, fills=fills - 3 * step, shares=shares(900),
+                            mean=(base - 0.06 * step) / 100, error=0.04 / 100, pending=3 * step)
+            )  # fmt: skip
+    return tuple(rows)
+
+
+def some_rewards(**changes: Any) -> RewardView:
+    """A small share of a pool of fifty dollars."""
+    base = RewardView(
+        score=123.4, share=0.031, usd_per_day=1.55, pool_usd=50.0, expected=6, scoring=4, denied=1, note=""
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_settings() -> tuple[SettingView, ...]:
+    """A few settings from different places."""
+    return (
+        SettingView("k_vol", "3.0", "factor", "profile sports, by its facts"),
+        SettingView("k_fee_ticks", "3.0", "ticks", "profile fine, by its tick"),
+        SettingView("inv_gamma", "1.0", "factor", "default"),
+    )
+
+
+def a_reasoned_market(**changes: Any) -> MarketView:
+    """The usual market with everything that is known about its quotes."""
+    base = a_market(
+        detailed=True,
+        layers=some_layers(),
+        adjustments=(an_adjustment(), an_adjustment(what="size", amount=0.5, half_life_s=None, left_s=None)),
+        widen_ticks=3.0,
+        regime=RegimeView(
+            name="caution", reason="one-sided flow", left_s=42.0, spread_factor=1.5, size_factor=0.5, phase="fade",
+            phase_s=11_000.0, phase_of="end date", time_factor=0.62, calendar="FOMC statement",
+            calendar_act="half-spread x1.5", calendar_s=900.0,
+        ),
+        markouts=some_markouts(),
+        rewards=some_rewards(),
+        rebates_usd=0.314,
+        group=GroupView("", 1.013, usd(812.5)),
+        cancels_per_1000=181.4,
+        profile="fine + politics",
+        profiles=("coarse", "fine", "politics", "sports", "short_dated"),
+        settings=some_settings(),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
 def a_market(**changes: Any) -> MarketView:
     """A market on a tenth-of-a-cent grid that is being quoted with three layers a side."""
     base = MarketView(
@@ -325,6 +442,27 @@ def with_title(title: str) -> ConsoleView:
             title=title,
             data=msgspec.structs.replace(market.data, reason=title, doubt=title, freshness_reason=title, repair=title),
             blocked_by="" if market.quoting else title,
+            detailed=True,
+            bid_reason=title,
+            profile=title,
+            regime=msgspec.structs.replace(
+                market.regime,
+                reason=title,
+                phase=title,
+                phase_of=title,
+                phase_warning=title,
+                calendar=title,
+                reduces=title,
+            ),
+            layers=tuple(
+                msgspec.structs.replace(layer, binding=title, forbidden=title, size_terms=((title, layer.size),))
+                for layer in some_layers()
+            ),
+            adjustments=(an_adjustment(who=title),),
+            markouts=some_markouts(),
+            rewards=some_rewards(note=title),
+            group=GroupView(title, None, usd(1)),
+            settings=tuple(msgspec.structs.replace(each, origin=title) for each in some_settings()),
             orders=tuple(msgspec.structs.replace(order, reason=title) for order in market.orders),
         )
         for market in a_view().markets

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from core.exchange.api.marks import mark
 from core.exchange.exchange import Exchange
-from core.exchange.listing import Listing, siblings
+from core.exchange.listing import Listing, siblings, slug_of
 from core.exchange.plots import Plot
 from core.units import MICRO, OUTCOMES, micro_text
 
@@ -99,12 +99,14 @@ class Describer:
             "enableOrderBook": True,
             "negRisk": first.instrument.neg_risk,
             "enableNegRisk": first.instrument.neg_risk,
-            "negRiskAugmented": False,
+            "negRiskAugmented": first.instrument.neg_risk,
             "cyom": False,
             "automaticallyActive": True,
         }
         if first.neg_risk_market_id:
             fields["negRiskMarketID"] = first.neg_risk_market_id
+        if first.instrument.game_start_unix is not None:
+            fields["startTime"] = _iso(first.instrument.game_start_unix)
         return fields
 
     def _identity(self, listing: Listing) -> dict[str, Any]:
@@ -156,6 +158,9 @@ class Describer:
             "feesEnabled": listing.plot.fee_bps > 0,
             "feeType": None,
         }
+        game = listing.instrument.game_start_unix
+        if game is not None:
+            fields |= {"gameStartTime": _stamp(game), "eventStartTime": _iso(game)}
         if closed:
             fields["closedTime"] = _stamp(self._exchange.closed_ms[market] / 1000)
         return fields
@@ -248,7 +253,7 @@ def _same(texts: list[list[str]]) -> int:
 def tags_of(listing: Listing) -> list[dict[str, Any]]:
     """The tags of a market: its category."""
     label = listing.plot.category
-    return [{"id": tag_id(label), "label": label, "slug": label.lower().replace(" ", "-")}]
+    return [{"id": tag_id(label), "label": label, "slug": slug_of(label)}]
 
 
 def tag_id(label: str) -> str:
@@ -279,5 +284,5 @@ def _day(unix_s: float) -> str:
 
 
 def _stamp(unix_s: float) -> str:
-    """As ``closedTime`` is spelled, which is not ISO: ``2026-03-19 23:20:15+00``."""
+    """As ``closedTime`` and ``gameStartTime`` are spelled: ``2026-03-19 23:20:15+00``."""
     return datetime.fromtimestamp(unix_s, UTC).strftime("%Y-%m-%d %H:%M:%S+00")

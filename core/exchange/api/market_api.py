@@ -100,7 +100,7 @@ class MarketApi:
         instrument = self._exchange.faces[listing.instrument.market].instrument
         age_s, legacy = MIN_AGE_MS // 1000, LEGACY_FEE if plot.fee_bps else 0
         parameters: dict[str, Any] = {
-            "gst": None,
+            "gst": _game_start(listing),
             "r": {"mi": plot.reward_size, "ma": plot.reward_cents, "e": plot.daily_reward > 0, "moas": age_s},
             "t": [{"t": instrument.token_of(outcome), "o": _NAMES[outcome]} for outcome in OUTCOMES],
             "c": instrument.market,
@@ -158,7 +158,7 @@ class MarketApi:
             "description": "",
             "market_slug": listing.slug,
             "end_date_iso": _iso(listing.end_unix),
-            "game_start_time": None,
+            "game_start_time": _game_start(listing),
             "seconds_delay": plot.delay_ms // 1000,
             "fpmm": "",
             "maker_base_fee": legacy,
@@ -237,6 +237,11 @@ class MarketApi:
         place = self._exchange.by_token.get(token)
         points = [] if place is None else series(self._exchange, *place, start_s, end_s, step_s)
         return answer({"history": [{"t": at_s, "p": price / MICRO} for at_s, price in points]})
+
+
+def _game_start(listing: Listing) -> str | None:
+    game = listing.instrument.game_start_unix
+    return None if game is None else _iso(game)
 
 
 def _iso(unix_s: float) -> str:

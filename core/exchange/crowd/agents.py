@@ -42,9 +42,9 @@ class Agent(ABC):
         """There is news: seconds of the exchange's time until ``react`` should run; None to ignore it."""
         return None
 
-    def react(self) -> None:
-        """Act on news."""
-        return
+    def react(self) -> float | None:
+        """Act on news; returns seconds of the exchange's time until it wants to act on them again, None when done."""
+        return None
 
 
 class Trader(Agent):
@@ -136,12 +136,13 @@ class Ladder(Trader):
         """A machine hears of news 100 to 300 ms later, which may be too late."""
         return None if self._pull_s is None else self.dice.uniform(0.1, 0.3)
 
-    def react(self) -> None:
+    def react(self) -> float | None:
         """Take all quotes out and wait until the public has made up its mind."""
         for order in self.desk.open_orders():
             self.desk.withdraw(order)
         if self._pull_s is not None:
             self._out_s = self.dice.uniform(*self._pull_s)
+        return None
 
     def _quote(self, fair: float, orders: list[Order]) -> None:
         """Drop what came too near or was left behind, then refill."""

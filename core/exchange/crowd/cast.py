@@ -64,7 +64,7 @@ def usual_cast(
         *farmers,
         NoiseTaker(hire("noise/0"), belief, rate=rate * 0.7, size=30, tilt=0.03, insight=0.3),
         NoiseTaker(hire("noise/1"), belief, rate=rate * 0.3, size=110, tilt=-0.03, insight=0.4),
-        Sniper(hire("sniper"), belief, edge=1.0, size=(80, 350), patience_s=1.0),
+        Sniper(hire("sniper"), belief, edge=1.0, size=(80, 350), patience_s=3.0),
         Informed(hire("informed"), belief, edge=0.5, size=(60, 300), patience_s=profile.patience_s),
         Canceller(
             dice, [agent.desk for agent in (*makers, crowd, *farmers)], decay=profile.decay, sleep_s=profile.batch_s

@@ -10,6 +10,7 @@ from core.exchange.crowd.cast import usual_cast
 from core.exchange.crowd.desk import Desk
 from core.exchange.crowd.dice import Dice
 from core.exchange.crowd.profiles import PROFILES, Name, Profile
+from core.exchange.crowd.takers import Baiter
 from core.exchange.exchange import Exchange
 from core.exchange.lifecycle import Result
 from core.exchange.listing import Listing, siblings
@@ -58,8 +59,8 @@ class Population:
         """``baiter`` adds to every market somebody who lures those who follow the touch blindly."""
         if speed <= 0:
             raise ValueError("speed must be positive")
-        self.accounts: set[str] = set()
-        """Addresses of all participants."""
+        self.accounts: dict[str, str] = {}
+        """Addresses of all participants, and the name of each in its market."""
         self.beliefs: dict[str, Belief] = {}
         self._exchange = exchange
         self._profile = PROFILES[profile] if isinstance(profile, str) else profile
@@ -76,6 +77,11 @@ class Population:
     def pause(self, paused: bool) -> None:
         """Stop all participants, or let them go on; their resting orders stay."""
         self._paused = paused
+
+    @property
+    def attacks(self) -> int:
+        """Baits laid so far, in all markets."""
+        return sum(agent.laid for agents in self._agents.values() for agent in agents if isinstance(agent, Baiter))
 
     def outcome(self, market: str) -> Result:
         """How a market will be resolved; nobody in it knows."""
@@ -99,7 +105,7 @@ class Population:
 
         def hire(name: str) -> Desk:
             desk = Desk(self._exchange, market, name)
-            self.accounts.add(desk.account)
+            self.accounts[desk.account] = name
             return desk
 
         dice = Dice(seed, f"{market}/canceller")
@@ -143,7 +149,9 @@ class Population:
     def _react(self, market: str, agent: Agent, now_ms: int) -> None:
         if not self._idle(market):
             agent.dice.turn()
-            agent.react()
+            again_s = agent.react()
+            if again_s is not None:
+                self._later(again_s, partial(self._react, market, agent))
 
     def _idle(self, market: str) -> bool:
         """Whether the participants of a market can or may do nothing now."""

@@ -65,7 +65,10 @@ class Informed(Trader):
 
 
 class Sniper(Informed):
-    """Comes 50 to 400 ms after news, and only then; the delay is the network's and the same at any speed."""
+    """Comes 50 to 400 ms after news, and again until the public knows them: who still quotes the old price is taken.
+
+    The delays are the network's and the same at any speed.
+    """
 
     def wake(self) -> float:
         """Wait for news."""
@@ -75,9 +78,12 @@ class Sniper(Informed):
         """On the way."""
         return self.dice.uniform(0.05, 0.4)
 
-    def react(self) -> None:
+    def react(self) -> float | None:
         """Take what is still offered at the old price."""
         self.strike()
+        truth = self.desk.mark(self.belief.truth)
+        is_news = abs(truth - self.fair()) > self._edge + self.desk.fee_marks(truth)
+        return self.dice.expovariate(1 / self._patience_s) if is_news else None
 
 
 class Baiter(Trader):
@@ -92,6 +98,8 @@ class Baiter(Trader):
 
     def __init__(self, desk: Desk, belief: Belief) -> None:
         super().__init__(desk, belief)
+        self.laid = 0
+        """Baits so far."""
         self._looks = 0
 
     def wake(self) -> float:
@@ -117,6 +125,7 @@ class Baiter(Trader):
         mark = other - 2 * sign
         if (mark - self._limit(side)) * sign >= 0:
             self.desk.rest(side, mark, self._BAIT)
+            self.laid += 1
 
     def _sprung(self, bait: Order) -> bool:
         """Take those who stand at the bait or beyond it, if it pays."""

@@ -137,7 +137,7 @@ def baited(seed: int, *, baiter: bool) -> tuple[float, float]:
     exchange = Exchange(seed=seed, markets=7, now_ms=START)
     population = Population(exchange, speed=3.0, baiter=baiter)
     usual = Exchange(seed=seed, markets=7, now_ms=START)
-    baiters = population.accounts - Population(usual).accounts
+    baiters = population.accounts.keys() - Population(usual).accounts.keys()
     before = {account: worth(exchange, population, account) for account in baiters}
     Follower(exchange).live(240)
     gained = sum(worth(exchange, population, account) - before[account] for account in baiters)

@@ -43,6 +43,17 @@ def test_ids_follow_from_the_seed_and_are_never_shared() -> None:
     assert all(len(each.instrument.market) == 66 for each in found)
 
 
+def test_markets_by_number_are_those_of_the_whole_list() -> None:
+    """A single long shot can be measured without the questions before it."""
+    assert listings(9, (37, 3), START) == [listings(9, MAX_MARKETS, START)[number] for number in (37, 3)]
+
+
+@pytest.mark.parametrize("markets", [0, MAX_MARKETS + 1, (), (3, 3), (-1,), (MAX_MARKETS,)])
+def test_markets_that_are_not_there_are_refused(markets: int | tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match="markets must be"):
+        listings(9, markets, START)
+
+
 def test_tokens_have_the_form_of_their_protocol() -> None:
     """The official client signs for Exchange V3 exactly the tokens of v2 markets (polymarket-api.md 2.1)."""
     versions = set()

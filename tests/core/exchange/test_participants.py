@@ -7,8 +7,11 @@ from functools import partial
 import pytest
 from msgspec import structs
 
+from core.exchange.crowd.belief import Belief, Question
+from core.exchange.crowd.desk import Desk
 from core.exchange.crowd.participants import Population
-from core.exchange.crowd.profiles import Name
+from core.exchange.crowd.profiles import PROFILES, Name
+from core.exchange.crowd.takers import Sniper
 from core.exchange.exchange import Exchange
 from core.exchange.frames import Frame, MarketFrame
 from core.exchange.listing import extra_listing
@@ -145,6 +148,36 @@ def test_another_market_or_agent_changes_nobodys_draws() -> None:
     assert [x for x in baited if any(t in x for t in fine)] == [x for x in few if any(t in x for t in fine)], (
         "where the fee makes baiting pointless, one participant more is no difference"
     )
+
+
+def test_baits_are_counted_and_participants_known_by_name() -> None:
+    """What an attack costs is a quotient; the accounts say who took."""
+    exchange = Exchange(seed=3, markets=(6,), now_ms=START)
+    population = Population(exchange, baiter=True)
+    exchange.step(START + 120_000)
+    (baiter,) = [account for account, name in population.accounts.items() if name == "baiter"]
+    baits = [order for order in exchange.engine.orders.values() if order.new.account == baiter]
+    assert population.attacks >= 5 and len(baits) <= population.attacks
+    assert sorted(population.accounts.values())[:3] == ["baiter", "crowd", "farmer/0"]
+    assert Population(Exchange(seed=3, markets=1, now_ms=START)).attacks == 0
+
+
+def test_the_sniper_returns_until_the_public_knows() -> None:
+    """Who goes on quoting the old price after news is taken again, not once (market-making.md 4.7)."""
+    question = Question(name="q", start=0.5, tick=0.01, vol_ticks=0.2)
+    belief = Belief(1, "m", question, structs.replace(PROFILES["normal"], mood_ticks=0.0))
+    exchange = Exchange(seed=1, markets=(6,), now_ms=START)
+    Population(exchange, paused=True)
+    sniper = Sniper(
+        Desk(exchange, next(iter(exchange.listings)), "sniper"), belief, edge=1.0, size=(80, 350), patience_s=3.0
+    )
+    assert sniper.react() is None, "no news: truth and public agree"
+    belief.learn(0.6, 0.01)
+    again = sniper.react()
+    assert again is not None and again > 0
+    for _ in range(200):
+        belief.learn(0.6, 1.0)
+    assert sniper.react() is None, "the public knows"
 
 
 def test_a_pause_freezes_everything_but_the_books() -> None:

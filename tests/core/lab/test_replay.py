@@ -7,10 +7,13 @@ import msgspec
 import pytest
 
 from core.config import Settings
+from core.errors import UsageError
 from core.events import OperatorCommand
 from core.lab.recording import Problem, read_gamma, read_lines
-from core.lab.replay import Replay
+from core.lab.replay import Moment, Replay, parse_moment
 from core.lab.replay_report import problem_lines, replay_report
+from core.store.recorded import encode_frame
+from tests.builders import NOON, VenueBook
 
 DATA = Path(__file__).resolve().parents[4] / "shared" / "data"
 RECORDINGS = sorted(DATA.glob("ws-*.jsonl.gz")) or [
@@ -248,3 +251,99 @@ def test_empty_lines_are_no_problem(tmp_path):
     path = written(tmp_path, [b"", b'{"t":1,"raw":{}}', b"  "])
     assert [number for number, _ in read_lines(path, problems)] == [2]
     assert problems == []
+
+
+# Until a moment
+
+
+@pytest.mark.parametrize(
+    ("text", "moment"),
+    [
+        ("0", Moment(0.0, is_unix=False)),
+        ("90.5", Moment(90.5, is_unix=False)),
+        ("1790000000", Moment(1_790_000_000.0, is_unix=True)),
+        ("1790000000500", Moment(1_790_000_000.5, is_unix=True)),
+        ("2026-09-21T14:13:20", Moment(1_790_000_000.0, is_unix=True)),
+        ("2026-09-21T16:13:20+02:00", Moment(1_790_000_000.0, is_unix=True)),
+        ("2026-09-21 14:13:20.5Z", Moment(1_790_000_000.5, is_unix=True)),
+    ],
+)
+def test_a_moment_is_read_from_what_people_have_at_hand(text, moment):
+    """Seconds of a console, stamps of a log or of the venue, a time of day."""
+    assert parse_moment(text) == moment
+
+
+@pytest.mark.parametrize(
+    "text", ["", "soon", "-1", "nan", "inf", "1e999", "2026-13-01", "-inf", "0001-01-01T00:00:00+14:00"]
+)
+def test_what_is_no_moment_is_refused(text):
+    """A guess would explain another time than was asked for."""
+    with pytest.raises(UsageError, match="is no time"):
+        parse_moment(text)
+
+
+def a_tape(path: Path, seconds: list[float]) -> Path:
+    """A book that changes at these seconds after noon."""
+    venue = VenueBook()
+    messages = [msgspec.to_builtins(venue.book(outcome)) | {"timestamp": str(venue.ms)} for outcome in ("YES", "NO")]
+    lines = [encode_frame(msgspec.json.encode(messages), NOON * 1000.0)]
+    for n, second in enumerate(seconds):
+        change = msgspec.to_builtins(venue.set("bid", 40, 7 + n, after_ms=1)) | {"timestamp": str(venue.ms)}
+        lines.append(encode_frame(msgspec.json.encode(change), (NOON + second) * 1000.0))
+    path.write_bytes(b"".join(lines))
+    return path
+
+
+def until(path: Path, moment: Moment) -> tuple[Replay, bool]:
+    replay = Replay(path, Settings(), {})
+    return replay, replay.run_until(moment)
+
+
+def test_a_replay_stops_at_a_moment_between_two_frames(tmp_path):
+    """What came by then has happened, nothing later has, and time has gone on to the moment."""
+    path = a_tape(tmp_path / "r.jsonl", [1.0, 2.0, 30.0])
+    for moment in (Moment(20.0, is_unix=False), Moment(NOON + 20.0, is_unix=True)):
+        replay, went_on = until(path, moment)
+        assert went_on and replay.frames == 3
+        assert (replay.now, replay.unix) == (20.0, NOON + 20.0)
+        assert replay.engine.orders.counts.placed > 0
+
+
+def test_a_frame_at_the_moment_itself_has_happened(tmp_path):
+    """By a moment means with it."""
+    replay, went_on = until(a_tape(tmp_path / "r.jsonl", [1.0, 2.0, 30.0]), Moment(2.0, is_unix=False))
+    assert went_on and replay.frames == 3
+
+
+def test_until_a_moment_decisions_are_those_of_the_whole_replay(tmp_path):
+    """An explanation of a moment is of the run that a replay shows."""
+    path = a_tape(tmp_path / "r.jsonl", [1.0, 2.0, 30.0, 31.0])
+    whole, _ = until(path, Moment(30.5, is_unix=False))
+    cut, _ = until(a_tape(tmp_path / "cut.jsonl", [1.0, 2.0, 30.0, 100.0]), Moment(30.5, is_unix=False))
+    assert whole.decisions_digest == cut.decisions_digest
+
+
+def test_a_recording_that_ends_before_says_so(tmp_path):
+    """The end is not silently taken for the moment."""
+    replay, went_on = until(a_tape(tmp_path / "r.jsonl", [1.0]), Moment(500.0, is_unix=False))
+    assert not went_on and replay.now == 1.0
+
+
+def test_a_moment_before_the_recording_is_refused(tmp_path):
+    """Nothing is known of that time."""
+    with pytest.raises(UsageError, match="begins at unix time"):
+        until(a_tape(tmp_path / "r.jsonl", [1.0]), Moment(NOON - 1.0, is_unix=True))
+
+
+def test_a_moment_in_the_recorders_pause(tmp_path):
+    """The engine does not live through a pause, and a moment in it is one of its time."""
+    path = a_tape(tmp_path / "r.jsonl", [1.0, 7_200.0])
+    replay, went_on = until(path, Moment(NOON + 3_600.0, is_unix=True))
+    assert went_on and replay.frames == 2 and 1.0 <= replay.now <= 601.0
+
+
+def test_a_pause_is_as_short_for_a_moment_as_for_a_replay(tmp_path):
+    """Seconds since the start are those that a replay counts."""
+    path = a_tape(tmp_path / "r.jsonl", [1.0, 7_200.0, 7_210.0])
+    replay, went_on = until(path, Moment(605.0, is_unix=False))
+    assert went_on and replay.frames == 3 and replay.unix == pytest.approx(NOON + 7_204.0)

@@ -230,7 +230,7 @@ class Truth(Onlooker):
             self.markets[market].hear(name)
         for market, desk in engine.desks.items():
             truth = self.markets[market]
-            why_not = why_not_quote(msgspec.structs.replace(engine.facts(desk, now_s), micro="ok"))
+            why_not = why_not_quote(msgspec.structs.replace(engine.facts(desk, now_s), micro="ok", stance=""))
             if not truth.changes or bool(truth.changes[-1].why_not) != bool(why_not):
                 truth.changes.append(Change(now_ms, why_not))
             at_risk = engine.orders.at_risk(market)

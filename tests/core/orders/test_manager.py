@@ -333,7 +333,7 @@ def test_open_buys_reserve_cash_and_open_sells_reserve_shares() -> None:
     desk.sent(tick=44, size=50.01)
     desk.live(side="ask", tick=48, size=20)
     desk.live(side="ask", tick=52, size=30, outcome="NO", order_side="BUY")
-    assert desk.orders.reserved_cash(CENTS) == usd(45 + 22.0044 + 15.6)
+    assert desk.orders.reserved_cash() == usd(45 + 22.0044 + 15.6)
     assert desk.orders.reserved_shares(MARKET, "YES") == shares(20)
     assert desk.orders.reserved_shares(MARKET, "NO") == 0
 
@@ -402,4 +402,4 @@ def test_whatever_is_told_nothing_is_lost_or_counted_twice(steps: list[tuple[str
     for order in placed:
         assert order.filled == sum(size for (_, key), size in told.items() if key == order.order_id)
     grid = CENTS[MARKET]
-    assert desk.orders.reserved_cash(CENTS) == sum(grid.notional(order.price, order.remaining) for order in at_risk)
+    assert desk.orders.reserved_cash() == sum(grid.notional(order.price, order.remaining) for order in at_risk)

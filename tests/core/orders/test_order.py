@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from core.errors import InvariantBroken
 from core.orders.order import AT_RISK, IN_BOOK, TERMINAL, TRANSITIONS, Order, OrderEvent, State
-from core.units import Shares, Ticks
+from core.units import Shares, Ticks, grid_of
 from tests.builders import MARKET, YES, laws, shares
 
 EVENTS: tuple[Any, ...] = get_args(OrderEvent)
@@ -21,6 +21,7 @@ def an_order(state: State = State.INTENT, size: float = 100, **over: Any) -> Ord
         token=YES,
         outcome="YES",
         order_side="BUY",
+        grid=grid_of("0.01"),
         price=Ticks(45),
         yes_price=Ticks(45),
         size=shares(size),

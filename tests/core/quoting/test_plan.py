@@ -1,7 +1,7 @@
 """The plan as a whole: what holds for every market, inventory and setting."""
 
 import math
-from typing import Any
+from typing import Any, Final
 
 import pytest
 from hypothesis import assume, given
@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from core.quoting.caps import inventory_caps
-from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
+from core.quoting.plan import QuoteInputs, QuotePlan, Sides, flatten_plan, plan_quotes
 from core.quoting.rules import QuoteRules
 from core.units import MICRO, SIZE_QUANTUM, Shares, Ticks, Usd, floor_size
 from tests.core.quoting.arrange import drawn_inputs, drawn_rules, holdings, inputs, laws, rules, shares, usd
@@ -28,7 +28,17 @@ def to_no_frame(seen: QuoteInputs, k: int) -> QuoteInputs:
         best_ask=None if seen.best_bid is None else Ticks(k - seen.best_bid),
         pending_bid=seen.pending_ask,
         pending_ask=seen.pending_bid,
+        group_shift=-seen.group_shift,
+        shift_ticks=-seen.shift_ticks,
+        tox_bid=seen.tox_ask,
+        tox_ask=seen.tox_bid,
+        sides=_OTHER[seen.sides],
+        most_bid=None if seen.least_ask is None else Ticks(k - seen.least_ask),
+        least_ask=None if seen.most_bid is None else Ticks(k - seen.most_bid),
     )
+
+
+_OTHER: Final[dict[Sides, Sides]] = {"both": "both", "bid": "ask", "ask": "bid"}
 
 
 def side_sums(plan: QuotePlan) -> dict[str, int]:
@@ -49,11 +59,13 @@ def test_exchanging_the_tokens_mirrors_prices_sizes_and_reasons(data: st.DataObj
     # At a rounding boundary binary noise may fall to either side.
     plan, mirrored = plan_quotes(seen, profile), plan_quotes(to_no_frame(seen, k), profile)
     if plan.pricing is not None:
-        for raw in (plan.pricing.reservation, plan.pricing.half_spread):
+        for raw in (plan.pricing.reservation, plan.pricing.half_bid, plan.pricing.half_ask):
             assume(abs(raw * k * 2 - round(raw * k * 2)) < 1e-10 or abs(raw * k * 2 - round(raw * k * 2)) > 1e-7)
     assert (plan.bid.reason, plan.ask.reason) == (mirrored.ask.reason, mirrored.bid.reason)
-    assert [(k - t, s) for t, s in plan.bid.layers] == list(mirrored.ask.layers)
-    assert [(k - t, s) for t, s in plan.ask.layers] == list(mirrored.bid.layers)
+    for ours, theirs in ((plan.bid, mirrored.ask), (plan.ask, mirrored.bid)):
+        assert [(x.layer, k - x.ticks, x.size) for x in ours.layers] == [
+            (x.layer, x.ticks, x.size) for x in theirs.layers
+        ]
     assert {(t.side, k - t.yes_ticks, t.outcome, t.order_side, t.size) for t in plan.targets} == {
         (
             "ask" if t.side == "bid" else "bid",
@@ -93,7 +105,7 @@ def test_every_target_is_valid_at_the_venue_and_paid_for(data: st.DataObject) ->
 def test_layers_move_outwards_and_keep_the_least_edge(data: st.DataObject) -> None:
     profile = data.draw(drawn_rules())
     plan = plan_quotes(data.draw(drawn_inputs(profile.grid.k)), profile)
-    bids, asks = [t for t, _ in plan.bid.layers], [t for t, _ in plan.ask.layers]
+    bids, asks = [one.ticks for one in plan.bid.layers], [one.ticks for one in plan.ask.layers]
     assert bids == sorted(set(bids), reverse=True)
     assert asks == sorted(set(asks))
     if bids and asks:
@@ -172,8 +184,8 @@ def test_more_volatility_never_narrows_the_quotes(data: st.DataObject) -> None:
         ("yes", -1, "bad_inventory"),
         ("free_no", -1, "bad_inventory"),
         ("sigma_h", 1.01, "bad_sigma"),
-        ("widen_ticks", math.nan, "bad_widen"),
-        ("widen_ticks", -101, "bad_widen"),
+        ("widen_ticks", math.nan, "bad_adjustment"),
+        ("widen_ticks", -101, "bad_adjustment"),
         ("best_bid", 47, "crossed"),
     ],
 )
@@ -213,13 +225,13 @@ def test_operator_widens_by_ticks_and_cannot_tighten_below_the_least_edge() -> N
 def test_terms_of_the_explanation_add_up() -> None:
     pricing = plan_quotes(inputs(yes=900, widen_ticks=1), rules()).pricing
     assert pricing is not None
-    assert pricing.half_spread == pytest.approx(pricing.vol_term + pricing.fee_term + pricing.extra_term)
-    assert pricing.reservation == pytest.approx(pricing.fair + pricing.shift)
+    assert pricing.half_bid == pytest.approx(pricing.vol_term + pricing.fee_term + pricing.widen_term)
+    assert pricing.reservation == pytest.approx(pricing.fair + pricing.inventory_shift)
 
 
 def test_sizes_come_from_the_bankroll_when_unset() -> None:
     plan = plan_quotes(inputs(equity=10_000, fair=0.5, best_bid=None, best_ask=None), rules())
-    assert [shares(120), shares(180), shares(270)] == [size for _, size in plan.bid.layers]
+    assert [shares(120), shares(180), shares(270)] == [layer.size for layer in plan.bid.layers]
 
 
 @pytest.mark.parametrize(
@@ -246,9 +258,9 @@ def test_only_the_adding_side_shrinks_between_the_caps() -> None:
     seen = inputs(yes=2_500)
     plan, flat = plan_quotes(seen, rules(order_layers=1)), plan_quotes(inputs(), rules(order_layers=1))
     assert plan.caps is not None and 0.0 < plan.caps.adding_multiplier < 0.8
-    full, shrunk = flat.bid.layers[0][1], plan.bid.layers[0][1]
+    full, shrunk = flat.bid.layers[0].size, plan.bid.layers[0].size
     assert shrunk == floor_size(full * plan.caps.adding_multiplier)
-    assert plan.ask.layers[0][1] == full
+    assert plan.ask.layers[0].size == full
 
 
 def test_cash_is_spent_from_the_inside_bid_before_ask() -> None:

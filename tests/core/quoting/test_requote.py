@@ -23,7 +23,7 @@ from core.units import Outcome, Shares, Side, Ticks
 from tests.core.quoting.arrange import drawn_inputs, drawn_rules, inputs, laws, market, rules, shares
 
 RULES = requote_rules_of(Settings(), market())
-CALM = Situation(reservation=0.5, half_spread=0.02, data_age_s=0.1)
+CALM = Situation(reservation=0.5, half_bid=0.02, half_ask=0.02, data_age_s=0.1)
 
 
 def live(ticks: int, size: float, side: Side = "bid", outcome: Outcome = "YES", **over: Any) -> LiveOrder:
@@ -136,7 +136,7 @@ def test_tolerated_oversize_gives_way_when_the_side_has_no_room_for_it() -> None
 
 
 def test_stale_data_cancels_before_anything_else_is_looked_at() -> None:
-    stale = Situation(0.5, 0.02, 10.5)
+    stale = Situation(0.5, 0.02, 0.02, 10.5)
     assert actions([live(48, 600)], plan_of(target(48, 600)), stale) == [("cancel", "stale")]
 
 

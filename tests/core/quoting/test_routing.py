@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.quoting.routing import Funds, route, split_legs
+from core.quoting.routing import Funds, Layer, route, split_legs
 from core.units import SIZE_QUANTUM, Shares, Ticks, Usd, grid_of
 from tests.core.quoting.arrange import laws, shares, usd
 
@@ -36,7 +36,7 @@ def test_legs_never_exceed_the_order_the_holding_or_the_cash(
     ticks = Ticks(data.draw(st.integers(1, grid.k - 1)))
     funds = Funds(Shares(yes), Shares(no), Usd(cash))
     side = data.draw(st.sampled_from(["bid", "ask"]))
-    targets = route(side, 0, ticks, Shares(size), funds, grid, shares(5), None)
+    targets = route([Layer(side, 0, ticks, Shares(size))], funds, grid, shares(5), None)
     assert sum(t.size for t in targets) <= size
     assert funds.yes >= 0 and funds.no >= 0 and funds.cash >= min(cash, 0)
     assert [t.order_side for t in targets] in ([], ["SELL"], ["BUY"], ["SELL", "BUY"])

@@ -8,7 +8,16 @@ from core.actions import Place
 from core.clock import SystemClock
 from core.config import Settings
 from core.errors import OutcomeUnknown
-from core.events import AccountSeen, CancelAnswered, FillSeen, InstrumentAdded, MarketMessage, OrderAnswered, OrderSeen
+from core.events import (
+    AccountSeen,
+    CancelAnswered,
+    FillSeen,
+    InstrumentAdded,
+    MarketMessage,
+    OrderAnswered,
+    OrderSeen,
+    ScoringSeen,
+)
 from core.market.instrument import Instrument
 from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
@@ -77,6 +86,9 @@ class FakeGateway:
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
         return None
+
+    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
+        return ScoringSeen(scoring=tuple((order, order in self.open_ids) for order in order_ids))
 
     async def account(self, tokens: Sequence[str]) -> AccountSeen:
         return AccountSeen(cash=Usd(1_000 * MICRO), holdings=())

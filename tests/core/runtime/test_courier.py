@@ -6,10 +6,11 @@ from contextlib import asynccontextmanager
 
 import pytest
 
-from core.actions import Cancel, CancelAll, Place, ReadOrder
+from core.actions import Cancel, CancelAll, Place, ReadOrder, ReadScoring
 from core.errors import StoreError, VenueRefused
-from core.events import Event, OrderAnswered, OrderSeen, OrderSigned
-from core.runtime.courier import BATCH, Courier
+from core.events import Event, OrderAnswered, OrderSeen, OrderSigned, ScoringSeen
+from core.runtime import courier as courier_module
+from core.runtime.courier import BATCH, SCORING_BATCH, Courier
 from core.units import MICRO, Shares, Ticks
 from core.venue.gateway import SignedPlace
 from tests.core.runtime.fakes import UNKNOWN, FakeGateway, until
@@ -44,6 +45,7 @@ class Desk:
 async def running(desk: Desk) -> AsyncIterator[Courier]:
     courier = desk.courier
     lanes = [courier.run_places(), courier.run_cancels(), courier.run_cancel_alls(), courier.run_reads()]
+    lanes.append(courier.run_scorings())
     tasks = [asyncio.create_task(lane) for lane in lanes]
     yield desk.courier
     for task in tasks:
@@ -188,6 +190,45 @@ async def test_reads_come_back_as_events_and_no_answer_says_nothing() -> None:
     gateway.read_order = read  # type: ignore[method-assign]
     async with running(desk) as courier:
         courier.take(ReadOrder(order_id="a"))
+        courier.take(ReadOrder(order_id="b"))
+        await until(lambda: desk.told)
+    assert desk.told == [known]
+
+
+async def test_flags_are_asked_for_once_each_in_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Questions that wait are one question: the newest answer is the only one of use."""
+    monkeypatch.setattr(courier_module, "SCORING_GAP_SEC", 0.0)
+    gateway = FakeGateway()
+    gateway.open_ids = {"0"}
+    desk = Desk(gateway)
+    many = tuple(str(number) for number in range(SCORING_BATCH + 1))
+    async with running(desk) as courier:
+        courier.take(ReadScoring(order_ids=many))
+        courier.take(ReadScoring(order_ids=many))
+        await until(lambda: len(desk.told) == 2)
+    first, second = (event.scoring for event in desk.told if isinstance(event, ScoringSeen))
+    assert [order for order, _ in (*first, *second)] == list(many) and len(first) == SCORING_BATCH
+    assert first[0] == ("0", True) and second == ((many[-1], False),)
+
+
+async def test_a_flag_that_hangs_or_fails_holds_no_read_of_an_order() -> None:
+    """Money depends on the one, a few cents on the other."""
+    gateway, asked = FakeGateway(), asyncio.Event()
+    desk = Desk(gateway)
+    known = OrderSeen(order_id="b", status="matched")
+
+    async def hang(order_ids: object) -> ScoringSeen | None:
+        asked.set()
+        await asyncio.Event().wait()
+        return None
+
+    async def read(order_id: str) -> OrderSeen | None:
+        return known
+
+    gateway.read_scoring, gateway.read_order = hang, read  # type: ignore[method-assign, assignment]
+    async with running(desk) as courier:
+        courier.take(ReadScoring(order_ids=("b",)))
+        await asked.wait()
         courier.take(ReadOrder(order_id="b"))
         await until(lambda: desk.told)
     assert desk.told == [known]

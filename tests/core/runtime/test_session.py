@@ -8,11 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from core.actions import Place
+from core.actions import Place, ReadScoring
 from core.errors import PreflightError, StoreError, VenueUnavailable
 from core.events import CancelAnswered, FillSeen, OperatorCommand, OrderAnswered, OrderSigned, Woken
+from core.explaining import Explained
+from core.portfolio.markouts import Drift
 from core.runtime import ending as ending_module
 from core.runtime import session as session_module
+from core.runtime.control_socket import Explain, ask
 from core.runtime.session import Parts, Session
 from core.store.database import Store
 from core.units import MICRO, Shares, Ticks
@@ -243,7 +246,7 @@ async def test_a_database_that_fails_while_trading_still_ends_in_order(
     session = session_in(tmp_path, composing(gateway))
     task = await run_until_trading(session)
 
-    async def broken(*arguments: object) -> None:
+    async def broken(*arguments: object, **rows: object) -> None:
         raise StoreError("disk full")
 
     monkeypatch.setattr(session._store, "write", broken)
@@ -364,3 +367,72 @@ async def _cancels_nothing(order_ids: object) -> list[object]:
 
 async def _answers_nothing(batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
     return [OrderAnswered(intent=signed.place.intent, outcome="unknown") for signed in batch]
+
+
+# What others may ask, and what is kept for later
+
+
+async def test_a_running_session_explains_its_markets(tmp_path: Path) -> None:
+    """From before the first order to the end; afterwards nobody answers."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    task = await run_until_trading(session)
+    told = await asyncio.to_thread(ask, session.places.control, Explain("rain"), Explained)
+    assert told.explanation is not None and told.explanation.market == INSTRUMENT.market
+    assert told.explanation.blocked
+    nobody = await asyncio.to_thread(ask, session.places.control, Explain("snow"), Explained)
+    assert nobody.explanation is None and [one.title for one in nobody.candidates] == ["Rain?"]
+    session.request_stop("quit")
+    await task
+    with pytest.raises(PreflightError, match="no session runs"):
+        await asyncio.to_thread(ask, session.places.control, Explain("rain"), Explained)
+
+
+async def test_a_session_that_cannot_be_asked_trades_all_the_same(tmp_path: Path) -> None:
+    """The socket is a convenience; its lack is a warning."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    session.places.control.mkdir()
+    task = await run_until_trading(session)
+    assert any("`explain` cannot ask this session" in event.text for event in session._events)
+    session.request_stop("quit")
+    assert (await task).exit_code == 0
+
+
+async def test_fair_values_and_drifts_are_written(tmp_path: Path) -> None:
+    """What calibration reads later; a write that failed is made up for."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    task = await run_until_trading(session)
+    await until(lambda: rows_of(session, "SELECT 1 FROM fairs"))
+    drift = Drift(("t", "0xa"), 0.0, "bid", 1, Shares(5 * MICRO), 30.0, 0.007, -0.0035)
+    session.engine._drifts.append((INSTRUMENT.market, drift))
+    await until(lambda: rows_of(session, "SELECT 1 FROM markouts"))
+    session.request_stop("quit")
+    await task
+    assert rows_of(session, "SELECT market, tick_micro_usd, fair_micro_usd FROM fairs") == [
+        (INSTRUMENT.market, 10_000, None)
+    ]
+    query = (
+        "SELECT trade_id, order_id, horizon_s, side, layer, size_micro, spread_micro_usd, drift_micro_usd FROM markouts"
+    )
+    assert rows_of(session, query) == [("t", "0xa", 30.0, "bid", 1, 5_000_000, 7_000, -3_500)]
+
+
+async def test_questions_which_orders_score_reach_the_venue(tmp_path: Path) -> None:
+    """A wish of the engine's is carried out; asked twice a minute, it is no part of the journal."""
+    gateway, asked = FakeGateway(), list[Sequence[str]]()
+
+    async def read_scoring(order_ids: Sequence[str]) -> None:
+        asked.append(order_ids)
+
+    gateway.read_scoring = read_scoring  # type: ignore[method-assign, assignment]
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    session._carry_out(ReadScoring(("0xa",)))
+    await until(lambda: asked == [["0xa"]])
+    session.request_stop("quit")
+    await task
+    assert rows_of(session, "SELECT 1 FROM journal WHERE body LIKE '%0xa%'") == []
+
+
+def rows_of(session: Session, query: str) -> list[tuple[object, ...]]:
+    with closing(sqlite3.connect(session.places.database)) as db:
+        return db.execute(query).fetchall()

@@ -8,6 +8,7 @@ from core.clock import ManualClock
 from core.errors import StoreError
 from core.events import FillSeen, OrderAnswered, OrderSigned, StopRequested
 from core.orders.manager import OrderManager
+from core.store import database as database_module
 from core.store.database import SCHEMA_VERSION, Store
 from core.units import Shares, Ticks
 from tests.builders import a_market
@@ -172,3 +173,48 @@ async def test_a_failed_write_takes_nothing_with_it(tmp_path):
     assert rows(path, "SELECT count(*) FROM journal") == [(1,)]
     assert rows(path, "SELECT fair_micro_usd FROM marks") == [(1,)]
     assert rows(path, "SELECT exit_reason FROM sessions") == [("quit",)]
+
+
+async def test_fair_values_and_markouts_are_rows(tmp_path):
+    """The path of the fair value and what came of fills can be read back, in integers."""
+    path = tmp_path / "mm_state.db"
+    store = await opened(path)
+    fairs = [("0xm", 1.8e9, 10_000, 463_100, 462_000), ("0xm", 1.8e9 + 60, 10_000, None, None)]
+    markouts = [("t1", "0xabc", horizon, "0xm", "bid", 0, 5_000_000, 7_000, -3_000) for horizon in (30.0, 300.0)]
+    await store.write([], [], fairs=fairs, markouts=markouts)
+    await store.write([], [], markouts=markouts[:1])
+    await store.end("quit", verified=True)
+    assert rows(path, "SELECT * FROM fairs") == [(1, *row) for row in fairs]
+    assert rows(path, "SELECT * FROM markouts") == [(1, *row) for row in markouts]
+
+
+async def a_file_of_schema_1(path, monkeypatch):
+    """A database as the first schema's program left it, with a session in it."""
+    with monkeypatch.context() as past:
+        past.setattr(database_module, "SCHEMA_VERSION", 1)
+        await (await opened(path)).end("quit", verified=True)
+
+
+async def test_an_older_file_is_brought_up_and_keeps_its_rows(tmp_path, monkeypatch):
+    """Nobody loses the past for a new table."""
+    path = tmp_path / "mm_state.db"
+    await a_file_of_schema_1(path, monkeypatch)
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name = 'fairs'") == []
+    store = await opened(path)
+    await store.write([], [], fairs=[("0xm", 1.8e9, 10_000, 1, 2)])
+    await store.end("quit", verified=True)
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema'") == [("2",)]
+    assert rows(path, "SELECT id, exit_reason FROM sessions") == [(1, "quit"), (2, "quit")]
+    assert rows(path, "SELECT session FROM fairs") == [(2,)]
+
+
+async def test_a_step_up_that_fails_changes_nothing(tmp_path, monkeypatch):
+    """Half a schema would be refused by every program."""
+    path = tmp_path / "mm_state.db"
+    await a_file_of_schema_1(path, monkeypatch)
+    broken = {**database_module._STEPS, 2: "CREATE TABLE fairs (x) STRICT;"}  # strict tables want types
+    monkeypatch.setattr(database_module, "_STEPS", broken)
+    with pytest.raises(StoreError, match=r"mm_state\.db"):
+        await opened(path)
+    assert rows(path, "SELECT value FROM meta WHERE key = 'schema'") == [("1",)]
+    assert rows(path, "SELECT name FROM sqlite_master WHERE name = 'fairs'") == []

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.actions import Place
@@ -204,3 +205,47 @@ def test_open_orders_are_those_that_rest_or_are_on_their_way() -> None:
     two = paper.submit("bid", 44)
     assert sorted(paper.venue.open_order_ids()) == [one, two]
     assert Shares(0) == paper.tracked.book.size_at("bid", Ticks(46))
+
+
+# Scoring
+
+
+def scoring_paper(**over: Any) -> Paper:
+    """45 / 47 and our orders count for a programme of 50 shares within 3.5 cents of 46."""
+    paper = Paper()
+    terms = {"reward_min_size": shares(50), "reward_max_spread_cents": 3.5, "reward_daily_usd": 20.0} | over
+    paper.tracked.instrument = msgspec.structs.replace(paper.tracked.instrument, **terms)
+    return paper
+
+
+def test_flags_follow_age_size_and_distance() -> None:
+    paper = scoring_paper()
+    near, small, far = paper.submit("bid", 45, 50), paper.submit("bid", 45, 49), paper.submit("ask", 50, 50)
+    paper.wait(ENTRY_SEC)
+    orders = (near, small, far, "stranger")
+    assert paper.venue.scoring(orders, paper.now + 3.9) == tuple((order, False) for order in orders)
+    assert [flag for _, flag in paper.venue.scoring(orders, paper.now + 4.0)] == [True, False, False, False]
+
+
+def test_our_own_orders_move_the_midpoint_as_they_do_at_the_venue() -> None:
+    """An ask at 50 is 4 cents from the midpoint of 45 and 47, and 3.5 from that of our bid at 46 and 47."""
+    paper = scoring_paper(reward_max_spread_cents=3.6)
+    far = paper.submit("ask", 50, 50)
+    paper.wait(ENTRY_SEC + 10)
+    assert paper.venue.scoring((far,), paper.now) == ((far, False),)
+    paper.submit("bid", 46, 50)
+    paper.wait(ENTRY_SEC)
+    assert paper.venue.scoring((far,), paper.now) == ((far, True),)
+
+
+def test_nothing_scores_without_a_programme_or_a_proven_book() -> None:
+    for over in ({"reward_min_size": None}, {"reward_max_spread_cents": None}):
+        paper = scoring_paper(**over)
+        near = paper.submit("bid", 45, 50)
+        paper.wait(10)
+        assert paper.venue.scoring((near,), paper.now) == ((near, False),)
+    paper = scoring_paper()
+    near = paper.submit("bid", 45, 50)
+    paper.wait(10)
+    paper.tracked.lose("test", paper.now)
+    assert paper.venue.scoring((near,), paper.now) == ((near, False),)

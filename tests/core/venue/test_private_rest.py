@@ -98,3 +98,33 @@ async def test_lost_connection_is_unavailable_and_tells_no_secret() -> None:
 async def test_balance_that_cannot_be_read_is_no_zero(body: Any) -> None:
     with pytest.raises(VenueRefused):
         await rest(pages(body)).balance("COLLATERAL", 0)
+
+
+async def test_flags_are_asked_for_in_one_signed_body() -> None:
+    """The signature of a POST is over its exact bytes too (polymarket-api.md 3.3)."""
+    asked: list[httpx.Request] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        return httpx.Response(200, json={"0xa": True, "0xb": False})
+
+    assert await rest(answer).scoring(["0xa", "0xb"]) == {"0xa": True, "0xb": False}
+    (request,) = asked
+    assert (request.method, request.url.path, request.content) == ("POST", "/orders-scoring", b'["0xa","0xb"]')
+    signed = l2_signature("c2VjcmV0", 1790000000, "POST", "/orders-scoring", '["0xa","0xb"]')
+    assert request.headers["POLY_SIGNATURE"] == signed
+    assert request.headers["Content-Type"] == "application/json"
+
+
+@pytest.mark.parametrize("body", [[], None, {"0xa": "true"}, {"0xa": 1}, {"0xa": None}, {"error": "x"}])
+async def test_flags_of_another_shape_are_no_flags(body: Any) -> None:
+    """A text "false" would be true."""
+    with pytest.raises(VenueRefused):
+        await rest(pages(body)).scoring(["0xa"])
+
+
+async def test_flags_are_not_known_when_the_venue_says_no() -> None:
+    with pytest.raises(VenueRefused):
+        await rest(lambda _: httpx.Response(500)).scoring(["0xa"])
+    with pytest.raises(CredentialError):
+        await rest(lambda _: httpx.Response(401)).scoring(["0xa"])

@@ -1,0 +1,285 @@
+"""Why each order of a plan has the price and the size it has, and why each missing one is missing.
+
+Made on demand from a plan and what it was made from, by the same functions that made it. Terms are integers (billionths
+of a tick, micro-shares) and add up exactly; what rounding to the grid took is a term of its own.
+"""
+
+from collections.abc import Sequence
+from typing import Final, NamedTuple
+
+import msgspec
+
+from core.quoting.layers import SizeSteps, layer_prices, layer_sizes, layer_step
+from core.quoting.plan import QuoteInputs, QuotePlan, SidePlan, side_dollars
+from core.quoting.prices import Pricing
+from core.quoting.requote import Diff, LiveOrder
+from core.quoting.routing import Target
+from core.quoting.rules import QuoteRules
+from core.units import Grid, OrderSide, Outcome, Shares, Side, Ticks, micro_text
+
+NANO: Final = 1_000_000_000
+"""Parts of a tick that price terms are counted in."""
+
+
+class Term(NamedTuple):
+    """One part of a price or a size."""
+
+    name: str
+    amount: int
+    """Nano-ticks of a price, micro-shares of a size; signed."""
+
+
+class LayerExplanation(msgspec.Struct, frozen=True):
+    """One layer of one side."""
+
+    side: Side
+    layer: int
+    """0 is nearest the touch."""
+    ticks: Ticks | None
+    """YES frame; None when there is no price."""
+    size: Shares
+    """Of the orders that make the layer; 0 when it is not placed."""
+    price_terms: tuple[Term, ...] = ()
+    """Add up to the price."""
+    size_terms: tuple[Term, ...] = ()
+    """Add up to the size."""
+    binding: str = ""
+    """The rule that had the last word on the price, and the one on the size; "" when not placed."""
+    forbidden: str = ""
+    """The first rule that forbade the layer; "" when it is placed."""
+
+
+class HeldBack(NamedTuple):
+    """An order that a decision wanted and did not place."""
+
+    side: Side
+    layer: int
+    why: str
+
+
+class OrderExplanation(msgspec.Struct, frozen=True):
+    """One of our orders, and what the last decision said of it."""
+
+    side: Side
+    layer: int
+    ticks: Ticks
+    """YES frame."""
+    outcome: Outcome
+    order_side: OrderSide
+    remaining: Shares
+    state: str
+    verdict: str
+
+
+class MarketExplanation(msgspec.Struct, frozen=True):
+    """Why one market is quoted as it is, or not at all."""
+
+    market: str
+    title: str
+    """Foreign text."""
+    tick: str
+    """Dollars, as text."""
+    blocked: str
+    """Why there are no quotes, in words; "" when there may be."""
+    fair: float | None
+    """Dollars."""
+    sigma_source: str
+    """What decided the deviation."""
+    conditions: tuple[str, ...] = ()
+    """What has a say beside book and inventory, in words: regime, end of the market, calendar, operator."""
+    held_back: tuple[HeldBack, ...] = ()
+    layers: tuple[LayerExplanation, ...] = ()
+    """Of the present plan; () without one."""
+    orders: tuple[OrderExplanation, ...] = ()
+
+
+def preview_words(plan: QuotePlan, diff: Diff, live: Sequence[LiveOrder], grid: Grid) -> str:
+    """What a decision would do with the orders there are, for people: a count, then a line for each change."""
+    moved = [
+        (order, verdict, target)
+        for order, verdict, target in zip(live, diff.verdicts, diff.matched, strict=True)
+        if verdict.action != "keep"
+    ]
+    lines = [f"{len(moved)} of {len(live)} orders would be re-quoted, {len(diff.unplaced)} new"]
+    for order, verdict, target in moved:
+        to = "" if target is None else f" -> {grid.cents(target.yes_ticks)}c {micro_text(target.size)} sh"
+        have = f"{order.side} {grid.cents(order.yes_ticks)}c {micro_text(order.remaining)} sh"
+        lines.append(f"{verdict.action} {have}{to}: {verdict.reason.replace('_', ' ')}")
+    lines += [f"new {one.side} {grid.cents(one.yes_ticks)}c {micro_text(one.size)} sh" for one in diff.unplaced]
+    for side, of_side in (("bid", plan.bid), ("ask", plan.ask)):
+        if of_side.reason != "ok":
+            lines.append(f"no {side}: {of_side.reason.replace('_', ' ')}")
+    return "\n".join(lines)
+
+
+def explain_target(plan: QuotePlan, rules: QuoteRules, target: Target) -> LayerExplanation | None:
+    """Why one order has its price and its size: a layer's, one leg of it or what tops it up; None for a stranger's."""
+    for one in explain(plan, rules):
+        if (one.side, one.layer) == (target.side, target.layer):
+            moved = 0 if one.ticks is None else target.yes_ticks - one.ticks
+            return msgspec.structs.replace(
+                one,
+                ticks=target.yes_ticks,
+                size=target.size,
+                price_terms=(*one.price_terms, *_terms(("place kept", moved * NANO))),
+                size_terms=(*one.size_terms, *_terms(("rest of the layer", target.size - one.size))),
+            )
+    return None
+
+
+def explain(plan: QuotePlan, rules: QuoteRules) -> tuple[LayerExplanation, ...]:
+    """All layers of both sides, bids first, innermost first.
+
+    Args:
+        plan: from :func:`core.quoting.plan.plan_quotes` or ``flatten_plan``.
+        rules: the ones it was made with.
+    """
+    pricing, inputs = plan.pricing, plan.inputs
+    if pricing is None or inputs is None:
+        return (*_plain("bid", plan.bid, plan.targets), *_plain("ask", plan.ask, plan.targets))
+    return (
+        *_side("bid", plan.bid, plan.targets, pricing, inputs, rules),
+        *_side("ask", plan.ask, plan.targets, pricing, inputs, rules),
+    )
+
+
+def _plain(side: Side, plan: SidePlan, targets: Sequence[Target]) -> list[LayerExplanation]:
+    """Layers of a plan without a model: one that flattens, or one whose inputs were refused."""
+    size = _funded(side, 0, targets)
+    if plan.ticks is None or not size:
+        return [LayerExplanation(side, 0, plan.ticks, Shares(0), forbidden=plan.reason)]
+    wanted = plan.layers[0].size
+    return [
+        LayerExplanation(
+            side,
+            0,
+            plan.ticks,
+            size,
+            (Term("flatten", plan.ticks * NANO),),
+            _terms(("position", wanted), ("funds", size - wanted)),
+            "flatten",
+        )
+    ]
+
+
+def _side(
+    side: Side,
+    plan: SidePlan,
+    targets: Sequence[Target],
+    pricing: Pricing,
+    inputs: QuoteInputs,
+    rules: QuoteRules,
+) -> list[LayerExplanation]:
+    if plan.ticks is None or (plan.reason != "ok" and not plan.usable):
+        return [LayerExplanation(side, n, plan.ticks, Shares(0), forbidden=plan.reason) for n in range(rules.layers)]
+    half = pricing.half_bid if side == "bid" else pricing.half_ask
+    inner, rule = _price(side, plan.ticks, plan.post_only_ticks, half, pricing, inputs, rules)
+    step = layer_step(half, rules)
+    ticks = layer_prices(plan.ticks, side, step, rules)
+    steps: list[SizeSteps] = []
+    layer_sizes(side, ticks, inputs.fair, side_dollars(inputs, rules), plan.multiplier, plan.usable, rules, steps)
+    explained: list[LayerExplanation] = []
+    for layer in range(rules.layers):
+        if layer >= len(ticks):
+            explained.append(LayerExplanation(side, layer, None, Shares(0), forbidden="range"))
+            continue
+        outward = layer * step * (-1 if side == "bid" else 1)
+        price = (*inner, *_terms(("layer", outward * NANO), ("jitter", (ticks[layer] - plan.ticks - outward) * NANO)))
+        size = _funded(side, layer, targets)
+        sizes, size_rule = _size(steps[layer], size, plan, inputs)
+        if size:
+            explained.append(LayerExplanation(side, layer, ticks[layer], size, price, sizes, f"{rule}; {size_rule}"))
+        else:
+            why = _why_not(steps[layer], plan)
+            explained.append(LayerExplanation(side, layer, ticks[layer], size, price, sizes, forbidden=why))
+    return explained
+
+
+def _price(
+    side: Side,
+    ticks: Ticks,
+    pushed: int,
+    half: float,
+    pricing: Pricing,
+    inputs: QuoteInputs,
+    rules: QuoteRules,
+) -> tuple[tuple[Term, ...], str]:
+    """Terms of a side's innermost price, and the rule that had the last word on it."""
+    k, sign = rules.grid.k, -1 if side == "bid" else 1
+    tox = pricing.tox_bid if side == "bid" else pricing.tox_ask
+    of_model = pricing.vol_term + pricing.fee_term + tox
+    raw = pricing.reservation + sign * half
+    clipped = min(max(raw, rules.low_usd), rules.high_usd)
+    bound = inputs.most_bid if side == "bid" else inputs.least_ask
+    before_touch = ticks - sign * pushed
+    of_group = 0
+    if bound is not None and before_touch == bound:
+        free = rules.grid.floor_t(clipped) if side == "bid" else rules.grid.ceil_t(clipped)
+        of_group = before_touch - free
+    dollars = (
+        ("fair", pricing.fair),
+        ("group", pricing.group_shift),
+        ("operator shift", pricing.operator_shift),
+        ("inventory", pricing.inventory_shift),
+        ("volatility", sign * pricing.vol_term),
+        ("fee", sign * pricing.fee_term),
+        ("toxicity", sign * tox),
+        ("regime", sign * of_model * (pricing.factor - 1.0)),
+        ("operator width", sign * pricing.widen_term),
+        ("least edge", sign * (half - of_model * pricing.factor - pricing.widen_term)),
+        ("price bound", clipped - raw),
+    )
+    model = [(name, round(amount * k * NANO)) for name, amount in dollars]
+    whole = ticks * NANO - sum(amount for _, amount in model)
+    rest = whole - (of_group + sign * pushed) * NANO
+    terms = _terms(
+        *[term for term in model if abs(term[1]) > 1 or term[0] == "fair"],
+        ("rounding", rest + sum(amount for name, amount in model if abs(amount) <= 1 and name != "fair")),
+        ("group bound", of_group * NANO),
+        ("post-only", sign * pushed * NANO),
+    )
+    present = {name for name, _ in terms}
+    last = ("post-only", "group bound", "price bound", "least edge")
+    return terms, next((name for name in last if name in present), "model")
+
+
+def _size(steps: SizeSteps, size: Shares, plan: SidePlan, inputs: QuoteInputs) -> tuple[tuple[Term, ...], str]:
+    """Terms of a layer's size, and the rule that had the last word on it."""
+    time = inputs.time_factor if plan.adds else 1.0
+    factors = [("regime", inputs.regime_factor), ("time", time), ("operator size", inputs.size_factor)]
+    others = inputs.regime_factor * time * inputs.size_factor
+    factors.append(("inventory fade", plan.multiplier / others if others else 1.0))
+    terms, now = [("base", steps.base), ("side cap", steps.side_cap - steps.base)], float(steps.side_cap)
+    for name, factor in factors:
+        terms.append((name, round(now * factor) - round(now)))
+        now *= factor
+    terms += [
+        ("rounding", steps.rounded - sum(amount for _, amount in terms)),
+        (f"room ({plan.limit.replace('_', ' ')})", steps.room - steps.rounded),
+        ("reward minimum", steps.bump - steps.room),
+        ("least size", steps.final - steps.bump),
+        ("funds", size - steps.final),
+    ]
+    kept = _terms(*terms)
+    cuts = [name for name, _ in kept if name not in ("base", "rounding")]
+    return kept, cuts[-1] if cuts else "base"
+
+
+def _why_not(steps: SizeSteps, plan: SidePlan) -> str:
+    """The first rule that left a layer without an order."""
+    if steps.final:
+        return "no_funds"
+    if not steps.side_cap:
+        return "side_cap"
+    if steps.room < steps.rounded:
+        return plan.limit
+    return "below_min"
+
+
+def _funded(side: Side, layer: int, targets: Sequence[Target]) -> Shares:
+    return Shares(sum(target.size for target in targets if (target.side, target.layer) == (side, layer)))
+
+
+def _terms(*named: tuple[str, int]) -> tuple[Term, ...]:
+    """Without the terms that are nothing."""
+    return tuple([Term(name, amount) for name, amount in named if amount])

@@ -1,0 +1,270 @@
+"""Questions to a running session from other programs of its user: a unix socket, a JSON line in, a JSON line out.
+
+``{"ask": "explain", "market": "..."}`` is answered with ``{"protocol": 1, "answer": ...}`` or ``{"protocol": 1,
+"refused": "why"}``. What can be asked is a table of request types and functions; the functions run on the session's
+loop, so they see it between two events. Whoever sends garbage, half a line, too much or nothing loses the connection,
+and nothing changes but a counter.
+"""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import struct
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import msgspec
+
+from core.errors import PreflightError
+
+log = logging.getLogger(__name__)
+
+PROTOCOL: Final = 1
+LONGEST_REQUEST: Final = 4_096
+"""Bytes of a line."""
+LONGEST_ANSWER: Final = 8 * 2**20
+MOST_CONNECTIONS: Final = 8
+LINE_SEC: Final = 5.0
+"""Longest wait for a whole line, and for an answer to be taken."""
+PAUSE_SEC: Final = 0.02
+"""After each answer: nobody can keep the session busy with questions."""
+ANSWER_SEC: Final = 5.0
+"""Longest wait of whoever asks."""
+_LONGEST_PATH: Final = 100
+"""Bytes; socket addresses hold 104 on some systems, 108 on others."""
+_CREDENTIALS: Final = struct.Struct("iII")
+_encode: Final = msgspec.json.Encoder().encode
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="ask"):
+    """Base of everything that can be asked; the member ``ask`` names it."""
+
+
+class Explain(Request, frozen=True, tag="explain"):
+    """Why is a market quoted as it is?"""
+
+    market: str
+    """Condition id, the beginning of it, or a part of the title."""
+
+
+class _Asked(msgspec.Struct):
+    ask: str
+
+
+_asked: Final = msgspec.json.Decoder(_Asked).decode
+
+
+class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
+    """One line of answer."""
+
+    protocol: int
+    answer: Any = None
+    refused: str = ""
+    """Why there is no answer, in words."""
+
+
+class Counts(msgspec.Struct):
+    """What came over the socket since the start."""
+
+    answered: int = 0
+    garbled: int = 0
+    """Lines that were no request, or too long, or never ended."""
+    turned_away: int = 0
+    """Connections of other users, or beyond the most at a time."""
+    failed: int = 0
+    """Requests that the session could not answer, and answers that nobody took."""
+
+
+Answers = Mapping[type[Any], Callable[[Any], Any]]
+"""Subclass of :class:`Request` -> what answers it; anything that can be written as JSON."""
+
+
+class ControlSocket:
+    """The answering side. All methods run on one loop."""
+
+    def __init__(self, path: Path, answers: Answers, clean: Callable[[str], str]) -> None:
+        """Nothing is opened yet.
+
+        Args:
+            path: of the socket; only the holder of the instance lock beside it may open it.
+            answers: what can be asked.
+            clean: takes secrets out of a text.
+        """
+        self.path = path
+        self.counts = Counts()
+        self._answers = {
+            str(kind.__struct_config__.tag): (msgspec.json.Decoder(kind).decode, answer)
+            for kind, answer in answers.items()
+        }
+        self._clean = clean
+        self._server: asyncio.Server | None = None
+        self._connections: set[asyncio.Task[Any]] = set()
+
+    async def open(self) -> None:
+        """Take the place of a socket that a killed session left, and listen.
+
+        Raises:
+            OSError: the socket cannot be made.
+        """
+        listening = _listening(self.path)
+        try:
+            self._server = await asyncio.start_unix_server(self._serve, sock=listening, limit=LONGEST_REQUEST)
+        except BaseException:
+            listening.close()
+            raise
+
+    async def close(self) -> None:
+        """Answer nobody any more."""
+        if self._server is None:
+            return
+        self._server.close()
+        for task in tuple(self._connections):
+            task.cancel()
+        await asyncio.gather(*self._connections, return_exceptions=True)
+        self._server = None
+        with contextlib.suppress(OSError):
+            self.path.unlink()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        task = asyncio.current_task()
+        assert task is not None
+        if len(self._connections) >= MOST_CONNECTIONS or not _is_own_user(writer):
+            self.counts.turned_away += 1
+            writer.transport.abort()
+            return
+        self._connections.add(task)
+        try:
+            while await self._answer_next(reader, writer):
+                pass
+            writer.close()
+            async with asyncio.timeout(LINE_SEC):
+                await writer.wait_closed()
+        except (OSError, TimeoutError):
+            self.counts.failed += 1
+        finally:
+            self._connections.discard(task)
+            writer.transport.abort()
+
+    async def _answer_next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """Answer one line; False when no other will be read from this connection."""
+        try:
+            async with asyncio.timeout(LINE_SEC):
+                line = await reader.readline()
+        except (ValueError, TimeoutError):
+            line = b"too long or too late"
+        if not line:
+            return False
+        reply = self._reply(line)
+        text = self._clean(_encode(reply).decode())
+        async with asyncio.timeout(LINE_SEC):
+            writer.write(text.encode() + b"\n")
+            await writer.drain()
+        await asyncio.sleep(PAUSE_SEC)
+        return not reply.refused
+
+    def _reply(self, line: bytes) -> Reply:
+        try:
+            if not line.endswith(b"\n"):
+                raise ValueError(f"no line of at most {LONGEST_REQUEST} bytes came in time")
+            name = _asked(line).ask
+            if name not in self._answers:
+                raise ValueError(f"{name[:40]!r} is none of {', '.join(self._answers)}")
+            decode, answer = self._answers[name]
+            request = decode(line)
+        except (msgspec.DecodeError, ValueError, RecursionError) as error:
+            self.counts.garbled += 1
+            return Reply(PROTOCOL, refused=f"no request: {error}"[:200])
+        try:
+            answered = answer(request)
+        except Exception:
+            log.exception("request_failed")
+            self.counts.failed += 1
+            return Reply(PROTOCOL, refused="the session cannot answer that; its log says why")
+        self.counts.answered += 1
+        return Reply(PROTOCOL, answer=answered)
+
+
+Answer = TypeVar("Answer")
+
+
+def ask(path: Path, request: Request, kind: type[Answer], timeout_s: float = ANSWER_SEC) -> Answer:
+    """Ask the session behind a socket.
+
+    Raises:
+        PreflightError: no session runs there, it does not answer, or it refuses.
+    """
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.settimeout(timeout_s)
+            with _reachable(path) as address:
+                connection.connect(address)
+            connection.sendall(_encode(request) + b"\n")
+            line = _line(connection)
+    except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
+        raise PreflightError(
+            f"no session runs in {path.parent}; start one there, or see --mode and state_dir"
+        ) from error
+    except OSError as error:
+        raise PreflightError(f"the session in {path.parent} does not answer: {error or 'connection lost'}") from error
+    try:
+        reply = msgspec.json.decode(line, type=Reply)
+        if reply.refused:
+            raise PreflightError(f"the session refuses: {reply.refused}")
+        return msgspec.convert(reply.answer, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise PreflightError(f"the session in {path.parent} is of another version of this program: {error}") from error
+
+
+def _line(connection: socket.socket) -> bytes:
+    """What comes up to a line end.
+
+    Raises:
+        OSError: none comes.
+    """
+    received = bytearray()
+    while not received.endswith(b"\n"):
+        chunk = connection.recv(65_536)
+        if not chunk or len(received) + len(chunk) > LONGEST_ANSWER:
+            raise ConnectionError("no whole answer came")
+        received += chunk
+    return bytes(received)
+
+
+def _listening(path: Path) -> socket.socket:
+    """A bound socket that only its owner may connect to."""
+    path.unlink(missing_ok=True)
+    bound = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        with _reachable(path) as address:
+            bound.bind(address)
+        path.chmod(0o600)  # nobody can connect before it listens
+        bound.setblocking(False)
+    except BaseException:
+        bound.close()
+        raise
+    return bound
+
+
+@contextlib.contextmanager
+def _reachable(path: Path) -> Iterator[str]:
+    """The path as a socket address can hold it: a long one by way of a link that lives as long as the context."""
+    if len(os.fsencode(path)) <= _LONGEST_PATH:
+        yield str(path)
+        return
+    with tempfile.TemporaryDirectory(prefix="polymm-") as short:
+        link = Path(short) / "s"
+        link.symlink_to(path.parent.resolve(), target_is_directory=True)
+        yield str(link / path.name)
+
+
+def _is_own_user(writer: asyncio.StreamWriter) -> bool:
+    """The other end is a process of ours; where the system does not tell, the file's mode has to do."""
+    option = getattr(socket, "SO_PEERCRED", None)
+    if option is None:
+        return True
+    told = writer.get_extra_info("socket").getsockopt(socket.SOL_SOCKET, option, _CREDENTIALS.size)
+    return bool(_CREDENTIALS.unpack(told)[1] == os.getuid())

@@ -1,0 +1,47 @@
+"""Which markets a session makes: those that pass, with a line for each that was left out."""
+
+import threading
+from pathlib import Path
+
+import pytest
+
+from core.errors import PreflightError
+from core.runtime.compose import composer
+from core.venue.gamma import GammaClient, GammaMarket
+from tests.builders import NOON, a_market
+from tests.core.runtime.fakes import FakeGateway, composing, session_in
+
+
+def listed(**over: object) -> GammaMarket:
+    return GammaMarket(instrument=a_market(**over), liquidity=1e6, volume_7d=1e6, volume_30d=2e6, tradable=True)
+
+
+async def made(root: Path, monkeypatch: pytest.MonkeyPatch, *markets: GammaMarket) -> tuple[list[str], list[str]]:
+    """Condition ids of the markets that are made, and what the event log says."""
+
+    async def told(self: GammaClient, conditions: tuple[str, ...]) -> tuple[list[GammaMarket], list[str]]:
+        return list(markets), []
+
+    monkeypatch.setattr(GammaClient, "markets", told)
+    session = session_in(root, composing(FakeGateway()), markets=("0x1",), min_market_life_sec=900.0)
+    painted = threading.Event()
+    painted.set()
+    try:
+        parts = await composer({}, painted)(session)
+        found = [one.instrument.market for one in parts.instruments]
+    except PreflightError:
+        found = []
+    finally:
+        session.places.release()
+    return found, [event.text for event in session._events]
+
+
+@pytest.mark.parametrize(("life_s", "is_made"), [(899.0, False), (900.0, False), (901.0, True), (None, True)])
+async def test_markets_of_a_quarter_of_an_hour_are_left_out_and_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, life_s: float | None, is_made: bool
+) -> None:
+    """They are over before a quote has learned anything (market-making.md 2.5); one without dates passes."""
+    dates = {} if life_s is None else {"start_unix": float(NOON), "end_unix": NOON + life_s}
+    found, told = await made(tmp_path, monkeypatch, listed(**dates))
+    assert bool(found) == is_made
+    assert any("left out for a life of 900 seconds at most" in text for text in told) != is_made

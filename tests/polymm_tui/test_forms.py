@@ -1,0 +1,109 @@
+"""What filled-in fields mean, and what is wrong with them."""
+
+import math
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from core.events import OperatorCommand
+from core.quoting.adjust import AdjustmentRefused, Adjustments, adjusted
+from polymm_tui.operator import ACTS
+from polymm_tui.screens.forms import FormError, command_of, form_of
+from tests.widgets.view_builders import a_market, a_reasoned_market, an_adjustment
+
+ACTS_WITH_FORMS = [act.command for act in ACTS if act.friction == "form" and act.command is not None]
+
+
+def filled(act: Any, **texts: str) -> OperatorCommand:
+    """The command of a form in which only some fields were touched."""
+    form = form_of(act, a_reasoned_market())
+    return command_of(form, {field.name: field.text for field in form.fields} | texts, "0xfed", 7)
+
+
+def test_every_act_with_a_form_has_one() -> None:
+    for act in ACTS_WITH_FORMS:
+        form = form_of(act, a_market())
+        assert form.title and form.fields and all(field.hint for field in form.fields)
+        assert all(field.text in field.choices for field in form.fields if field.choices)
+
+
+def test_acts_without_a_form_have_none() -> None:
+    with pytest.raises(KeyError):
+        form_of("kill", a_market())
+
+
+def test_fields_become_a_command_of_the_market_and_view_on_show() -> None:
+    assert filled("widen", ticks="2.5", half_life="90s", **{"for": "5m"}) == OperatorCommand(
+        act="widen", market="0xfed", view_seq=7, amount=2.5, half_life_s=90.0, for_s=300.0
+    )
+    assert filled("shift", ticks="-3", half_life="").amount == -3.0
+    assert filled("one_side", sides="ask", **{"for": "2h"}) == OperatorCommand(
+        act="one_side", market="0xfed", view_seq=7, sides="ask", for_s=7_200.0
+    )
+    assert filled("size", factor="0").amount == 0.0
+    assert filled("set", profile="sports", changes=" K_VOL = 3 , inv_gamma=").changes == (
+        ("k_vol", "3"), ("inv_gamma", ""),
+    )  # fmt: skip
+
+
+def test_a_negative_widening_is_a_tightening() -> None:
+    command = filled("widen", ticks="-2")
+    assert (command.act, command.amount) == ("tighten", 2.0)
+
+
+def test_keeping_the_profile_is_no_choice_of_one() -> None:
+    assert filled("set", changes="k_vol=3").profile == ""
+    assert filled("set", profile="auto").profile == "auto"
+
+
+@pytest.mark.parametrize(
+    ("act", "texts", "field", "hint"),
+    [
+        ("widen", {"ticks": ""}, "ticks", "wants a number -40 .. 40"),
+        ("widen", {"ticks": "nan"}, "ticks", "wants a number"),
+        ("shift", {"ticks": "51"}, "ticks", "-50 .. 50"),
+        ("size", {"factor": "6"}, "factor", "0 .. 5"),
+        ("size", {"factor": "1.2.3"}, "factor", "wants a number"),
+        ("widen", {"half_life": "0"}, "half_life", "wants a time as 90s"),
+        ("widen", {"for": "31d"}, "for", "at most 30d"),
+        ("one_side", {"for": "soon"}, "for", "wants a time"),
+        ("set", {}, "changes", "nothing is changed"),
+        ("set", {"changes": "k_vol 3"}, "changes", "'k_vol 3' is no change"),
+    ],
+)
+def test_what_cannot_be_used_is_told_at_its_field(act: Any, texts: dict[str, str], field: str, hint: str) -> None:
+    with pytest.raises(FormError, match=hint) as caught:
+        filled(act, **texts)
+    assert caught.value.field == field
+
+
+def test_forms_tell_what_holds_now() -> None:
+    assert "now +3" in form_of("widen", a_reasoned_market()).fields[0].hint
+    shifted = a_market(adjustments=(an_adjustment(what="shift", amount=-2.0),))
+    assert "now -2" in form_of("shift", shifted).fields[0].hint
+    assert "now x0.5" in form_of("size", a_reasoned_market()).fields[0].hint
+    one = a_market(adjustments=(an_adjustment(what="one_side", sides="ask"),))
+    assert form_of("one_side", one).fields[0].hint == "now ask"
+    settings = form_of("set", a_reasoned_market())
+    assert settings.fields[0].choices[:3] == ("keep", "auto", "coarse")
+    assert settings.notes == (
+        "k_vol = 3.0 factor (profile sports, by its facts)", "k_fee_ticks = 3.0 ticks (profile fine, by its tick)",
+    )  # fmt: skip
+
+
+@given(st.sampled_from(["widen", "shift", "size", "one_side"]), st.text(max_size=8), st.text("0123456789.smhd -"))
+def test_whatever_is_typed_gives_an_adjustment_in_bounds_or_a_word_at_a_field(act: Any, text: str, time: str) -> None:
+    form = form_of(act, a_market())
+    texts = {field.name: field.choices[0] if field.choices else text for field in form.fields} | {"for": time}
+    try:
+        command = command_of(form, texts, "0xfed", 1)
+    except FormError as error:
+        assert error.field in texts and str(error)
+        return
+    assert not math.isnan(command.amount)
+    try:
+        adjusted(Adjustments(), command, 0.0)
+    except AdjustmentRefused:
+        assert command.act in ("widen", "tighten"), "only what is in force already can make a step too far"
