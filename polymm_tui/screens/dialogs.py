@@ -291,6 +291,8 @@ class FormScreen(Dialog[None]):
         self._make = make
         self._preview = preview
         self._texts = {field.name: field.text for field in form.fields}
+        self._untouched = set(self._texts)
+        """Fields as they were opened: the first character typed takes the place of what stands there."""
         self._place = 0
         self._said = ""
         self._wrong = ""
@@ -352,7 +354,7 @@ class FormScreen(Dialog[None]):
         if character is None or not character.isprintable() or field.choices:
             return
         if not field.typed or character in field.typed:
-            self._write(self._texts[field.name] + character)
+            self._type(field, character)
 
     def on_paste(self, event: Paste) -> None:
         """Pasted text is typed."""
@@ -360,7 +362,7 @@ class FormScreen(Dialog[None]):
         field = self._form.fields[self._place]
         if not field.choices:
             kept = [char for char in clean(event.text) if not field.typed or char in field.typed]
-            self._write(self._texts[field.name] + "".join(kept))
+            self._type(field, "".join(kept))
 
     def action_go(self, step: int) -> None:
         """Another field."""
@@ -390,8 +392,13 @@ class FormScreen(Dialog[None]):
         self.tell("")
         self._preview(self, command)
 
+    def _type(self, field: Field, text: str) -> None:
+        self._write(text if field.name in self._untouched else self._texts[field.name] + text)
+
     def _write(self, text: str) -> None:
-        self._texts[self._form.fields[self._place].name] = text[:_TEXT_MOST]
+        name = self._form.fields[self._place].name
+        self._texts[name] = text[:_TEXT_MOST]
+        self._untouched.discard(name)
         self._said = self._wrong = ""
         self._draw()
 

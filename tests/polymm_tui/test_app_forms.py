@@ -73,6 +73,7 @@ async def test_nothing_is_done_before_the_question_is_answered():
         (("S", "backspace", "2"), "size", {"amount": 0.2}),
         (("e", "right", "right", "down", *"k_vol=3"), "set", {"profile": "coarse", "changes": (("k_vol", "3"),)}),
         (("a", "backspace", "minus", "3"), "tighten", {"amount": 3.0}),
+        (("a", "3"), "widen", {"amount": 3.0}),  # in place of the 1 that stands there
     ],
 )
 async def test_every_form_sends_its_act(keys, act, fields):
@@ -141,7 +142,7 @@ async def test_a_field_of_figures_takes_no_letters_and_no_second_line():
         await press(pilot, "a", *"x7y", "space")
         app.screen.post_message(events.Paste("8\n9z"))
         await pilot.pause()
-        assert app.screen.texts["ticks"] == "1789"
+        assert app.screen.texts["ticks"] == "789"
 
 
 async def test_the_question_closes_when_the_grid_changes_under_it():
