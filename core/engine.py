@@ -282,7 +282,7 @@ class Engine:
         self._drifts.extend((desk.market, drift) for drift in desk.look(now, unix))
         reason = why_not_quote(self.facts(desk, now))
         if reason in WAITS:
-            forbids = "" if desk.posture is None else desk.posture.forbids
+            forbids = self.facts(desk, now).stance
             return desk.rest(forbids, now) if forbids else desk.hold(reason, now)
         if reason:
             return desk.rest(reason, now)
@@ -306,7 +306,7 @@ class Engine:
             data_age_s=self._data_age_s(desk, now),
             stale_s=self.settings.stale_sec,
             unknown_age_s=now - min(unknown) if unknown else 0.0,
-            stance="" if desk.posture is None else desk.posture.forbids,
+            stance="" if desk.posture is None or desk.flattening else desk.posture.forbids,
         )
 
     def _data_age_s(self, desk: Desk, now: float) -> float:

@@ -1081,3 +1081,16 @@ def test_asking_for_an_explanation_changes_nothing() -> None:
                 assert driver.engine.explain(MARKET, driver.now) is not None
         done.append(json.encode(driver.actions))
     assert done[0] == done[1]
+
+
+def test_an_operator_who_flattens_does_not_wait_for_an_event_to_end() -> None:
+    """Out is out: what would keep quotes from coming back does not keep a position from being worked off."""
+    driver, book = fine(held=300)
+    move_to(driver, book, 500)
+    driver.pass_time(1.0)
+    driver.answer_cancels()
+    driver.pass_time(2.0)
+    assert not driver.orders() and driver.desk.blocked_by.startswith("event")
+    driver.command("flatten")
+    driver.pass_time(1.0)
+    assert {order.side for order in driver.orders()} == {"ask"}
