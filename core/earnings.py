@@ -4,16 +4,34 @@ Estimates, shown beside profit and never in it (market-making.md 2.12 to 2.14). 
 word; where that is not what we reckon, somebody should know.
 """
 
+import math
+from typing import Final, NamedTuple
+
 from core.actions import Action, Note
 from core.desk import Desk
 from core.events import ScoringSeen
 from core.market.fees import rebate_estimate
-from core.market.rewards import terms_of
+from core.market.rewards import Scored, terms_of
 from core.orders.manager import Fill, OrderManager
 from core.orders.order import IN_BOOK, Order
-from core.quoting.rewards import OwnOrder, RewardEstimate, estimate
+from core.portfolio.markouts import HORIZONS
+from core.quoting.rewards import MarginalValue, OwnOrder, RewardEstimate, estimate, marginal_value
 from core.quoting.scoring import ScoringWatch
-from core.units import Usd
+from core.units import MICRO, Side, Usd
+
+CAPITAL_PER_DAY: Final = 0.04 / 365
+"""What a dollar tied up in an order would earn elsewhere."""
+DAY_SEC: Final = 86_400.0
+PACE_SEC: Final = HORIZONS[0]
+"""Horizon whose fills tell how often a layer trades: nearly all of them are old enough."""
+
+
+class OrderWorth(NamedTuple):
+    """What one resting order adds to what its market earns."""
+
+    side: Side
+    layer: int
+    value: MarginalValue
 
 
 class Earnings:
@@ -23,6 +41,8 @@ class Earnings:
         self._desks = desks
         self._orders = orders
         self.scoring = ScoringWatch()
+        self._since_s = math.inf
+        """When this began, monotonic seconds."""
         self.rebates: dict[str, float] = {}
         """Dollars that fills may bring back, by market; distributed by the venue day by day."""
 
@@ -37,8 +57,44 @@ class Earnings:
         ]
         return estimate(own, *desk.others(), desk.instrument.grid, terms)
 
+    def worth(self, desk: Desk, found: RewardEstimate, now: float) -> list[OrderWorth]:
+        """What each scoring order of a market adds a day: rewards, and trading as this session has gone so far.
+
+        Args:
+            desk: of the market.
+            found: what :meth:`estimate` gives for it now.
+            now: monotonic seconds.
+        """
+        terms, grid = terms_of(desk.instrument), desk.instrument.grid
+        if terms is None or found.mid is None:
+            return []
+        counting = {score.order_id for score in found.orders if score.points > 0.0}
+        orders = [order for order in self._resting(desk) if order.order_id in counting]
+        scored = [Scored(o.side, grid.dollars(o.yes_price), o.remaining / MICRO) for o in orders]
+        rows = {(row.side, row.layer, row.horizon): row for row in desk.stance.markouts.table()}
+        days = max(now - self._since_s, 1.0) / DAY_SEC
+        worths = []
+        for place, (order, more) in enumerate(zip(orders, scored, strict=True)):
+            soon = rows.get((order.side, order.layer, PACE_SEC))
+            later = rows.get((order.side, order.layer, desk.settings.tox_horizon_sec))
+            value = marginal_value(
+                [*scored[:place], *scored[place + 1 :]],
+                more,
+                found.mid,
+                found.others,
+                terms,
+                fills_per_day=0.0 if soon is None else soon.shares / MICRO / more.size / days,
+                edge=soon.spread or 0.0 if soon is not None else 0.0,
+                drift=later.drift or 0.0 if later is not None else 0.0,
+                capital_per_day=CAPITAL_PER_DAY,
+            )
+            if value is not None:
+                worths.append(OrderWorth(order.side, order.layer, value))
+        return worths
+
     def ask(self, now: float) -> list[Action]:
         """The question which orders score, when it is time for it and there are any."""
+        self._since_s = min(self._since_s, now)
         paying = [desk for desk in self._desks.values() if terms_of(desk.instrument) is not None]
         question = self.scoring.ask([order.order_id for desk in paying for order in self._resting(desk)], now)
         return [] if question is None else [question]

@@ -193,6 +193,7 @@ def detailed(view: MarketView, engine: Engine, desk: Desk, now: float) -> Market
         detailed=True,
         layers=layer_views(explain(desk.plan, desk.rules)) if desk.plan else (),
         markouts=markout_views(desk.stance.markouts.table()),
+        adverse_share=desk.stance.adverse_share,
         rewards=_rewards(engine, desk, now),
         rebates_usd=engine.earnings.rebates.get(desk.market, 0.0),
         group=None if group is None else GroupView(group.reason, group.fair_sum, group.exposure),
@@ -235,6 +236,12 @@ def _rewards(engine: Engine, desk: Desk, now: float) -> RewardView | None:
         scoring=flags.count(True),
         denied=flags.count(False),
         note=estimate.note,
+        worth=tuple(
+            [
+                (each.side, each.layer, each.value.reward, each.value.trading - each.value.capital)
+                for each in engine.earnings.worth(desk, estimate, now)
+            ]
+        ),
     )
 
 

@@ -152,6 +152,8 @@ class RewardView(msgspec.Struct, frozen=True, gc=False):
     """Those of them that it says do not; of the others it said nothing yet."""
     note: str
     """Why nothing, or nothing certain, is earned, in words; "" when all is well."""
+    worth: tuple[tuple[Side, int, float, float], ...] = ()
+    """(side, layer, reward, trading) of each order that scores: dollars a day that it adds."""
 
 
 class GroupView(msgspec.Struct, frozen=True, gc=False):
@@ -298,6 +300,8 @@ class MarketView(msgspec.Struct, frozen=True):
     """The operator's, in force now."""
     regime: RegimeView = RegimeView()
     markouts: tuple[MarkoutView, ...] = ()
+    adverse_share: float | None = None
+    """Part of our volume after which the price moved against us by a tick or more; None before the first."""
     rewards: RewardView | None = None
     """None in a market without a programme."""
     rebates_usd: float = 0.0

@@ -25,6 +25,7 @@ def result_rows(market: MarketView | None, per_1000_of_all: float | None, width:
     return [
         *_markout_rows(market.markouts, width),
         row(),
+        *_adverse_rows(market.adverse_share, width),
         *_text_rows("rewards", _reward_words(market.rewards), width, _reward_role(market.rewards)),
         *_text_rows("rebates", f"about ${market.rebates_usd:,.2f} this session", width),
         *_text_rows("cancels", _cancel_words(market.cancels_per_1000, per_1000_of_all), width),
@@ -76,11 +77,24 @@ def _reward_words(rewards: RewardView | None) -> str:
     parts.append(f"of {rewards.expected} orders that should score the venue says yes to {rewards.scoring}")
     if rewards.denied:
         parts[-1] += f" and no to {rewards.denied}"
+    if rewards.worth:
+        named = [f"{side} {layer + 1} {_usd(reward)} {_usd(trading)}" for side, layer, reward, trading in rewards.worth]
+        parts.append(f"a day each adds (rewards, trading): {', '.join(named)}")
     return "; ".join([*parts, rewards.note] if rewards.note else parts)
+
+
+def _adverse_rows(share: float | None, width: int) -> list[Row]:
+    if share is None:
+        return []
+    return _text_rows("adverse", f"{share:.0%} of our volume was followed by a tick or more against us", width)
 
 
 def _reward_role(rewards: RewardView | None) -> str:
     return "warn" if rewards is not None and rewards.denied else ""
+
+
+def _usd(dollars: float) -> str:
+    return f"{dollars:+,.2f}".replace("-", MINUS)
 
 
 def _cancel_words(market: float | None, everywhere: float | None) -> str:

@@ -18,7 +18,7 @@ from core.quoting.adjust import Adjusted, Adjustments
 from core.quoting.calendar import CalendarRow, CalendarState, calendar_at
 from core.quoting.regime import RegimeRules, RegimeState, RegimeWatch, near_depth
 from core.quoting.schedule import END_DATE, GAME_START, Schedule, ScheduleRules, schedule_at, warning_of
-from core.quoting.toxicity import Toxicity, ToxicityRules
+from core.quoting.toxicity import Toxicity, ToxicityRules, adverse_share
 from core.quoting.volatility import VarianceRate
 from core.units import Shares, Side, Ticks
 
@@ -173,6 +173,13 @@ class Stance:
             *lines,
         ]
         return tuple([line for line in lines if line])
+
+    @property
+    def adverse_share(self) -> float | None:
+        """Part of our volume after which the price moved against us by a tick or more; None before the first."""
+        horizon = self._settings.tox_horizon_sec
+        drifts = [drift for side in _SIDES for drift in self.markouts.drifts(side, horizon)]
+        return adverse_share(drifts, self._instrument.grid.tick)
 
     def toxicity(self, side: Side) -> Toxicity:
         """What flow into one side of our quotes has cost."""

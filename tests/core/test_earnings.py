@@ -54,6 +54,26 @@ def test_orders_that_should_score_and_do_not_are_told_after_the_second_answer() 
     assert driver.engine.earnings.scoring.flag(found.orders[0].order_id) is True
 
 
+def test_worth_of_an_order_is_what_its_market_would_earn_less_without_it() -> None:
+    """And fills count at the markouts they had: an order that earns rewards may cost more than it brings."""
+    driver = Driver(a_programme()).quoting()
+    driver.pass_time(5.0)
+    earnings, desk = driver.engine.earnings, driver.desk
+    found = earnings.estimate(desk, driver.now)
+    assert found is not None and found.usd_per_day is not None
+    before = earnings.worth(desk, found, driver.now)
+    scoring = [score for score in found.orders if score.points > 0.0]
+    assert len(before) == len(scoring) > 1
+    assert all(0.0 < one.value.reward < found.usd_per_day and one.value.trading == 0.0 for one in before)
+    first = next(order for order in driver.orders(State.LIVE) if (order.side, order.layer) == ("bid", 0))
+    driver.fill(first, size=5)
+    driver.pass_time(3.0)
+    again = earnings.estimate(desk, driver.now)
+    assert again is not None
+    [traded] = [one for one in earnings.worth(desk, again, driver.now) if (one.side, one.layer) == ("bid", 0)]
+    assert traded.value.trading > 0.0, "bought below the fair value, which stood still"
+
+
 def test_an_answer_about_orders_that_are_gone_changes_nothing() -> None:
     driver = Driver(a_programme()).quoting()
     assert driver.send(ScoringSeen(scoring=(("stranger", False),))) == []

@@ -57,6 +57,13 @@ def test_rewards_tell_score_share_dollars_and_what_the_venue_says():
     assert "rebates about $0.31 this session" in text
 
 
+def test_what_each_order_adds_and_what_flow_costs_is_told():
+    rewards = some_rewards(worth=(("bid", 0, 1.25, -0.5), ("ask", 1, 0.5, 0.0)))
+    text = " ".join(" ".join(lines_of(a_market(detailed=True, rewards=rewards, adverse_share=0.25))).split())
+    assert "a day each adds (rewards, trading): bid 1 +1.25 −0.50, ask 2 +0.50 +0.00" in text
+    assert "adverse 25% of our volume was followed by a tick or more against us" in text
+
+
 def test_only_orders_that_the_venue_denies_are_a_warning():
     """It may not have been asked yet."""
     for denied, role in ((1, "warn"), (0, "")):
