@@ -6,7 +6,8 @@ Of such markets at most one comes true, so their fair values, bids and losses ar
 
 from core.decision import GroupBounds
 from core.desk import Desk
-from core.quoting.groups import GroupMember, GroupView, group_view
+from core.portfolio.ledger import Pico, usd_of
+from core.quoting.groups import GroupMember, GroupRisk, GroupView, group_view, worst_case
 from core.units import Shares
 
 
@@ -28,6 +29,17 @@ class EventGroups:
     def view(self, desk: Desk) -> GroupView | None:
         """As of the last :meth:`refresh` of one of the group's markets; None for a market on its own."""
         return self._seen.get(desk.instrument.group)
+
+    def risk(self, desk: Desk) -> GroupRisk | None:
+        """What the group's holdings pay against what they cost, by outcome; None for a market on its own."""
+        members = self._members.get(desk.instrument.group, [])
+        if len(members) < 2:
+            return None
+        held = [one.inventory for one in members]
+        ledgers = [one.position.ledger for one in members]
+        cost = usd_of(Pico(sum(ledger.yes.cost + ledger.no.cost for ledger in ledgers)))
+        is_complete = desk.instrument.group_size == len(members)
+        return worst_case([one.yes for one in held], [one.no for one in held], cost, is_complete=is_complete)
 
     def refresh(self, desk: Desk, now: float) -> None:
         """Tell a market what its group asks of it now."""

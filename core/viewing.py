@@ -187,7 +187,7 @@ def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketVi
 
 def detailed(view: MarketView, engine: Engine, desk: Desk, now: float) -> MarketView:
     """A market's view with all terms of its quotes and with what they earn."""
-    group, chosen = engine.groups.view(desk), desk.chosen
+    group, risk, chosen = engine.groups.view(desk), engine.groups.risk(desk), desk.chosen
     return msgspec.structs.replace(
         view,
         detailed=True,
@@ -196,7 +196,9 @@ def detailed(view: MarketView, engine: Engine, desk: Desk, now: float) -> Market
         adverse_share=desk.stance.adverse_share,
         rewards=_rewards(engine, desk, now),
         rebates_usd=engine.earnings.rebates.get(desk.market, 0.0),
-        group=None if group is None else GroupView(group.reason, group.fair_sum, group.exposure),
+        group=None
+        if group is None or risk is None
+        else GroupView(group.reason, group.fair_sum, group.exposure, risk.worst, risk.best),
         profiles=engine.profiles.names if engine.profiles else (),
         settings=setting_views(chosen) if chosen else (),
     )

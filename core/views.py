@@ -165,6 +165,9 @@ class GroupView(msgspec.Struct, frozen=True, gc=False):
     """Dollars; None while one has no fair value."""
     exposure: Usd
     """Lost in the worst case, whichever outcome wins and whichever of our orders fill."""
+    worst: Usd = Usd(0)
+    """Profit of what is held, against its cost, if the worst outcome wins."""
+    best: Usd = Usd(0)
 
 
 class SettingView(msgspec.Struct, frozen=True, gc=False):

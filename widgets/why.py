@@ -19,6 +19,7 @@ from widgets.format import (
     fit,
     number,
     short_shares,
+    signed_usd,
     usd,
     wrap_words,
 )
@@ -118,6 +119,8 @@ def _calendar_words(market: MarketView) -> str:
 def _group_words(group: GroupView) -> str:
     """The markets of which at most one comes true."""
     parts = [f"{usd(group.exposure)} at risk together"]
+    if group.worst or group.best:
+        parts.append(f"what is held makes {signed_usd(group.worst)} to {signed_usd(group.best)} by outcome")
     if group.fair_sum is not None:
         parts.append(f"fair values sum to {100 * group.fair_sum:.1f}c")
     return ", ".join([*parts, group.note] if group.note else parts)

@@ -101,3 +101,17 @@ def test_a_fill_is_part_of_the_events_risk_at_once() -> None:
     driver.pass_time(2.0)
     assert driver.engine.desks[NAMES[0]].inventory.net == order.size > shares(5)
     assert view_of(driver).exposure != before.exposure
+
+
+def test_what_is_held_of_an_event_pays_by_outcome() -> None:
+    """YES of one outcome is lost in every other; told against what it cost."""
+    driver = event(46, 50, size=2).quoting()
+    driver.pass_time(3.0)
+    driver.answer()
+    order = next(order for order in driver.orders(market=NAMES[0]) if order.side == "bid")
+    driver.fill(order)
+    risk = driver.engine.groups.risk(driver.engine.desks[NAMES[1]])
+    assert risk is not None and driver.engine.desks[NAMES[0]].inventory.net == order.size
+    cost = order.size * order.price * 10_000 // MICRO
+    assert (risk.worst, risk.best) == (-cost, order.size - cost)
+    assert event(46).quoting().engine.groups.risk(event(46).desk) is None
