@@ -18,6 +18,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from core.actions import Place
 from core.clock import SystemClock
 from core.config import Settings
+from core.events import OperatorCommand
 from core.runtime.compose import composer
 from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
@@ -168,7 +169,7 @@ async def test_every_metric_moves(tmp_path: Path, venue: Exchange) -> None:
         await run.reach("mm_repeated_books_total", 1)
 
         run.meddler.spoil = 1
-        run.session.engine.desks[first["conditionId"]].widen_ticks += 3
+        run.session.command(OperatorCommand(act="widen", market=first["conditionId"], amount=3.0))
         await run.reach("mm_rejects_total", 1)
 
 
