@@ -117,6 +117,7 @@ _UNVALIDATED: Final = Verdict("cancel", "unvalidated")
 _NO_TARGET: Final = Verdict("cancel", "no_target")
 _AGGRESSIVE: Final = Verdict("replace", "aggressive")
 _OVERSIZE: Final = Verdict("replace", "oversize")
+_TOO_MUCH: Final = Verdict("cancel", "oversize")
 _PASSIVE: Final = Verdict("replace", "passive")
 _BEHIND: Final = Verdict("replace", "behind")
 _UNDERSIZE: Final = Verdict("replace", "undersize")
@@ -305,6 +306,7 @@ def diff_orders(
     Orders that share a target are decided as one: the first speaks for all, and is the only one replaced or topped up.
     An order too small that stands nearer than its target, or on the other token, is replaced instead of topped up:
     what is added must have the edge and the funding of the plan.
+    An order that would be moved from a price where another is to be placed stands for that one instead.
     When what would stand on a side exceeds its room, because sizes are tolerated, the outermost oversized orders are
     replaced although they are within tolerance: the cap must hold whichever orders fill. An order beyond the bound that
     the other markets of its event set is replaced whatever it still earns.
@@ -313,6 +315,12 @@ def diff_orders(
     """
     targets = plan.targets
     matched = match_orders(live, targets, rules.size_tolerance)
+
+    def verdict_of(order: LiveOrder, remaining: Shares, target: Target) -> Verdict:
+        verdict = judge(order, remaining, target, situation, rules)
+        return _UNDERSIZE if verdict.action == "topup" and not _may_top_up(order, target) else verdict
+
+    _leave_in_place(matched, live, targets, lambda order, target: verdict_of(order, order.remaining, target))
     totals = [0] * len(targets)
     for order, position in zip(live, matched, strict=True):
         if position is not None:
@@ -324,11 +332,9 @@ def diff_orders(
         if position is None:
             verdicts.append(judge(order, order.remaining, None, situation, rules))
             continue
-        verdict = judge(order, Shares(totals[position]), targets[position], situation, rules)
+        verdict = verdict_of(order, Shares(totals[position]), targets[position])
         if verdict.action in ("keep", "topup") and _breaks_group_bound(order, plan):
             verdict = _GROUP_BOUND
-        if verdict.action == "topup" and not _may_top_up(order, targets[position]):
-            verdict = _UNDERSIZE
         verdicts.append(verdict)
         if verdict.action != "cancel":
             leader = leaders.setdefault(position, index)
@@ -340,6 +346,7 @@ def diff_orders(
     _fit_room(verdicts, leaders, totals, plan)
     for index, leader in followers:
         verdicts[index] = _follow(verdicts[leader])
+    _keep_one(verdicts, leaders, followers, live, targets, rules)
     return Diff(
         tuple(verdicts),
         tuple(
@@ -350,6 +357,32 @@ def diff_orders(
         ),
         unplaced,
     )
+
+
+def _leave_in_place(
+    matched: list[int | None],
+    live: Sequence[LiveOrder],
+    targets: Sequence[Target],
+    judged: Callable[[LiveOrder, Target], Verdict],
+) -> None:
+    """Match an order that stands where a target is with that target, if the target would be placed anew otherwise.
+
+    The order that stood for the target takes over what this one stood for.
+    """
+    exact = {(target.side, target.yes_ticks, target.outcome): position for position, target in enumerate(targets)}
+    is_done = False
+    while not is_done:  # every swap puts one more order where it is wanted
+        is_done = True
+        for index, order in enumerate(live):
+            here, mine = exact.get((order.side, order.yes_ticks, order.outcome)), matched[index]
+            if here is None or mine == here or judged(order, targets[here]).action == "replace":
+                continue
+            others = [other for other, position in enumerate(matched) if position == here]
+            if any(judged(live[other], targets[here]).action != "replace" for other in others):
+                continue
+            for other in others:
+                matched[other] = mine
+            matched[index], is_done = here, False
 
 
 def _breaks_group_bound(order: LiveOrder, plan: QuotePlan) -> bool:
@@ -378,6 +411,28 @@ def _part_of(target: Target, order: LiveOrder, verdict: Verdict, k: int) -> Targ
 def _follow(leader: Verdict) -> Verdict:
     """Verdict of a further order at the leader's price and target."""
     return Verdict("cancel", leader.reason) if leader.action == "replace" else _KEEP
+
+
+def _keep_one(
+    verdicts: list[Verdict],
+    leaders: dict[int, int],
+    followers: Sequence[tuple[int, int]],
+    live: Sequence[LiveOrder],
+    targets: Sequence[Target],
+    rules: RequoteRules,
+) -> None:
+    """Of several orders that are too much together, keep one that is right by itself, and cancel only the others."""
+    for position, leader in leaders.items():
+        group = [leader, *(index for index, leads in followers if leads == leader)]
+        if len(group) == 1 or verdicts[leader] is not _OVERSIZE:
+            continue
+        most = targets[position].size
+        least = most * (1.0 - rules.size_tolerance)
+        fitting = [index for index in group if least <= live[index].remaining <= most]
+        if fitting:
+            kept = max(fitting, key=lambda index: live[index].remaining)
+            for index in group:
+                verdicts[index] = _KEEP if index == kept else _TOO_MUCH
 
 
 def _rejoin_legs(

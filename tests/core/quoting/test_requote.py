@@ -1,5 +1,6 @@
 """From the orders we have to the orders we want."""
 
+from collections import Counter
 from typing import Any
 
 from hypothesis import given
@@ -232,3 +233,30 @@ def test_carrying_the_verdicts_out_comes_to_rest(
         orders = standing
     assert {v.action for v in diff.verdicts} <= {"keep"}
     assert diff.unplaced == ()
+
+
+@laws
+@given(
+    st.lists(st.tuples(prices, amounts, st.sampled_from(["bid", "ask"]), st.sampled_from(["YES", "NO"])), max_size=8),
+    st.integers(0, 2_000),
+    st.integers(0, 2_000),
+    st.data(),
+)
+def test_no_order_is_taken_away_that_would_be_placed_again(
+    have: list[tuple[int, int, Side, Outcome]], yes: int, no: int, data: st.DataObject
+) -> None:
+    """Its place in the queue would be given up for nothing."""
+    plan = plan_quotes(inputs(yes=yes, no=no, cash=1e4), rules())
+    same = data.draw(st.lists(st.sampled_from(plan.targets), unique_by=id)) if plan.targets else []
+    orders = [live(*order) for order in have]
+    orders += [LiveOrder(t.side, t.yes_ticks, t.outcome, t.size, 60.0, 0.5) for t in same]
+    orders = data.draw(st.permutations(orders))
+    diff = diff_orders(orders, plan, situation_of(plan, 0.1, RULES), RULES)
+    taken: Counter[tuple[Side, Outcome, Ticks, Shares]] = Counter()
+    placed = Counter((t.side, t.outcome, t.yes_ticks, t.size) for t in diff.unplaced)
+    for order, verdict, found in zip(orders, diff.verdicts, diff.matched, strict=True):
+        if verdict.action in ("cancel", "replace"):
+            taken[(order.side, order.outcome, order.yes_ticks, order.remaining)] += 1
+        if verdict.action == "replace" and found is not None:
+            placed[(found.side, found.outcome, found.yes_ticks, found.size)] += 1
+    assert not taken & placed
