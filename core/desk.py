@@ -37,7 +37,6 @@ from core.portfolio.inventory import Inventory
 from core.portfolio.markouts import Drift
 from core.portfolio.position import Position
 from core.profiles import Live, Profiles
-from core.quoting.adjust import Adjustments
 from core.quoting.explain import HeldBack, MarketExplanation, explain
 from core.quoting.plan import QuotePlan
 from core.quoting.rules import QuoteRules
@@ -144,7 +143,10 @@ class Desk:
 
     def _start_anew(self, now: float) -> None:
         """Another grid or another hash preimage: signals and rules are made anew."""
+        variance = self.watch.variance  # of the price, whatever its grid
+        variance.skip_gap()
         self.watch = PriceWatch(self.settings, self.instrument)
+        self.watch.variance = variance
         self.stance.start_anew()
         self.use(self.live, now)
 
@@ -160,6 +162,7 @@ class Desk:
         self.watch.use(self.settings, self.instrument, now)
         self.stance.use(self.settings, self.instrument)
         self._make_rules()
+        self.plan = None  # it was made by other rules
         self.touch_due()
 
     # Identity and position
@@ -516,8 +519,8 @@ class Desk:
             self.blocked_by = f"bid: {words(plan.bid.reason)}; ask: {words(plan.ask.reason)}"
         return actions + places + self._end_flattening(plan)
 
-    def preview(self, around: Surroundings, settings: Settings, adjustments: Adjustments) -> Draft | None:
-        """What a decision now would do with other settings or adjustments; nothing changes.
+    def preview(self, around: Surroundings, settings: Settings, posture: Posture) -> Draft | None:
+        """What a decision now would do with other settings and in another posture; nothing changes.
 
         The signals are taken as they are: what other smoothing would have made of the past is not told.
         None while there is no fair value.
@@ -525,7 +528,6 @@ class Desk:
         standing = self._standing(around, settings)
         if standing is None:
             return None
-        posture = self.stance.preview(settings, adjustments, around.now, around.unix)
         return make_draft(standing, around, posture, rule_set_of(settings, self.instrument))
 
     def _standing(self, around: Surroundings, settings: Settings) -> Standing | None:
@@ -559,7 +561,8 @@ class Desk:
             blocked=blocked or self.blocked_by,
             fair=self.watch.fair.value_at(now),
             sigma_source="" if sigma is None else sigma.source,
-            conditions=self.stance.conditions(self.watch.fair.value_at(now), now),
+            conditions=self.stance.conditions(self.watch.fair.value_at(now), now)
+            + (("warming up: volatility is taken from the end date alone",) if sigma and sigma.is_warming_up else ()),
             held_back=self.held_back,
             layers=() if plan is None else explain(plan, self.rules),
             orders=orders,

@@ -9,6 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final
 
+import msgspec
+
 from core.actions import Action, CancelAll, Latch, Note
 from core.config import Settings
 from core.decision import Surroundings, is_pending
@@ -228,6 +230,7 @@ class Engine:
         fill, change = booked
         desk = self.desks[fill.market]
         self.account.touch()
+        self.groups.acted(desk)
         if change == "confirmed":
             desk.confirm_fill(fill)
             return []
@@ -271,6 +274,7 @@ class Engine:
         for desk in self.desks.values():
             if desk.wake_at() <= now:
                 actions += self._decide(desk, event.unix, now)
+                self.groups.acted(desk)
         if self.desks:
             wanted = min([desk.wake_at() for desk in self.desks.values()])
             self._wake_s = wanted if wanted > now else now
@@ -316,7 +320,7 @@ class Engine:
     def _surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
         bankroll = self.account.bankroll or Usd(0)
         fair = desk.watch.fair.value_at(now) or 0.5
-        others = self.groups.exposure_of_others(desk)
+        others = self.groups.exposure_of_others(desk, now)
         own = round(desk.inventory.exposure(fair) * MICRO)
         free = self.account_cash() - self.orders.reserved_cash()
         return Surroundings(
@@ -442,11 +446,11 @@ class Engine:
     def _adjust(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
         """Take or preview an adjustment of one market's quotes."""
         try:
-            adjustments = adjusted(desk.stance.adjustments, command, now)
+            adjustments = adjusted(desk.stance.adjustments, command, now, desk.instrument.grid.k)
         except AdjustmentRefused as error:
             return [Note("warning", desk.market, f"{command.act}: {error}")]
         if command.preview:
-            return [self._preview(desk, desk.settings, adjustments, now)]
+            return [self._preview(desk, desk.settings, adjustments, adjustments.words(now), now)]
         desk.stance.adjustments = adjustments
         return [Note("info", desk.market, adjustments.words(now))]
 
@@ -460,20 +464,26 @@ class Engine:
             made = profiles.for_market(desk.instrument, live)
         except ConfigError as error:
             return [Note("warning", desk.market, str(error))]
-        if command.preview:
-            return [self._preview(desk, made.settings, desk.stance.adjustments, now)]
-        desk.use(live, now)
         changes = ", ".join(f"{name} = {value}" for name, value in live.changes) or "no changes"
-        return [Note("info", desk.market, f"profile {made.profile}; {changes}")]
+        what = f"profile {made.profile}; {changes}"
+        if command.preview:
+            return [self._preview(desk, made.settings, desk.stance.adjustments, what, now)]
+        desk.use(live, now)
+        return [Note("info", desk.market, what)]
 
-    def _preview(self, desk: Desk, settings: Settings, adjustments: Adjustments, now: float) -> Note:
-        """What would become of the market's orders; one line for each that moves."""
-        reason = why_not_quote(self.facts(desk, now))
-        around = self._surroundings(desk, now + self._wall_s, now)
-        draft = None if reason else desk.preview(around, settings, adjustments)
+    def _preview(self, desk: Desk, settings: Settings, adjustments: Adjustments, what: str, now: float) -> Note:
+        """What is asked for, and what would become of the market's orders; a line for each that moves."""
+        unix = now + self._wall_s
+        posture = desk.stance.preview(settings, adjustments, now, unix)
+        forbids = "" if desk.flattening else posture.forbids
+        reason = why_not_quote(msgspec.structs.replace(self.facts(desk, now), stance=forbids))
+        draft = None if reason else desk.preview(self._surroundings(desk, unix, now), settings, posture)
         if draft is None:
-            return Note("info", desk.market, f"nothing is quoted now: {reason or 'no fair value yet'}")
-        return Note("info", desk.market, preview_words(draft.plan, draft.diff, draft.live, desk.instrument.grid))
+            pulled = sum(1 for order in self.orders.at_risk(desk.market) if order.state in IN_BOOK)
+            text = f"nothing would be quoted, {pulled} orders pulled: {reason or 'no fair value yet'}"
+        else:
+            text = preview_words(draft.plan, draft.diff, draft.live, desk.instrument.grid)
+        return Note("info", desk.market, f"{what}\n{text}")
 
     def explain(self, market: str, now: float) -> MarketExplanation | None:
         """Why a market is quoted as it is, or not; None for a market that is not made."""

@@ -5,7 +5,7 @@ Of such markets at most one comes true, so their fair values, bids and losses ar
 """
 
 from core.decision import GroupBounds
-from core.desk import Desk
+from core.desk import WAITS, Desk
 from core.portfolio.ledger import Pico, usd_of
 from core.quoting.groups import GroupMember, GroupRisk, GroupView, group_view, worst_case
 from core.units import Shares
@@ -20,6 +20,8 @@ class EventGroups:
         self._fraction = fraction
         self._members: dict[str, list[Desk]] = {}
         self._seen: dict[str, GroupView] = {}
+        self._stale: dict[str, None] = {}
+        """Groups of which a market has acted since they were looked at."""
 
     def add(self, desk: Desk) -> None:
         """A market is made from now on."""
@@ -27,7 +29,7 @@ class EventGroups:
             self._members.setdefault(desk.instrument.group, []).append(desk)
 
     def view(self, desk: Desk) -> GroupView | None:
-        """As of the last :meth:`refresh` of one of the group's markets; None for a market on its own."""
+        """As it was last looked at; None for a market on its own."""
         return self._seen.get(desk.instrument.group)
 
     def risk(self, desk: Desk) -> GroupRisk | None:
@@ -43,24 +45,37 @@ class EventGroups:
 
     def refresh(self, desk: Desk, now: float) -> None:
         """Tell a market what its group asks of it now."""
-        members = self._members.get(desk.instrument.group, [])
-        if len(members) < 2:
+        view = self._look(desk.instrument.group, now)
+        if view is None:
             return
-        size = desk.instrument.group_size
-        view = group_view(
-            [_member(one, now) for one in members], is_complete=size == len(members), fraction=self._fraction
-        )
-        self._seen[desk.instrument.group] = view
         market = desk.market
         desk.heed_group(
             GroupBounds(view.shifts.get(market, 0.0), view.most_bid.get(market), view.least_ask.get(market))
         )
 
-    def exposure_of_others(self, desk: Desk) -> int:
+    def acted(self, desk: Desk) -> None:
+        """A market's orders or holdings may have changed: its group is looked at anew before it is counted again."""
+        if desk.instrument.group in self._seen:
+            self._stale[desk.instrument.group] = None
+
+    def _look(self, group: str, now: float) -> GroupView | None:
+        """The group as it stands; None when it has no two markets."""
+        members = self._members.get(group, [])
+        if len(members) < 2:
+            return None
+        self._stale.pop(group, None)
+        is_complete = members[0].instrument.group_size == len(members)
+        told = [_member(one, now) for one in members]
+        view = self._seen[group] = group_view(told, is_complete=is_complete, fraction=self._fraction)
+        return view
+
+    def exposure_of_others(self, desk: Desk, now: float) -> int:
         """Micro-dollars that all other markets may lose: each group by its worst case, its own one without it.
 
         In its own group another outcome than ours may win whatever the set is, so the others count one by one.
         """
+        for group in tuple(self._stale):
+            self._look(group, now)
         own = desk.instrument.group
         total = 0
         for other in self._desks.values():
@@ -68,6 +83,13 @@ class EventGroups:
             if other is not desk and (group == own or group not in self._seen):
                 total += other.worst_exposure
         return total + sum(view.exposure for group, view in self._seen.items() if group != own)
+
+
+def _fair(desk: Desk, now: float) -> float | None:
+    """Dollars; what a decided market pays, None when nobody knows. A moment's doubt does not unsettle the others."""
+    if desk.resolved:
+        return desk.payout
+    return desk.watch.fair.value_at(now) if desk.data_trouble in ("", *WAITS) else None
 
 
 def _member(desk: Desk, now: float) -> GroupMember:
@@ -78,7 +100,7 @@ def _member(desk: Desk, now: float) -> GroupMember:
     return GroupMember(
         desk.market,
         desk.instrument.grid,
-        desk.payout if desk.resolved else None if desk.data_trouble else desk.watch.fair.value_at(now),
+        _fair(desk, now),
         None if desk.sigma is None else desk.sigma.sigma_h,
         desk.inventory.net,
         Shares(sum(order.remaining for order in bids)),

@@ -6,6 +6,7 @@ market's own table; the operator's changes. So a profile that nobody asked for n
 its like: see :data:`TOGETHER`), and what was asked for one market always overrules what was asked for all.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -33,6 +34,9 @@ QUOTE_KEYS: Final = frozenset(
     }
 )  # fmt: skip
 """Settings that may differ from market to market; all others are of the program, the account or the whole feed."""
+
+FIXED_KEYS: Final = frozenset({"vol_space"})
+"""Those of them that cannot change while a market runs."""
 
 AUTO: Final = "auto"
 """Stands for the profile that the market's facts suggest."""
@@ -196,7 +200,12 @@ class Profiles:
         self._own: dict[str, _Own] = {}
         for name in tables.profiles:
             self._own[name] = self._read_profile(name, ())
-        self._tables = {market: self._read_market(market, table) for market, table in tables.markets.items()}
+        self._tables: dict[str, _Table] = {}
+        for key, raw in tables.markets.items():
+            market = _market_id(key, tables.source)
+            if market in self._tables:
+                raise ConfigError(f'{tables.source}: [market."{key}"]: this market has a table already; keep one')
+            self._tables[market] = self._read_market(key, raw)
         self.calendar = read_calendar(list(tables.calendar), tables.source)
         """Rows of ``[[calendar]]``, in the order of the file."""
         for name, own in self._own.items():
@@ -225,14 +234,14 @@ class Profiles:
         Raises:
             ConfigError: what the operator changed is unknown, out of range or does not fit together.
         """
-        table = self._tables.get(instrument.market, _NO_TABLE)
+        table = self._tables.get(instrument.market.lower(), _NO_TABLE)
         named = live.profile or table.profile
         named = "" if named == AUTO else self._existing(named, "operator") if named else ""
         return self._settle((tick_profile(instrument.grid.tick), named or profile_of(instrument)), named, table, live)
 
     def without_facts(self, market: str) -> MarketSettings:
         """What is known of a market's settings before its tick, dates and tags are."""
-        table = self._tables.get(market, _NO_TABLE)
+        table = self._tables.get(market.lower(), _NO_TABLE)
         return self._settle(("", table.profile), table.profile, table, Live())
 
     def changed(self, instrument: Instrument, live: Live, profile: str, changes: tuple[tuple[str, str], ...]) -> Live:
@@ -251,6 +260,8 @@ class Profiles:
         merged = dict(live.changes)
         for key, text in changes:
             name = _quote_key(key, "operator")
+            if name in FIXED_KEYS:
+                raise ConfigError(f"{name}: what was measured in one space says nothing in another; set it in the file")
             if text.strip():
                 merged[name] = text.strip()
             else:
@@ -347,3 +358,14 @@ def _text(value: Any, where: str) -> str:
     if isinstance(value, str):
         return value
     raise ConfigError(f"{where}: wants the name of a profile, got {value!r}")
+
+
+def _market_id(key: str, source: str) -> str:
+    """The condition id that a table is for, in lower case as the venue writes it.
+
+    Raises:
+        ConfigError: it is none; such a table would be nobody's.
+    """
+    if re.fullmatch(r"0x\S+", key) is None:
+        raise ConfigError(f'{source}: [market."{key[:80]}"]: wants a condition id, which begins with 0x')
+    return key.lower()

@@ -304,7 +304,7 @@ class Markouts:
             t: when it was matched.
             side: of the YES book on which our order stood: ``bid`` means that we bought.
             layer: of the order.
-            price: dollars in the YES frame.
+            price: dollars in the YES frame; on a coarser grid than it was made on, 0 or 1 by rounding.
             size: micro-shares.
 
         Returns:
@@ -313,7 +313,7 @@ class Markouts:
         Raises:
             ValueError: an argument is no number or outside its range.
         """
-        if not (-math.inf < t < math.inf and 0.0 < price < 1.0 and size > 0 and layer >= 0):
+        if not (-math.inf < t < math.inf and 0.0 <= price <= 1.0 and size > 0 and layer >= 0):
             raise ValueError(f"no fill to mark: {size!r} at {price!r}, layer {layer!r}, time {t!r}")
         if key in self._fills:
             return None

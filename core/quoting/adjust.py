@@ -149,7 +149,7 @@ class Adjustments(msgspec.Struct, frozen=True):
 _ORDER: Final[tuple[What, ...]] = ("widen", "shift", "one_side", "size")
 
 
-def adjusted(adjustments: Adjustments, command: OperatorCommand, now: float) -> Adjustments:
+def adjusted(adjustments: Adjustments, command: OperatorCommand, now: float, k: int) -> Adjustments:
     """What is in force after a command.
 
     ``widen`` and ``tighten`` change what is left of an earlier widening, and keep its times unless they bring some;
@@ -159,6 +159,7 @@ def adjusted(adjustments: Adjustments, command: OperatorCommand, now: float) -> 
         adjustments: what is in force before.
         command: one of the acts ``widen``, ``tighten``, ``shift``, ``one_side``, ``size``, ``reset``.
         now: monotonic seconds.
+        k: ticks in a dollar; no adjustment may be as large as that.
 
     Raises:
         AdjustmentRefused: an amount or a time is no number or out of bounds, or the act adjusts nothing.
@@ -172,12 +173,14 @@ def adjusted(adjustments: Adjustments, command: OperatorCommand, now: float) -> 
             step = _bounded(command.amount, 0.0, 2 * WIDEN_LIMIT, "widening or tightening", "ticks")
             before = adjustments.find("widen", now)
             amount = (before.amount_at(now) if before else 0.0) + (step if command.act == "widen" else -step)
-            amount = _bounded(amount, -WIDEN_LIMIT, WIDEN_LIMIT, "the widening in force", "ticks")
+            if before is None or abs(amount) >= abs(before.amount_at(now)):  # going back is never too much
+                amount = _bounded(amount, -min(WIDEN_LIMIT, k), min(WIDEN_LIMIT, k), "the widening in force", "ticks")
             if before is not None and half_life_s is None and until_s is None:
                 half_life_s, until_s = before.half_life_s, before.until_s
             made = Adjustment("widen", amount, "both", now, half_life_s, until_s, command.who)
         case "shift":
-            amount = _bounded(command.amount, -SHIFT_LIMIT, SHIFT_LIMIT, "the shift of the fair value", "ticks")
+            most = min(SHIFT_LIMIT, k)
+            amount = _bounded(command.amount, -most, most, "the shift of the fair value", "ticks")
             made = Adjustment("shift", amount, "both", now, half_life_s, until_s, command.who)
         case "one_side":
             if half_life_s is not None:

@@ -107,7 +107,7 @@ class VarianceRate:
         self._last = math.nan
 
     def clear(self) -> None:
-        """Forget everything: the market's book was lost or its grid changed."""
+        """Forget everything."""
         self._last = math.nan
         self._squares = self._weight = 0.0
         self._time = -math.inf

@@ -110,7 +110,7 @@ def conditions(driver: Driver) -> str:
     """What the explanation says that changes the quotes beside book and inventory."""
     explained = driver.engine.explain(MARKET, driver.now)
     assert explained is not None
-    return "; ".join(explained.conditions)
+    return "; ".join(line for line in explained.conditions if not line.startswith("warming up"))
 
 
 def standing(driver: Driver) -> Counter[tuple[str, int]]:
@@ -742,6 +742,7 @@ def test_a_preview_changes_nothing_and_tells_what_the_command_then_does(
     kept = len(live - ids)
     of_news = sum(line.startswith("new ") for line in said.split("\n"))
     topups = sum(line.startswith("topup ") for line in said.split("\n"))
+    said = said.partition("\n")[2]  # the first line says what is asked for
     moved, count = (int(said.split()[0]), int(said.split()[2]))
     assert (moved - topups, count - moved + topups) == (len(ids), kept), said
     assert len(placed(actions)) + len(driver.desk.held_back) == of_news + topups, said
@@ -1094,3 +1095,48 @@ def test_an_operator_who_flattens_does_not_wait_for_an_event_to_end() -> None:
     driver.command("flatten")
     driver.pass_time(1.0)
     assert {order.side for order in driver.orders()} == {"ask"}
+
+
+def test_a_fill_from_before_a_coarser_tick_ends_nothing() -> None:
+    """Its price may be told as 0 or 1 on the new grid; statistics must not be what ends a session."""
+    book = VenueBook(a_market("0.001"), mid=20)
+    book.bids, book.asks = {19 - n: 3_000 for n in range(10)}, {21 + n: 3_000 for n in range(10)}
+    over = {"price_min": 0.0, "price_max": 1.0, "layer_step_ticks": 5, "order_layers": 4, "k_vol": 0.0}
+    driver = Driver(book, **over).quoting()
+    lowest = min((order for order in driver.orders() if order.side == "bid"), key=lambda order: order.yes_price)
+    driver.send(book.retick("0.01"))
+    assert lowest.yes_price == 0
+    driver.fill(lowest, 10)
+    driver.pass_time(2.0)
+    assert driver.desk.inventory.net == shares(10)
+
+
+def test_another_tick_does_not_make_the_price_calm() -> None:
+    """Ticks change when prices run to an end: of all moments the wrong one to quote as if nothing moved."""
+    driver, book = fine(k_vol=2.0)
+    dice = random.Random(1)
+    for _ in range(60):
+        move_to(driver, book, 460 + dice.choice([-4, -2, 0, 2, 4]))
+        driver.pass_time(2.0)
+        driver.answer()
+        driver.answer_cancels()
+    half = driver.desk.watch.sigma(driver.now, driver.unix, 0.46, driver.desk.settings).sigma_h
+    driver.send(book.retick("0.0001"))
+    driver.send(book.book("YES"))
+    driver.pass_time(5.0)
+    after = driver.desk.watch.sigma(driver.now, driver.unix, 0.46, driver.desk.settings).sigma_h
+    assert half and after == pytest.approx(half, rel=0.3)
+
+
+def test_a_preview_tells_what_the_new_settings_would_forbid() -> None:
+    """Longer events pull at once while one is not over by the new rule; that has to be said before it is done."""
+    driver, book = with_profiles(VenueBook(a_market("0.001"), mid=460), event_cooloff_sec=5.0, jump_reset_ticks=10)
+    move_to(driver, book, 500)
+    for _ in range(12):
+        driver.pass_time(1.0)
+        driver.answer()
+        driver.answer_cancels()
+    at_work = len(driver.orders())
+    [told] = operator(driver, "set", preview=True, changes=(("event_cooloff_sec", "300"),))
+    assert isinstance(told, Note) and at_work
+    assert f"nothing would be quoted, {at_work} orders pulled: event: the price jumped" in told.text

@@ -6,9 +6,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.desk import WAITS
+from core.events import CancelAnswered
+from core.orders.order import State
 from core.quoting.groups import GroupView
 from core.units import MICRO
 from tests.builders import NOON, Driver, VenueBook, a_market, laws, shares
+from tests.core.test_desk_stance import unproven
 
 NAMES = ("0x" + "a1" * 32, "0x" + "b2" * 32, "0x" + "c3" * 32)
 
@@ -115,3 +119,61 @@ def test_what_is_held_of_an_event_pays_by_outcome() -> None:
     cost = order.size * order.price * 10_000 // MICRO
     assert (risk.worst, risk.best) == (-cost, order.size - cost)
     assert event(46).quoting().engine.groups.risk(event(46).desk) is None
+
+
+def test_the_cap_over_all_markets_holds_with_events_and_comes_to_rest() -> None:
+    """What one market has just placed counts before the next one decides; else all are pulled, for ever in turn."""
+    books = []
+    for number in range(24):
+        item = a_market(
+            market="0x" + f"{number:02d}" * 32,
+            yes=f"{number}1",
+            no=f"{number}2",
+            neg_risk=True,
+            group=f"g{number // 2}",
+            group_size=2,
+            end_unix=NOON + 90 * 86_400,
+        )
+        books.append(VenueBook(item, 54 if number % 2 else 46))
+    driver = Driver(*books)
+    driver.feeds()
+    driver.account(500_000)
+    for book in books:
+        driver.send(book.book("YES"))
+        driver.send(book.book("NO"))
+    for _ in range(12):
+        driver.pass_time(0.5)
+        driver.answer()
+        driver.answer_cancels()
+        desks = list(driver.engine.desks.values())
+        for desk in desks:
+            driver.engine.groups.refresh(desk, driver.now)
+        seen = {desk.instrument.group: driver.engine.groups.view(desk) for desk in desks}
+        assert sum(view.exposure for view in seen.values() if view) <= 0.30 * 500_000 * MICRO + len(books)
+    assert driver.engine.orders.counts.cancels < 30
+
+
+def test_an_event_whose_markets_are_paused_ties_up_no_risk() -> None:
+    driver = event(46, 50, size=2).quoting()
+    driver.pass_time(3.0)
+    driver.answer()
+    for name in NAMES[:2]:
+        driver.command("pause", name)
+    for name in NAMES[:2]:
+        for order in driver.orders(State.CANCEL_SENT, market=name):
+            driver.send(CancelAnswered(order_id=order.order_id, outcome="cancelled"))
+    driver.pass_time(3.0)
+    stranger = event(46, group="").desk
+    assert driver.engine.groups.exposure_of_others(stranger, driver.now) == 0
+
+
+def test_a_moments_doubt_in_one_market_moves_no_quote_of_another() -> None:
+    """The desk in doubt holds still; its siblings would lose their places for nothing."""
+    driver = event(46, 58, size=2).quoting()
+    driver.pass_time(5.0)
+    shift = driver.engine.desks[NAMES[0]].group.shift
+    book = driver.books[1]
+    driver.send(unproven(book.set("bid", 50, 7)))
+    driver.engine.groups.refresh(driver.engine.desks[NAMES[0]], driver.now)
+    assert driver.engine.desks[NAMES[1]].data_trouble in WAITS
+    assert shift and driver.engine.desks[NAMES[0]].group.shift == pytest.approx(shift, rel=0.1)

@@ -125,6 +125,24 @@ def test_other_markets_do_not_see_a_markets_table(tmp_path: Path) -> None:
     assert made.for_market(an_instrument(market="0xother")).settings.k_vol == 9.0
 
 
+def test_a_markets_table_is_found_whatever_the_case_of_its_id(tmp_path: Path) -> None:
+    """A cap written for a market must hold for it, and a table that is nobody's must not be taken in silence."""
+    made = profiles(tmp_path, '[market."0xABC"]\nk_vol = 9.0\n')
+    assert made.for_market(an_instrument(market="0xabc")).settings.k_vol == 9.0
+    for wrong in (
+        '[market."central bank"]\nk_vol = 9.0\n',
+        '[market."0xA"]\nk_vol = 9.0\n[market."0xa"]\nk_vol = 8.0\n',
+    ):
+        with pytest.raises(ConfigError, match="market"):
+            profiles(tmp_path, wrong)
+
+
+def test_what_was_measured_in_another_space_cannot_be_changed_live(tmp_path: Path) -> None:
+    made = profiles(tmp_path, "")
+    with pytest.raises(ConfigError, match="vol_space"):
+        made.changed(an_instrument(), Live(), "", (("vol_space", "price"),))
+
+
 def test_own_profiles_build_on_others(tmp_path: Path) -> None:
     text = (
         '[profiles.calm]\nbuilds_on = "politics"\nk_vol = 1.5\n[profiles.calmer]\nbuilds_on = "calm"\n'

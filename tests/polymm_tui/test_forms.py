@@ -104,6 +104,6 @@ def test_whatever_is_typed_gives_an_adjustment_in_bounds_or_a_word_at_a_field(ac
         return
     assert not math.isnan(command.amount)
     try:
-        adjusted(Adjustments(), command, 0.0)
+        adjusted(Adjustments(), command, 0.0, 1000)
     except AdjustmentRefused:
         assert command.act in ("widen", "tighten"), "only what is in force already can make a step too far"

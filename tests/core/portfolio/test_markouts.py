@@ -403,8 +403,8 @@ def test_fills_of_one_moment_are_one_observation() -> None:
 
 @pytest.mark.parametrize(
     "bad",
-    [{"t": math.nan}, {"t": math.inf}, {"price": math.nan}, {"price": 0.0}, {"price": 1.0}, {"size": 0}, {"size": -5},
-     {"layer": -1}],
+    [{"t": math.nan}, {"t": math.inf}, {"price": math.nan}, {"price": -0.01}, {"price": 1.01}, {"size": 0},
+     {"size": -5}, {"layer": -1}],
 )  # fmt: skip
 def test_what_is_no_fill_is_refused(bad: dict[str, float]) -> None:
     marks = standing()

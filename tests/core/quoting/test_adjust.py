@@ -27,7 +27,7 @@ def after(*commands: dict[str, Any], now: float = NOW) -> Adjustments:
     """What is in force after commands given at one moment."""
     adjustments = NONE
     for command in commands:
-        adjustments = adjusted(adjustments, OperatorCommand(**command), now)
+        adjustments = adjusted(adjustments, OperatorCommand(**command), now, 1000)
     return adjustments
 
 
@@ -53,23 +53,23 @@ def test_widening_steps_from_what_is_left_and_others_replace() -> None:
 
 def test_another_grid_keeps_the_dollars() -> None:
     """Three cents wider stay three cents when the tick becomes a tenth of one."""
-    adjustments = adjusted(Adjustments(), OperatorCommand(act="widen", amount=3.0), 0.0)
-    adjustments = adjusted(adjustments, OperatorCommand(act="size", amount=0.5), 0.0).onto(10.0)
+    adjustments = adjusted(Adjustments(), OperatorCommand(act="widen", amount=3.0), 0.0, 1000)
+    adjustments = adjusted(adjustments, OperatorCommand(act="size", amount=0.5), 0.0, 1000).onto(10.0)
     assert adjustments.at(1.0)[:4] == (30.0, 0.0, "both", 0.5)
 
 
 def test_tightening_what_has_faded_takes_off_what_is_left_of_it() -> None:
     wide = after({"act": "widen", "amount": 4.0, "half_life_s": 10.0})
-    once_less = adjusted(wide, OperatorCommand(act="tighten"), NOW + 10)
+    once_less = adjusted(wide, OperatorCommand(act="tighten"), NOW + 10, 1000)
     assert once_less.at(NOW + 10).widen_ticks == pytest.approx(1.0)
     assert once_less.at(NOW + 20).widen_ticks == pytest.approx(0.5), "it fades as before"
 
 
 def test_a_widening_brings_its_own_times_or_keeps_those_in_force() -> None:
     wide = after({"act": "widen", "amount": 4.0, "for_s": 60.0})
-    kept = adjusted(wide, OperatorCommand(act="widen"), NOW + 30)
+    kept = adjusted(wide, OperatorCommand(act="widen"), NOW + 30, 1000)
     assert (kept.at(NOW + 59).widen_ticks, kept.at(NOW + 60).widen_ticks) == (5.0, 0.0)
-    renewed = adjusted(wide, OperatorCommand(act="widen", for_s=60.0), NOW + 30)
+    renewed = adjusted(wide, OperatorCommand(act="widen", for_s=60.0), NOW + 30, 1000)
     assert (renewed.at(NOW + 89).widen_ticks, renewed.at(NOW + 90).widen_ticks) == (5.0, 0.0)
 
 
@@ -145,7 +145,7 @@ def test_out_of_bounds_is_refused_with_what_is_allowed(command: dict[str, Any], 
 def test_refused_steps_leave_what_is_in_force() -> None:
     wide = after({"act": "widen", "amount": WIDEN_LIMIT})
     with pytest.raises(AdjustmentRefused, match="the widening in force"):
-        adjusted(wide, OperatorCommand(act="widen"), NOW)
+        adjusted(wide, OperatorCommand(act="widen"), NOW, 1000)
     assert wide.at(NOW).widen_ticks == WIDEN_LIMIT
 
 
@@ -170,7 +170,7 @@ def run(history: list[tuple[float, OperatorCommand]], *, from_no: bool = False) 
     for wait, command in history:
         now += wait
         try:
-            adjustments = adjusted(adjustments, _as_no(command) if from_no else command, now)
+            adjustments = adjusted(adjustments, _as_no(command) if from_no else command, now, 1000)
         except AdjustmentRefused:
             continue
     return adjustments, now
@@ -218,3 +218,18 @@ def test_between_now_and_the_next_change_nothing_moves_by_more_than_a_step(
     assert between.sides == before.sides
     for name in ("widen_ticks", "shift_ticks", "size_factor"):
         assert abs(getattr(between, name) - getattr(before, name)) <= STEP + 1e-9
+
+
+def test_going_back_is_never_too_much() -> None:
+    """A widening that a finer grid made ten times as many ticks can be taken off step by step."""
+    wide = adjusted(Adjustments(), OperatorCommand(act="widen", amount=10.0), NOW, 100).onto(10.0)
+    less = adjusted(wide, OperatorCommand(act="tighten", amount=10.0), NOW, 1000)
+    assert less.at(NOW).widen_ticks == 90.0
+    with pytest.raises(AdjustmentRefused):
+        adjusted(wide, OperatorCommand(act="widen", amount=1.0), NOW, 1000)
+
+
+def test_no_adjustment_is_wider_than_the_grid() -> None:
+    """It would leave the market without quotes and with a reason that nobody understands."""
+    with pytest.raises(AdjustmentRefused, match="-10"):
+        adjusted(Adjustments(), OperatorCommand(act="shift", amount=11.0), NOW, 10)

@@ -92,7 +92,7 @@ class World:
 
 
 def wish(act: Any, **payload: Any) -> Adjustments:
-    return adjusted(Adjustments(), OperatorCommand(act=act, market="0xabc", **payload), NOW)
+    return adjusted(Adjustments(), OperatorCommand(act=act, market="0xabc", **payload), NOW, 1000)
 
 
 def a_row(action: Any, factor: float = 1.0, begin: float = 0.0, lasts: float = 100.0) -> CalendarRow:
@@ -327,7 +327,7 @@ def test_a_preview_is_what_would_follow_and_leaves_everything_as_it_is() -> None
     world.stance.jumped(world.now - 40.0)
     before = world.at()
     other: dict[str, Any] = {"tox_prior_fills": 9.0, "event_spread_mult": 9.0, "fade_sec": 40 * HOUR}
-    wishes = adjusted(Adjustments(), OperatorCommand(act="shift", market="0xabc", amount=3.0), world.now)
+    wishes = adjusted(Adjustments(), OperatorCommand(act="shift", market="0xabc", amount=3.0), world.now, 1000)
     told = world.stance.preview(Settings(**other), wishes, world.now, world.now + world.offset)
     assert world.at() is before
     world.use(**other)
