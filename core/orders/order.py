@@ -15,6 +15,8 @@ from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Tic
 class State(Enum):
     """Where an order is in its life."""
 
+    __hash__ = object.__hash__  # members are singletons; Enum's own is Python code, and states are looked up everywhere
+
     INTENT = "INTENT"
     """Wanted; not signed yet."""
     SENDING = "SENDING"
@@ -189,7 +191,8 @@ class Order:
         """Shares that may still be filled, or are and were not told; never negative."""
         if self.state in TERMINAL:
             return Shares(max(self.owed, self.held))
-        return Shares(max(0, self.size - self.filled))
+        left = self.size - self.filled
+        return Shares(left if left > 0 else 0)
 
     @property
     def reserves(self) -> Usd:

@@ -51,20 +51,24 @@ def inventory_caps(net: Shares, fair: float, equity: Usd, soft: float, hard: flo
     bankroll = equity / MICRO
     cap = hard * bankroll
     exposure = shares * fair if net >= 0 else -shares * (1.0 - fair)
-    used = min(exposure / cap, 1.0)
+    used = exposure / cap
+    if used > 1.0:
+        used = 1.0
     state: CapState = "normal"
     if exposure >= cap - _SLACK:
         state = "hard"
     elif exposure >= soft * bankroll - _SLACK:
         state = "soft"
+    adding = (1.0 - used) / (1.0 - soft / hard)
+    room_bid, room_ask = cap / fair - shares, shares + cap / (1.0 - fair)
     return Caps(
         net,
         exposure,
         used if net >= 0 else -used,
         state,
-        min(max((1.0 - used) / (1.0 - soft / hard), 0.0), 1.0),
-        max(0.0, cap / fair - shares),
-        max(0.0, shares + cap / (1.0 - fair)),
+        adding if adding < 1.0 else 1.0,
+        room_bid if room_bid > 0.0 else 0.0,
+        room_ask if room_ask > 0.0 else 0.0,
     )
 
 
@@ -88,7 +92,8 @@ def side_room(
     Source: market-making.md 1.6 (hard state, portfolio cap), 1.14.
     """
     net = caps.net
-    room = int(min(caps.room_bid if side == "bid" else caps.room_ask, _ROOM_MOST) * MICRO + _ROOM_SLACK)
+    of_cap = caps.room_bid if side == "bid" else caps.room_ask
+    room = int((of_cap if of_cap < _ROOM_MOST else _ROOM_MOST) * MICRO + _ROOM_SLACK)
     limit: RoomLimit = "inventory"
     full: RoomLimit = "ok"
     if caps.state == "hard":

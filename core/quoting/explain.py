@@ -114,8 +114,8 @@ def preview_words(plan: QuotePlan, diff: Diff, live: Sequence[LiveOrder], grid: 
 
 def explain_target(plan: QuotePlan, rules: QuoteRules, target: Target) -> LayerExplanation | None:
     """Why one order has its price and its size: a layer's, one leg of it or what tops it up; None for a stranger's."""
-    for one in explain(plan, rules):
-        if (one.side, one.layer) == (target.side, target.layer):
+    for one in _explain_side(target.side, plan, rules):
+        if one.layer == target.layer:
             moved = 0 if one.ticks is None else target.yes_ticks - one.ticks
             return msgspec.structs.replace(
                 one,
@@ -134,13 +134,14 @@ def explain(plan: QuotePlan, rules: QuoteRules) -> tuple[LayerExplanation, ...]:
         plan: from :func:`core.quoting.plan.plan_quotes` or ``flatten_plan``.
         rules: the ones it was made with.
     """
-    pricing, inputs = plan.pricing, plan.inputs
+    return (*_explain_side("bid", plan, rules), *_explain_side("ask", plan, rules))
+
+
+def _explain_side(side: Side, plan: QuotePlan, rules: QuoteRules) -> list[LayerExplanation]:
+    of_side, pricing, inputs = plan.bid if side == "bid" else plan.ask, plan.pricing, plan.inputs
     if pricing is None or inputs is None:
-        return (*_plain("bid", plan.bid, plan.targets), *_plain("ask", plan.ask, plan.targets))
-    return (
-        *_side("bid", plan.bid, plan.targets, pricing, inputs, rules),
-        *_side("ask", plan.ask, plan.targets, pricing, inputs, rules),
-    )
+        return _plain(side, of_side, plan.targets)
+    return _side(side, of_side, plan.targets, pricing, inputs, rules)
 
 
 def _plain(side: Side, plan: SidePlan, targets: Sequence[Target]) -> list[LayerExplanation]:
@@ -229,18 +230,23 @@ def _price(
         ("least edge", sign * (half - of_model * pricing.factor - pricing.widen_term)),
         ("price bound", clipped - raw),
     )
-    model = [(name, round(amount * k * NANO)) for name, amount in dollars]
-    whole = ticks * NANO - sum(amount for _, amount in model)
-    rest = whole - (of_group + sign * pushed) * NANO
+    rounding = (ticks - of_group - sign * pushed) * NANO
+    model: list[tuple[str, int]] = []
+    for name, amount in dollars:
+        if not amount:
+            continue
+        nano = round(amount * k * NANO)
+        if abs(nano) > 1 or name == "fair":  # a term of a billionth is noise of its making
+            model.append((name, nano))
+            rounding -= nano
     terms = _terms(
-        *[term for term in model if abs(term[1]) > 1 or term[0] == "fair"],
-        ("rounding", rest + sum(amount for name, amount in model if abs(amount) <= 1 and name != "fair")),
-        ("group bound", of_group * NANO),
-        ("post-only", sign * pushed * NANO),
+        *model, ("rounding", rounding), ("group bound", of_group * NANO), ("post-only", sign * pushed * NANO)
     )
-    present = {name for name, _ in terms}
-    last = ("post-only", "group bound", "price bound", "least edge")
-    return terms, next((name for name in last if name in present), "model")
+    present = [name for name, _ in terms]
+    for name in ("post-only", "group bound", "price bound", "least edge"):
+        if name in present:
+            return terms, name
+    return terms, "model"
 
 
 def _size(steps: SizeSteps, size: Shares, plan: SidePlan, inputs: QuoteInputs) -> tuple[tuple[Term, ...], str]:
@@ -251,10 +257,11 @@ def _size(steps: SizeSteps, size: Shares, plan: SidePlan, inputs: QuoteInputs) -
     factors.append(("inventory fade", plan.multiplier / others if others else 1.0))
     terms, now = [("base", steps.base), ("side cap", steps.side_cap - steps.base)], float(steps.side_cap)
     for name, factor in factors:
-        terms.append((name, round(now * factor) - round(now)))
-        now *= factor
+        if factor != 1.0:
+            terms.append((name, round(now * factor) - round(now)))
+            now *= factor
     terms += [
-        ("rounding", steps.rounded - sum(amount for _, amount in terms)),
+        ("rounding", steps.rounded - sum([amount for _, amount in terms])),
         (f"room ({plan.limit.replace('_', ' ')})", steps.room - steps.rounded),
         ("reward minimum", steps.bump - steps.room),
         ("least size", steps.final - steps.bump),
@@ -277,7 +284,7 @@ def _why_not(steps: SizeSteps, plan: SidePlan) -> str:
 
 
 def _funded(side: Side, layer: int, targets: Sequence[Target]) -> Shares:
-    return Shares(sum(target.size for target in targets if (target.side, target.layer) == (side, layer)))
+    return Shares(sum([target.size for target in targets if target.layer == layer and target.side == side]))
 
 
 def _terms(*named: tuple[str, int]) -> tuple[Term, ...]:

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 from core.quoting.rules import QuoteRules
 from core.units import MICRO, SIZE_QUANTUM, Shares, Side, Ticks
@@ -13,7 +13,8 @@ def layer_step(half: float, rules: QuoteRules) -> int:
 
     Source: market-making.md 1.10.
     """
-    return max(rules.step_ticks, math.floor(rules.step_frac * half * rules.grid.k + 0.5 + 1e-9))
+    step = math.floor(rules.step_frac * half * rules.grid.k + 0.5 + 1e-9)
+    return step if step > rules.step_ticks else rules.step_ticks
 
 
 def layer_prices(first: Ticks, side: Side, step: int, rules: QuoteRules) -> list[Ticks]:
@@ -29,10 +30,11 @@ def layer_prices(first: Ticks, side: Side, step: int, rules: QuoteRules) -> list
     """
     low, high = rules.low, rules.high
     outward, jitter = (-1, rules.bid_jitter) if side == "bid" else (1, rules.ask_jitter)
+    stride = outward * step
+    end = first + stride * rules.layers
+    if low <= end - stride <= high and not any(jitter):
+        return cast("list[Ticks]", [*range(first, end, stride)])
     ticks: list[Ticks] = []
-    if not any(jitter) and low <= first + outward * step * (rules.layers - 1) <= high:
-        ticks += range(first, first + outward * step * rules.layers, outward * step)  # type: ignore[arg-type]
-        return ticks
     depth = -1
     for layer in range(rules.layers):
         wanted = layer * step + jitter[layer]
@@ -89,7 +91,7 @@ def layer_sizes(
     bump_to = rules.reward_min if rules.reward_bump else None
     k, min_size, ratio, matched = rules.grid.k, rules.min_size, rules.layer_ratio, rules.size_mode == "matched"
     per_share = fair if fair > 0.5 else 1.0 - fair
-    sizes: list[Shares] = []
+    sizes: list[int] = []
     for price in ticks:
         if not matched:
             per_share = (price if side == "bid" else k - price) / k
@@ -102,9 +104,9 @@ def layer_sizes(
             size = bump_to
         final = size if size >= min_size else 0
         left -= final
-        sizes.append(Shares(final))
+        sizes.append(final)
         if steps is not None:
             base, capped = (round(dollars / per_share * MICRO) for dollars in (wanted_usd, layer_usd))
             steps.append(SizeSteps(base, capped, rounded, roomed, size, final))
         wanted_usd *= ratio
-    return sizes
+    return cast("list[Shares]", sizes)

@@ -74,7 +74,7 @@ class QuoteInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     pending_ask: Shares = Shares(0)
 
 
-class SidePlan(msgspec.Struct, frozen=True):
+class SidePlan(msgspec.Struct, frozen=True, gc=False):
     """One side of the plan."""
 
     reason: SideReason
@@ -96,7 +96,7 @@ class SidePlan(msgspec.Struct, frozen=True):
     """Its fills would add to the position."""
 
 
-class QuotePlan(msgspec.Struct, frozen=True):
+class QuotePlan(msgspec.Struct, frozen=True, gc=False):
     """What we want in the book of one market."""
 
     bid: SidePlan
@@ -134,8 +134,9 @@ def plan_quotes(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
         inputs.most_bid,
         inputs.least_ask,
     )
-    bid = _side_plan("bid", bid_price, half_bid, caps, inputs, rules)
-    ask = _side_plan("ask", ask_price, half_ask, caps, inputs, rules)
+    dollars = side_dollars(inputs, rules)
+    bid = _side_plan("bid", bid_price, half_bid, dollars, caps, inputs, rules)
+    ask = _side_plan("ask", ask_price, half_ask, dollars, caps, inputs, rules)
     wanted = sorted(bid.layers + ask.layers, key=_layer_of)  # stable: the bid of a layer comes before its ask
     funds = Funds(inputs.free_yes, inputs.free_no, inputs.free_cash)
     targets = route(wanted, funds, rules.grid, rules.min_size, rules.reward_min)
@@ -255,9 +256,15 @@ def side_dollars(inputs: QuoteInputs, rules: QuoteRules) -> tuple[float, float]:
 
 
 def _side_plan(
-    side: Side, price: SidePrice, half: float, caps: Caps, inputs: QuoteInputs, rules: QuoteRules
+    side: Side,
+    price: SidePrice,
+    half: float,
+    dollars: tuple[float, float],
+    caps: Caps,
+    inputs: QuoteInputs,
+    rules: QuoteRules,
 ) -> SidePlan:
-    """Prices and sizes of one side before funding."""
+    """Prices and sizes of one side before funding; ``dollars`` from :func:`side_dollars`."""
     if inputs.sides not in ("both", side):
         return _ONE_SIDE
     fair, min_size = inputs.fair, rules.min_size
@@ -283,7 +290,7 @@ def _side_plan(
         if fading < usable:
             usable, limit = fading, "fading"
     ticks = layer_prices(first, side, layer_step(half, rules), rules)
-    sizes = layer_sizes(side, ticks, fair, side_dollars(inputs, rules), multiplier, usable, rules)
+    sizes = layer_sizes(side, ticks, fair, dollars, multiplier, usable, rules)
     layers = tuple([Layer(side, n, ticks[n], size) for n, size in enumerate(sizes) if size])
     reason: SideReason = "ok" if layers else "below_min"
     return SidePlan(reason, first, price.post_only_ticks, room, layers, multiplier, usable, limit, adds)

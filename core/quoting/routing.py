@@ -4,7 +4,6 @@ A token cannot be shorted: selling YES at a price and buying NO at one minus tha
 """
 
 from collections.abc import Iterable
-from typing import Final
 
 import msgspec
 
@@ -112,24 +111,23 @@ def route(
     targets: list[Target] = []
     for one in layers:
         side, layer, ticks, size = one.side, one.layer, one.ticks, one.size
-        is_ask, mirrored = side == "ask", Ticks(k - ticks)
-        held, bought = (funds.yes, mirrored) if is_ask else (funds.no, ticks)
-        if held < min_size <= size and not size % SIZE_QUANTUM and size * bought * tick_usd <= funds.cash * MICRO:
-            sell, buy = _NONE, size  # the usual case: nothing to sell, and cash for all of it
-        else:
-            price = Usd(bought * tick_usd)
-            sell, buy = split_legs(size, Shares(held), funds.cash, price, min_size, reward_min)
+        is_ask = side == "ask"
+        held, bought = (funds.yes, Ticks(k - ticks)) if is_ask else (funds.no, ticks)
+        cost = bought * tick_usd * size
+        if held < min_size <= size and not size % SIZE_QUANTUM and cost <= funds.cash * MICRO:
+            # the usual case: nothing to sell, and cash for all of it
+            funds.cash -= (cost + MICRO // 2) // MICRO
+            targets.append(Target(side, layer, "NO" if is_ask else "YES", "BUY", ticks, bought, size))
+            continue
+        sell, buy = split_legs(size, held, funds.cash, Usd(bought * tick_usd), min_size, reward_min)
         if sell:
             if is_ask:
                 funds.yes -= sell
                 targets.append(Target(side, layer, "YES", "SELL", ticks, ticks, sell))
             else:
                 funds.no -= sell
-                targets.append(Target(side, layer, "NO", "SELL", ticks, mirrored, sell))
+                targets.append(Target(side, layer, "NO", "SELL", ticks, Ticks(k - ticks), sell))
         if buy:
             funds.cash -= grid.notional(bought, buy)
             targets.append(Target(side, layer, "NO" if is_ask else "YES", "BUY", ticks, bought, buy))
     return targets
-
-
-_NONE: Final = Shares(0)

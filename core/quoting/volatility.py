@@ -21,6 +21,7 @@ CLIP: Final = 1e-4
 """Prices nearer to 0 or 1 than this are taken as this in log and logit space (market-making.md 1.4)."""
 _SLACK: Final = 1e-9
 _NORMAL: Final = NormalDist()
+_SQRT_TAU: Final = math.sqrt(math.tau)
 
 
 class VarianceRate:
@@ -90,17 +91,21 @@ class VarianceRate:
 
     def weight_at(self, t: float) -> float:
         """Kernel-weighted seconds observed up to ``t``; at most the window."""
-        if self._time == -math.inf:
-            return 0.0
-        decay = math.exp(-max(0.0, t - self._time) / self.window_s)
-        return self._weight * decay + self.window_s * (1.0 - decay)
+        return self.estimate_at(t)[0]
 
     def rate_at(self, t: float) -> float | None:
         """Variance per second at ``t``; None until time has passed since the first sample."""
-        weight = self.weight_at(t)
-        if weight <= 0.0:
-            return None
-        return self._squares * math.exp(-max(0.0, t - self._time) / self.window_s) / weight
+        return self.estimate_at(t)[1]
+
+    def estimate_at(self, t: float) -> tuple[float, float | None]:
+        """What :meth:`weight_at` and :meth:`rate_at` say, for the price of one."""
+        last = self._time
+        if last == -math.inf:
+            return 0.0, None
+        window_s = self.window_s
+        decay = math.exp((last - t) / window_s) if t > last else 1.0
+        weight = self._weight * decay + window_s * (1.0 - decay)
+        return weight, self._squares * decay / weight if weight > 0.0 else None
 
     def skip_gap(self) -> None:
         """The next sample begins a new path: what lies between was not observed."""
@@ -129,7 +134,8 @@ def gauss_sigma(fair: float, seconds: float) -> float:
 
     Source: market-making.md 2.5, ``gauss.sigma``.
     """
-    return _NORMAL.pdf(_NORMAL.inv_cdf(fair)) / math.sqrt(seconds)
+    score = _NORMAL.inv_cdf(fair)
+    return math.exp(score * score / -2.0) / _SQRT_TAU / math.sqrt(seconds)
 
 
 def resolution_floor(fair: float, seconds: float, weight: float, kind: ResolutionKind, t_min_s: float) -> float:
@@ -198,7 +204,7 @@ def sigma_over_horizon(
     Source: market-making.md 1.4.
     """
     tape: float | None = None
-    if variance.weight_at(t) >= WARM_UP_SEC - _SLACK:
-        rate = variance.rate_at(t)
-        tape = None if rate is None else sigma_to_price(math.sqrt(rate), fair, variance.space)
+    weight, rate = variance.estimate_at(t)
+    if rate is not None and weight >= WARM_UP_SEC - _SLACK:
+        tape = sigma_to_price(math.sqrt(rate), fair, variance.space)
     return effective_sigma(tape, floor, horizon_s, cap)
