@@ -345,6 +345,9 @@ class FormScreen(Dialog[None]):
     def tell(self, text: str, field: str = "") -> None:
         """Say what is wrong, at a field if it is known which."""
         self._said, self._wrong = text, field
+        for place, each in enumerate(self._form.fields):
+            if each.name == field:
+                self._place = place
         self._draw()
 
     def take_key(self, event: Key) -> None:
@@ -353,16 +356,14 @@ class FormScreen(Dialog[None]):
         field = self._form.fields[self._place]
         if character is None or not character.isprintable() or field.choices:
             return
-        if not field.typed or character in field.typed:
-            self._type(field, character)
+        self._type(field, character)
 
     def on_paste(self, event: Paste) -> None:
         """Pasted text is typed."""
         event.stop()
         field = self._form.fields[self._place]
         if not field.choices:
-            kept = [char for char in clean(event.text) if not field.typed or char in field.typed]
-            self._type(field, "".join(kept))
+            self._type(field, clean(event.text))
 
     def action_go(self, step: int) -> None:
         """Another field."""

@@ -42,8 +42,6 @@ class Field:
     """What stands in it at first."""
     choices: tuple[str, ...] = ()
     """The only texts it may have; () for free text."""
-    typed: str = ""
-    """Characters that may be typed; "" for any."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,10 +55,8 @@ class Form:
     """Lines below the fields: what holds now."""
 
 
-_NUMBER: Final = "0123456789.+-"
-_TIME: Final = "0123456789.smhd "
-_HALF_LIFE: Final = Field("half_life", "half-life", "as 90s, 5m, 2h; empty: it does not fade", typed=_TIME)
-_FOR: Final = Field("for", "for", "as 90s, 5m, 2h; empty: until somebody ends it", typed=_TIME)
+_HALF_LIFE: Final = Field("half_life", "half-life", "as 90s, 5m, 2h; empty: it does not fade")
+_FOR: Final = Field("for", "for", "as 90s, 5m, 2h; empty: until somebody ends it")
 
 
 def form_of(act: Act, market: MarketView) -> Form:
@@ -75,18 +71,18 @@ def form_of(act: Act, market: MarketView) -> Form:
         case "widen":
             now = f"now {market.widen_ticks:+.3g}" if market.widen_ticks else "now as set"
             hint = f"ticks to add to each half-spread, negative tightens; {now}, {WIDEN_LIMIT:g} at most"
-            fields = (Field("ticks", "by", hint, "1", typed=_NUMBER), _HALF_LIFE, _FOR)
+            fields = (Field("ticks", "by", hint, "1"), _HALF_LIFE, _FOR)
         case "shift":
             now = f"now {present['shift'].amount:+.3g}" if "shift" in present else "now not moved"
             hint = f"ticks, {SHIFT_LIMIT:g} at most either way, in place of what holds; {now}"
-            fields = (Field("ticks", "fair by", hint, typed=_NUMBER), _HALF_LIFE, _FOR)
+            fields = (Field("ticks", "fair by", hint), _HALF_LIFE, _FOR)
         case "one_side":
             now = present["one_side"].sides if "one_side" in present else "both"
             fields = (Field("sides", "quote", f"now {now}", "bid", choices=get_args(Sides)), _FOR)
         case "size":
             now = f"now x{present['size'].amount:.3g}" if "size" in present else "now x1"
             hint = f"factor 0 .. {SIZE_LIMIT:g}, in place of what holds; {now}; caps hold whatever it is"
-            fields = (Field("factor", "sizes x", hint, "0.5", typed="0123456789."), _HALF_LIFE, _FOR)
+            fields = (Field("factor", "sizes x", hint, "0.5"), _HALF_LIFE, _FOR)
         case "set":
             return _settings_form(market)
         case _:
@@ -156,10 +152,10 @@ def command_of(form: Form, texts: Mapping[str, str], market: str, view_seq: int)
 def _number(text: str, field: str, low: float, high: float) -> float:
     try:
         value = float(text)
-    except ValueError as error:
-        raise FormError(field, f"wants a number {low:g} .. {high:g}") from error
+    except ValueError:
+        value = math.nan
     if not low <= value <= high:
-        raise FormError(field, f"wants a number {low:g} .. {high:g}")
+        raise FormError(field, f"wants a number {low:g} .. {high:g}, not {text!r}")
     return value
 
 
@@ -170,7 +166,9 @@ def _duration(text: str, field: str) -> float | None:
     match = _DURATION.match(text.strip())
     seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else math.nan
     if not 0.0 < seconds <= LONGEST_S:
-        raise FormError(field, f"wants a time as 90s, 5m, 2h, at most {LONGEST_S / 86_400:g}d, or nothing")
+        raise FormError(
+            field, f"wants a time as 90s, 5m, 2h, at most {LONGEST_S / 86_400:g}d, or nothing, not {text!r}"
+        )
     return seconds
 
 

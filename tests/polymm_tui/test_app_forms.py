@@ -137,12 +137,23 @@ async def test_letters_that_are_keys_elsewhere_are_typed():
         assert link.sent == []
 
 
-async def test_a_field_of_figures_takes_no_letters_and_no_second_line():
+async def test_what_is_no_figure_is_refused_and_never_made_into_another():
+    """A comma that is dropped turns half into five times."""
     async with console() as (app, _, pilot):
         await press(pilot, "a", *"x7y", "space")
         app.screen.post_message(events.Paste("8\n9z"))
         await pilot.pause()
-        assert app.screen.texts["ticks"] == "789"
+        assert app.screen.texts["ticks"] == "x7y 8 9z"
+        await press(pilot, "enter")
+        assert isinstance(app.screen, FormScreen) and "wants a number" in screen_text(app)
+
+
+async def test_the_mark_goes_to_the_field_that_is_wrong():
+    async with console() as (app, link, pilot):
+        await press(pilot, "S", *"0,5", "tab", *"1m", "enter")
+        assert link.sent == [] and "wants a number 0 .. 5, not '0,5'" in screen_text(app)
+        await press(pilot, "backspace", "backspace", "backspace", *"0.5", "enter")
+        assert [command.amount for command in link.sent] == [0.5]
 
 
 async def test_the_question_closes_when_the_grid_changes_under_it():
