@@ -3,7 +3,7 @@
 Made in two steps: a draft, which changes nothing and can be shown, and the acts that follow from it.
 """
 
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -32,9 +32,15 @@ from core.quoting.routing import Target
 from core.quoting.rules import QuoteRules, rules_of
 from core.quoting.stance import Posture
 from core.quoting.volatility import Sigma
-from core.risk.gate import Headroom
-from core.units import Shares, Side, Ticks, Usd
+from core.risk.gate import Headroom, OrderRefusal
+from core.units import Outcome, Shares, Side, Ticks, Usd
 
+_REFUSALS: Final[dict[OrderRefusal, str]] = {
+    "": "",
+    "cap": "orders that may still fill take the room to the cap",
+    "cash": "orders that may still fill take the cash",
+    "inventory": "open orders sell what is held already",
+}
 CANCEL_GRACE_SEC: Final = 2.0
 """A cancel sent less long ago is expected to be answered, and its order is not planned around."""
 
@@ -231,7 +237,9 @@ def place(
         cost = instrument.grid.notional(target.token_ticks, size) if buys else Usd(0)
         why = "an order of the layer is under way" if (target.side, target.layer) in waiting else ""
         why = why or ("the venue refused an order a moment ago" if is_refused else "")
-        why = why or headroom.refuse(side=target.side, sells="" if buys else target.outcome, size=size, cost=cost)
+        if not why:  # what it lets through it takes off
+            sells: Outcome | Literal[""] = "" if buys else target.outcome
+            why = _REFUSALS[headroom.refuse(side=target.side, sells=sells, size=size, cost=cost)]
         if why:
             held_back.append(HeldBack(target.side, target.layer, why))
             continue

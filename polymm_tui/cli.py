@@ -305,7 +305,7 @@ def _run_replay(options: argparse.Namespace) -> int:
     _refuse_flags(options, "replay", "mode", "duration", "seed")
     return run_replay(
         options.file,
-        _settings(options),
+        _settings(options, mode="demo"),  # whatever a session's mode is: nothing here is at stake
         gamma=options.gamma,
         speed=options.speed,
         with_console=not options.no_ui,

@@ -63,6 +63,8 @@ _FORBIDDEN: Final = {
     "pending": "orders of unknown outcome take the room",
     "reduce_only": "only reducing is allowed",
     "fading": "what may still be added fades towards the end of the market",
+    "regime": "the regime wants no size",
+    "operator_size": "the operator's factor of the sizes is 0",
     "one_side": "the operator wants the other side only",
     "crossed": "the book is crossed",
     "bad_fair": "the fair value is no price",

@@ -191,7 +191,7 @@ def _side(
         if size:
             explained.append(LayerExplanation(side, layer, ticks[layer], size, price, sizes, f"{rule}; {size_rule}"))
         else:
-            why = _why_not(steps[layer], plan)
+            why = _why_not(steps[layer], plan, inputs)
             explained.append(LayerExplanation(side, layer, ticks[layer], size, price, sizes, forbidden=why))
     return explained
 
@@ -272,12 +272,20 @@ def _size(steps: SizeSteps, size: Shares, plan: SidePlan, inputs: QuoteInputs) -
     return kept, cuts[-1] if cuts else "base"
 
 
-def _why_not(steps: SizeSteps, plan: SidePlan) -> str:
+def _why_not(steps: SizeSteps, plan: SidePlan, inputs: QuoteInputs) -> str:
     """The first rule that left a layer without an order."""
     if steps.final:
         return "no_funds"
     if not steps.side_cap:
         return "side_cap"
+    factors = {
+        "regime": inputs.regime_factor,
+        "fading": inputs.time_factor if plan.adds else 1.0,
+        "operator_size": inputs.size_factor,
+    }
+    for name, factor in factors.items():
+        if not factor:
+            return name
     if steps.room < steps.rounded:
         return plan.limit
     return "below_min"
