@@ -102,6 +102,8 @@ class Desk:
         self.stance = Stance(settings, instrument, () if profiles is None else profiles.calendar)
         self.posture: Posture | None = None
         """As of the last look."""
+        self.condition = ""
+        """What was not as usual when it was last told."""
         self.group = GroupBounds()
         """What the other markets of the same event ask of this one."""
         self.flattening = False

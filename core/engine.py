@@ -156,7 +156,18 @@ class Engine:
             desk.position.open_with(held.get(instrument.yes_token, Shares(0)), held.get(instrument.no_token, Shares(0)))
             desk.touch_due()
         self._wake_s = now
-        return [Note("info", "", f"account: {_whole_cents(event.cash)} dollars of cash")]
+        return [Note("info", "", f"account: {_whole_cents(event.cash)} dollars of cash"), *self._idle_rows()]
+
+    def _idle_rows(self) -> list[Action]:
+        """Tables and calendar rows that are nobody's: best found out before the hour that they are for."""
+        profiles = self.profiles
+        if profiles is None:
+            return []
+        idle = [f"settings of {market[:14]}" for market in profiles.tables if market not in self.desks]
+        for number, each in enumerate(profiles.calendar, start=1):
+            if not any(each.concerns(desk.market, desk.instrument.tags) for desk in self.desks.values()):
+                idle.append(f"calendar row {number} ({each.applies_to[:40]})")
+        return [Note("warning", "", f"{one}: concerns none of {len(self.desks)} markets") for one in idle]
 
     def _on_feed(self, event: FeedChanged, now: float) -> list[Action]:
         if event.feed == "market":
@@ -284,6 +295,17 @@ class Engine:
 
     def _decide(self, desk: Desk, unix: float, now: float) -> list[Action]:
         self._drifts.extend((desk.market, drift) for drift in desk.look(now, unix))
+        return self._tell_condition(desk) + self._act(desk, unix, now)
+
+    def _tell_condition(self, desk: Desk) -> list[Action]:
+        """Say when regime, schedule or calendar begin to have a say, and when they end."""
+        condition = "" if desk.posture is None else desk.posture.words
+        if condition == desk.condition:
+            return []
+        desk.condition = condition
+        return [Note("info", desk.market, condition or "quotes are as usual again")]
+
+    def _act(self, desk: Desk, unix: float, now: float) -> list[Action]:
         reason = why_not_quote(self.facts(desk, now))
         if reason in WAITS:
             forbids = self.facts(desk, now).stance

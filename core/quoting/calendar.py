@@ -40,6 +40,10 @@ class CalendarRow(NamedTuple):
     text: str
     """What happens then, in the operator's words."""
 
+    def concerns(self, market: str, tags: Sequence[str]) -> bool:
+        """The row is about a market with these tags."""
+        return self.applies_to in (EVERYTHING, market.lower()) or self.applies_to in [tag.lower() for tag in tags]
+
 
 class CalendarState(NamedTuple):
     """What the rows in force allow one market."""
@@ -70,12 +74,11 @@ def calendar_at(rows: Iterable[CalendarRow], market: str, tags: Sequence[str], u
     """
     if not -math.inf < unix < math.inf:
         raise ValueError(f"no time: {unix!r}")
-    names = {EVERYTHING, market.lower(), *(tag.lower() for tag in tags)}
     factor, next_change = 1.0, math.inf
     strictest: CalendarRow | None = None
     for row in rows:
         begin, end = row.at_unix - row.lead_s, row.at_unix + row.tail_s
-        if row.applies_to not in names or unix >= end:
+        if unix >= end or not row.concerns(market, tags):
             continue
         if unix < begin:
             next_change = min(next_change, begin)

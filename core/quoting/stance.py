@@ -50,6 +50,17 @@ class Posture(NamedTuple):
     until_unix: float
     """... and holds until there: a clock that is set, or a machine that slept, calls for another look."""
 
+    @property
+    def words(self) -> str:
+        """What is not as usual, the strictest first; "" when all is."""
+        if self.forbids:
+            return self.forbids
+        if self.reduces:
+            return f"only reducing: {self.reduces}"
+        if self.calendar.reason:
+            return f"calendar: {self.calendar.reason}"
+        return f"{self.regime.name}: {self.regime.reason}" if self.regime.name != "normal" else ""
+
     def holds(self, regime: RegimeState, now: float, unix: float) -> bool:
         """Nothing has changed by itself since it was judged."""
         return regime is self.regime and now < self.until_s and self.since_unix <= unix < self.until_unix

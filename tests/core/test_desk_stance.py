@@ -1140,3 +1140,26 @@ def test_a_preview_tells_what_the_new_settings_would_forbid() -> None:
     [told] = operator(driver, "set", preview=True, changes=(("event_cooloff_sec", "300"),))
     assert isinstance(told, Note) and at_work
     assert f"nothing would be quoted, {at_work} orders pulled: event: the price jumped" in told.text
+
+
+def test_what_begins_and_ends_by_the_calendar_is_in_the_events() -> None:
+    """After the fact somebody will ask why there were no quotes."""
+    rows = [
+        {"applies_to": "*", "at": NOON + 60.0, "lead_sec": 30, "tail_sec": 30, "action": "pull", "text": "the vote"}
+    ]
+    driver, _ = with_profiles(VenueBook(), calendar=tuple(rows))
+    said = notes(driver.pass_time(120.0))
+    assert "calendar: the vote" in said and "quotes are as usual again" in said
+    assert said.index("calendar: the vote") < said.index("quotes are as usual again")
+
+
+def test_tables_and_rows_that_are_nobodys_are_told_at_the_start() -> None:
+    rows = [{"applies_to": "politcs", "at": NOON + 60.0, "lead_sec": 30, "action": "pull"}]
+    tables = Tables("settings.toml", {}, {"0xdead": {"k_vol": 3.0}}, tuple(rows))
+    effective = Effective(Settings(), {item.name: "default" for item in fields(Settings)}, tables)
+    driver, book = Driver(), VenueBook()
+    driver.engine, driver.books = Engine(Settings(), own_in_book=False, profiles=Profiles(effective)), (book,)
+    driver.send(InstrumentAdded(book.instrument))
+    said = notes(driver.quoting().actions)
+    assert "calendar row 1 (politcs): concerns none of 1 markets" in said
+    assert "settings of 0xdead: concerns none of 1 markets" in said
