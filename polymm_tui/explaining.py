@@ -101,10 +101,17 @@ def explain_recording(
     if moment is None:
         replay.run()
     elif not replay.run_until(moment):
+        _refuse_empty(path, replay)
         raise UsageError(
             f"{path}: ends {replay.now:.3f} s after its start, at unix time {replay.unix:.3f}: before {at}"
         )
+    _refuse_empty(path, replay)
     return _tell(asked, explained(replay.engine, asked, replay.now, replay.unix), as_json)
+
+
+def _refuse_empty(path: Path, replay: Replay) -> None:
+    if not replay.frames:
+        raise UsageError(f"{path}: no frame of a channel in it; `polymm-tui inspect` tells what it holds")
 
 
 def _tell(asked: str, told: Explained, as_json: bool) -> int:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 
 from core.config import Settings
+from core.errors import UsageError
 from core.events import MarketMessage
 from core.lab.calibrate import Course, Evidence, Trades
 from core.lab.inspect import Inspection
@@ -142,9 +143,11 @@ def evidence_of(path: Path, known: dict[str, Instrument], settings: Settings) ->
     """What a recording holds for calibration, market by market, and what was wrong with it.
 
     Raises:
-        UsageError: there is nothing to be read.
+        UsageError: it cannot be read, or holds no frame.
     """
     tapes = Tapes(settings)
     inspection = Inspection(path, known, tapes)
     inspection.run()
+    if not inspection.frames:
+        raise UsageError(f"{path}: no frame of a channel in it; `polymm-tui inspect` tells what it holds")
     return [tape.evidence(inspection.ended_s) for tape in tapes.all], inspection

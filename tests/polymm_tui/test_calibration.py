@@ -125,3 +125,11 @@ def test_the_real_recordings_are_too_thin(capsys: pytest.CaptureFixture[str]) ->
         for as_json in (False, True):
             assert run_calibrate(path, Settings(), gamma=None, market=None, as_json=as_json) == THIN
     assert "±" not in capsys.readouterr().out
+
+
+def test_a_file_that_holds_no_recording_is_told_as_such(tmp_path: Path) -> None:
+    """It is not data that are too thin."""
+    path = tmp_path / "notes.txt"
+    path.write_text("nothing of the kind\n")
+    with pytest.raises(UsageError, match="no frame of a channel"):
+        run_calibrate(path, Settings(), gamma=None, market=None, as_json=False)

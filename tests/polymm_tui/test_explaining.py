@@ -251,3 +251,11 @@ async def test_without_a_session_it_says_where_it_looked(tmp_path: Path) -> None
     """Exit code 3, and what to do."""
     with pytest.raises(PreflightError, match="no session runs in"):
         await asyncio.to_thread(explain_session, "x", Settings(state_dir=str(tmp_path)), as_json=False)
+
+
+def test_a_file_that_holds_no_recording_is_told_as_such(tmp_path: Path) -> None:
+    path = tmp_path / "notes.txt"
+    path.write_text("nothing of the kind\n")
+    for at in (None, "1"):
+        with pytest.raises(UsageError, match="no frame of a channel"):
+            explain_recording("x", path, load(None, {}, {}), at=at, gamma=None, as_json=False)
