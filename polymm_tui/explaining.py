@@ -20,7 +20,7 @@ from core.explaining import Explained, explained
 from core.lab.recording import known_instruments
 from core.lab.replay import Replay, parse_moment
 from core.profiles import Profiles
-from core.quoting.explain import NANO, LayerExplanation, MarketExplanation, OrderExplanation, Term
+from core.quoting.explain import NANO, LayerExplanation, MarketExplanation, OrderExplanation, Term, why_words
 from core.runtime.control_socket import Explain, ask
 from core.runtime.places import places_of
 from core.units import MICRO, SIZE_QUANTUM, Grid, grid_of
@@ -51,30 +51,6 @@ _BINDING: Final = {
     "time": "the time left to the end of the market",
 }
 """The rule that had the last word, in words and with the setting to look at; others stand for themselves."""
-_FORBIDDEN: Final = {
-    "range": "its price would be outside PRICE_MIN to PRICE_MAX",
-    "edge": "no price between the book's other side and the edge that is wanted",
-    "below_min": "what is left is less than the market's least size",
-    "no_funds": "no shares to sell and no cash to buy with",
-    "side_cap": "the layers before it take all of MAX_SIZE_USD",
-    "hard_cap": "the position is at its hard cap",
-    "inventory": "the position leaves no room on this side",
-    "gross_cap": "all markets together are at GROSS_CAP",
-    "pending": "orders of unknown outcome take the room",
-    "reduce_only": "only reducing is allowed",
-    "fading": "what may still be added fades towards the end of the market",
-    "regime": "the regime wants no size",
-    "operator_size": "the operator's factor of the sizes is 0",
-    "one_side": "the operator wants the other side only",
-    "crossed": "the book is crossed",
-    "bad_fair": "the fair value is no price",
-    "bad_sigma": "the deviation is no number",
-    "bad_equity": "there is no bankroll",
-    "bad_inventory": "the holdings are negative",
-    "bad_adjustment": "an adjustment is out of bounds",
-    "not_reducing": "it would not reduce the position",
-    "flat": "there is no position to work off",
-}
 
 
 def explain_session(asked: str, settings: Settings, *, as_json: bool) -> int:
@@ -171,7 +147,7 @@ def _side(side: str, layers: Sequence[LayerExplanation], grid: Grid) -> Iterable
         if forbidden:
             whole = len(several) == len(layers)
             numbers = "" if whole else f" layer {_numbers(several)}"
-            yield from wrap_words(f"no {side}{numbers}: {_why(forbidden)}", WIDTH)
+            yield from wrap_words(f"no {side}{numbers}: {clean(why_words(forbidden))}", WIDTH)
         else:
             for layer in several:
                 yield from _layer(layer, grid)
@@ -181,7 +157,7 @@ def _layer(layer: LayerExplanation, grid: Grid) -> Iterable[str]:
     price = "no price" if layer.ticks is None else f"{grid.cents(layer.ticks)}c"
     head = f"{layer.side} layer {layer.layer + 1}: {price}, {shares(layer.size)} sh"
     if layer.forbidden:
-        head = f"no {layer.side} layer {layer.layer + 1} at {price}: {_why(layer.forbidden)}"
+        head = f"no {layer.side} layer {layer.layer + 1} at {price}: {clean(why_words(layer.forbidden))}"
     yield from wrap_words(head, WIDTH)
     left = [f"{'price':<{_NAME}}{'ticks':>{_NUMBER}}{'cents':>{_NUMBER}}"]
     decimals = 3 + max(0, grid.decimals - 2)
@@ -222,10 +198,6 @@ def _orders(orders: Sequence[OrderExplanation], grid: Grid) -> Iterable[str]:
 
 def _binding(name: str) -> str:
     return _BINDING.get(name, clean(name))
-
-
-def _why(reason: str) -> str:
-    return _FORBIDDEN.get(reason, clean(reason.replace("_", " ")))
 
 
 def _numbers(layers: Sequence[LayerExplanation]) -> str:

@@ -20,6 +20,32 @@ from core.units import Grid, OrderSide, Outcome, Shares, Side, Ticks, micro_text
 NANO: Final = 1_000_000_000
 """Parts of a tick that price terms are counted in."""
 
+_WHY_NOT: Final = {
+    "range": "its price would be outside PRICE_MIN to PRICE_MAX",
+    "edge": "no price between the book's other side and the edge that is wanted",
+    "below_min": "what is left is less than the market's least size",
+    "no_funds": "no shares to sell and no cash to buy with",
+    "side_cap": "the layers before it take all of MAX_SIZE_USD",
+    "hard_cap": "the position is at its hard cap",
+    "inventory": "the position leaves no room on this side",
+    "gross_cap": "all markets together are at GROSS_CAP",
+    "pending": "orders of unknown outcome take the room",
+    "reduce_only": "only reducing is allowed",
+    "fading": "what may still be added fades towards the end of the market",
+    "regime": "the regime wants no size",
+    "operator_size": "the operator's factor of the sizes is 0",
+    "one_side": "the operator wants the other side only",
+    "crossed": "the book is crossed",
+    "bad_fair": "the fair value is no price",
+    "bad_sigma": "the deviation is no number",
+    "bad_equity": "there is no bankroll",
+    "bad_inventory": "the holdings are negative",
+    "bad_adjustment": "an adjustment is out of bounds",
+    "not_reducing": "it would not reduce the position",
+    "flat": "there is no position to work off",
+}
+"""Why a quote is missing, with the setting to look at; others stand for themselves."""
+
 
 class Term(NamedTuple):
     """One part of a price or a size."""
@@ -93,6 +119,11 @@ class MarketExplanation(msgspec.Struct, frozen=True):
     orders: tuple[OrderExplanation, ...] = ()
 
 
+def why_words(reason: str) -> str:
+    """Why a quote is missing, for people."""
+    return _WHY_NOT.get(reason, reason.replace("_", " "))
+
+
 def preview_words(plan: QuotePlan, diff: Diff, live: Sequence[LiveOrder], grid: Grid) -> str:
     """What a decision would do with the orders there are, for people: a count, then a line for each change."""
     moved = [
@@ -108,7 +139,7 @@ def preview_words(plan: QuotePlan, diff: Diff, live: Sequence[LiveOrder], grid: 
     lines += [f"new {one.side} {grid.cents(one.yes_ticks)}c {micro_text(one.size)} sh" for one in diff.unplaced]
     for side, of_side in (("bid", plan.bid), ("ask", plan.ask)):
         if of_side.reason != "ok":
-            lines.append(f"no {side}: {of_side.reason.replace('_', ' ')}")
+            lines.append(f"no {side}: {why_words(of_side.reason)}")
     return "\n".join(lines)
 
 
