@@ -188,7 +188,8 @@ def _size_lines(columns: Sequence[LayerView]) -> list[Row]:
 
     def text(amount: int, is_first: bool) -> str:
         exact = _signed(amount, places, is_first)
-        return exact if len(exact) < _CELL else short_shares(amount * divisor)
+        plain = exact.replace(",", "")  # what is shortened no longer adds up
+        return next((each for each in (exact, plain) if len(each) < _CELL), short_shares(amount * divisor))
 
     sizes = [text(shown(layer.size), True) if layer.size else NOTHING for layer in columns]
     return [
