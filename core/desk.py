@@ -382,7 +382,7 @@ class Desk:
 
     def take_fill(self, fill: Fill, counts: bool, now: float, unix: float) -> None:
         """Book a fill, or take it back when its trade failed; ``unix`` is the wall clock at ``now``."""
-        self.position.take_fill(fill, Usd(fill.price * self.instrument.grid.tick_usd), counts)
+        self.position.take_fill(fill, counts)
         if counts:
             self.stance.fill(fill, now, unix)
         else:

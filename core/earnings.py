@@ -17,7 +17,7 @@ from core.orders.order import IN_BOOK, Order
 from core.portfolio.markouts import HORIZONS
 from core.quoting.rewards import MarginalValue, OwnOrder, RewardEstimate, estimate, marginal_value
 from core.quoting.scoring import ScoringWatch
-from core.units import MICRO, Side, Usd
+from core.units import MICRO, Side
 
 CAPITAL_PER_DAY: Final = 0.04 / 365
 """What a dollar tied up in an order would earn elsewhere."""
@@ -117,8 +117,7 @@ class Earnings:
         fees = desk.instrument.fees
         if fees is None:
             return
-        price = Usd(fill.price * desk.instrument.grid.tick_usd)
-        rebate = rebate_estimate(price, fill.size, fees)
+        rebate = rebate_estimate(fill.usd, fill.size, fees)
         self.rebates[desk.market] = self.rebates.get(desk.market, 0.0) + (rebate if counts else -rebate)
 
     def _resting(self, desk: Desk) -> list[Order]:

@@ -51,6 +51,8 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     price: Ticks
     """In the frame of the token."""
     yes_price: Ticks
+    usd: Usd
+    """What a share of the token cost; ticks may be rounded when the grid changes, this is not."""
     side: Side
     size: Shares
     layer: int
@@ -251,7 +253,7 @@ class OrderManager:
         return actions
 
     def change_grid(self, market: str, old: Grid, new: Grid) -> None:
-        """Tell the prices of a market's orders and fills in ticks of its new grid; their dollars stay what they are."""
+        """Tell a market's orders and fills in the nearest ticks of its new grid; their dollars stay what they are."""
         self.version += 1
         self._changed.add(market)
         for order in self._by_intent.values():
@@ -390,6 +392,7 @@ class OrderManager:
             order_side=order.order_side,
             price=order.price,
             yes_price=order.yes_price,
+            usd=order.usd,
             side=order.side,
             size=event.size,
             layer=order.layer,

@@ -9,7 +9,7 @@ from enum import Enum
 from typing import Final, Literal
 
 from core.errors import InvariantBroken
-from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
+from core.units import MICRO, SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 
 class State(Enum):
@@ -121,6 +121,7 @@ class Order:
         "state",
         "token",
         "unknown_s",
+        "usd",
         "validated_s",
         "yes_price",
     )
@@ -154,6 +155,8 @@ class Order:
         """In the frame of the token."""
         self.yes_price = yes_price
         """In the YES frame."""
+        self.usd = grid.dollars_of(price)
+        """What a share of the token costs, micro-dollars; the ticks above may be rounded when the grid changes."""
         self.size = size
         self.filled = Shares(0)
         self.held = Shares(0)
@@ -197,7 +200,7 @@ class Order:
     @property
     def reserves(self) -> Usd:
         """Micro-dollars that what remains of a buy would spend; nothing for a sell."""
-        return self.grid.notional(self.price, self.remaining) if self.order_side == "BUY" else Usd(0)
+        return Usd((self.usd * self.remaining + MICRO // 2) // MICRO) if self.order_side == "BUY" else Usd(0)
 
     @property
     def owed(self) -> Shares:

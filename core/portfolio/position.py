@@ -54,17 +54,11 @@ class Position:
         self._book(("opening", "NO"), Buy("NO", opening.no, Usd(MICRO - mark)))
         self.opening_cost = Pico(self.opening_cost + opening.yes * mark + opening.no * (MICRO - mark))
 
-    def take_fill(self, fill: Fill, price: Usd, counts: bool) -> None:
-        """Book a fill, or take it back when its trade failed (market-making.md 3.1).
-
-        Args:
-            fill: our part of the trade.
-            price: micro-dollars a share of the fill's own token.
-            counts: False takes back what was booked.
-        """
+    def take_fill(self, fill: Fill, counts: bool) -> None:
+        """Book a fill, or take back what was booked of it when its trade failed (market-making.md 3.1)."""
         key = (fill.trade_id, fill.order_id)
         if counts:
-            self._book(key, (Buy if fill.order_side == "BUY" else Sell)(fill.outcome, fill.size, price))
+            self._book(key, (Buy if fill.order_side == "BUY" else Sell)(fill.outcome, fill.size, fill.usd))
         else:
             self._revoke(key)
         self.ledger.verify(Usd(MICRO // 2))

@@ -20,7 +20,7 @@ from core.quoting.regime import RegimeRules, RegimeState, RegimeWatch, near_dept
 from core.quoting.schedule import END_DATE, GAME_START, Schedule, ScheduleRules, schedule_at, warning_of
 from core.quoting.toxicity import Toxicity, ToxicityRules, adverse_share
 from core.quoting.volatility import VarianceRate
-from core.units import Shares, Side, Ticks
+from core.units import MICRO, Shares, Side, Ticks
 
 
 class Posture(NamedTuple):
@@ -126,7 +126,7 @@ class Stance:
     def fill(self, fill: Fill, now: float, unix: float) -> None:
         """Take a fill of ours, however late it is told; ``unix`` is the wall clock at ``now``."""
         matched_s = now - max(0.0, unix - fill.unix)
-        price = fill.yes_price / self._instrument.grid.k
+        price = (fill.usd if fill.outcome == "YES" else MICRO - fill.usd) / MICRO
         self.markouts.fill((fill.trade_id, fill.order_id), matched_s, fill.side, fill.layer, price, fill.size)
 
     def revoke(self, fill: Fill) -> None:

@@ -17,7 +17,7 @@ from core.clock import Clock
 from core.errors import StoreError
 from core.orders.manager import Fill
 from core.orders.order import Order
-from core.units import Grid, Side
+from core.units import Grid, Side, Usd
 
 SCHEMA_VERSION: Final = 2
 _SCHEMA_1: Final = """
@@ -222,8 +222,7 @@ def _order_row(session: int, order: Order, grid: Grid, unix: float, monotonic: f
         order.token,
         order.outcome,
         order.order_side,
-        order.price,
-        grid.tick_usd,
+        *_priced(order.usd, grid),
         order.size,
         order.filled,
         order.side,
@@ -236,6 +235,11 @@ def _order_row(session: int, order: Order, grid: Grid, unix: float, monotonic: f
     )
 
 
+def _priced(usd: Usd, grid: Grid) -> tuple[int, int]:
+    """A price as ticks and micro-dollars a tick: of the market's grid, or of a millionth where it is off that."""
+    return (usd, 1) if usd % grid.tick_usd else (usd // grid.tick_usd, grid.tick_usd)
+
+
 def _fill_row(session: int, fill: Fill, settlement: str, grid: Grid) -> tuple[Any, ...]:
     return (
         session,
@@ -245,8 +249,7 @@ def _fill_row(session: int, fill: Fill, settlement: str, grid: Grid) -> tuple[An
         fill.market,
         fill.outcome,
         fill.order_side,
-        fill.price,
-        grid.tick_usd,
+        *_priced(fill.usd, grid),
         fill.size,
         settlement,
         fill.unix,

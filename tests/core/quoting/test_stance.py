@@ -67,6 +67,7 @@ class World:
             order_side="BUY" if side == "bid" else "SELL",
             price=Ticks(ticks),
             yes_price=Ticks(ticks),
+            usd=self.instrument.grid.dollars_of(ticks),
             side=side,
             size=shares(10),
             layer=0,
