@@ -54,7 +54,7 @@ def test_the_wheel_installs_the_command_and_states_its_needs(wheel: zipfile.ZipF
     info = f"polymm_tui-{__version__}.dist-info"
     scripts = configparser.ConfigParser()
     scripts.read_string(wheel.read(f"{info}/entry_points.txt").decode())
-    assert scripts["console_scripts"]["polymm-tui"] == "polymm_tui.cli:main"
+    assert scripts["console_scripts"]["polymm-tui"] == "polymm_tui.__main__:main"
     metadata = wheel.read(f"{info}/METADATA").decode()
     assert f"Version: {__version__}\n" in metadata and "Requires-Python: >=3.11" in metadata
     for dependency in PROJECT["project"]["dependencies"]:
