@@ -122,6 +122,7 @@ class RegimeWatch:
         "_caution",
         "_caution_until_s",
         "_event",
+        "_event_depth",
         "_event_s",
         "_mid",
         "_moves",
@@ -150,6 +151,8 @@ class RegimeWatch:
         self._trades: deque[tuple[float, float, Shares]] = deque(maxlen=MOST_TRADES)
         """Arrival, price in dollars, size."""
         self._event_s, self._event = -math.inf, ""
+        self._event_depth = (Shares(0), Shares(0))
+        """Bids and asks displayed when the event began, ours among them: less than they were worth prolongs nothing."""
         self._caution_until_s, self._caution = -math.inf, ""
         self._state = _UNKNOWN
 
@@ -169,6 +172,9 @@ class RegimeWatch:
         """
         if not -math.inf < now < math.inf:
             raise ValueError(f"no time: {now!r}")
+        if now >= self._event_s + self._rules.cooloff_s:
+            book = self._book_before(now)
+            self._event_depth = (Shares(0), Shares(0)) if book is None else (book.bids, book.asks)
         self._event_s, self._event = max(now, self._event_s), reason
         self._state = _UNKNOWN
 
@@ -231,6 +237,8 @@ class RegimeWatch:
         bought = price > before.mid
         volume = sum(each for _, at, each in trades if (at > before.mid) == bought and at != before.mid)
         depth = max(before.asks if bought else before.bids, self._rules.sweep_least)
+        if now < self._event_s + self._rules.cooloff_s:  # our own orders are out of the book: five dollars are no sweep
+            depth = max(depth, self._event_depth[bought])
         if volume < self._rules.sweep_frac * depth - _SLACK:
             return False
         trades.clear()

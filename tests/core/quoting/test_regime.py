@@ -129,6 +129,20 @@ def test_a_sweep_may_come_in_parts_within_a_second() -> None:
         assert told == [False, False, regime is quick]
 
 
+def test_crumbs_do_not_keep_a_market_from_coming_back() -> None:
+    """Without our orders a thin book is nearly empty; who takes what is left must not prolong the event for ever."""
+    regime = watch()
+    regime.see_book(0.0, 0.46, shares(2_000), shares(2_000))
+    regime.begin_event(1.0, "the price jumped")
+    for t in (12.0, 24.0):
+        regime.see_book(t - 1.5, 0.46, shares(20), shares(20))
+        assert not regime.see_trade(t, 0.47, shares(20))
+    assert regime.at(31.5).may_quote
+    regime.begin_event(40.0, "again")
+    regime.see_book(50.0, 0.46, shares(20), shares(3_000))
+    assert regime.see_trade(52.0, 0.47, shares(2_900)), "a true sweep does"
+
+
 def test_a_sweep_is_held_against_the_book_before_it() -> None:
     """The book is told before the trade that emptied it, and the mid has moved by then."""
     regime = watch()
