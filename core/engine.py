@@ -371,7 +371,7 @@ class Engine:
             return []
         is_first = account.bankroll is None
         marked = account.mark(unix, Usd(self.account_cash() + sum(value or 0 for value in values)))
-        actions = self._check_sizes(account.bankroll or 0) if is_first else []
+        actions = self._check_sizes() if is_first else []
         if marked.is_new_day or marked.limit:
             self._all_due()
         if marked.limit == "open again":
@@ -381,15 +381,21 @@ class Engine:
             actions += [CancelAll(reason="daily loss limit"), Note("alarm", "", text)]
         return actions
 
-    def _check_sizes(self, bankroll: int) -> list[Action]:
-        """Sizes made for a larger account are worth a word (market-making.md 1.6)."""
-        base, soft = self.settings.base_size_usd, self.settings.soft_cap_delta_pct * bankroll / MICRO
+    def _check_sizes(self) -> list[Action]:
+        """Sizes made for a larger account are worth a word (market-making.md 1.6); one for markets that are alike."""
+        texts = {desk.market: self._oversized(desk.settings) for desk in self.desks.values()}
+        if len(set(texts.values())) == 1:
+            texts = {"": next(iter(texts.values()))}
+        return [Note("warning", market, text) for market, text in texts.items() if text]
+
+    def _oversized(self, settings: Settings) -> str:
+        """Why the base size does not fit the bankroll, and what to do; "" when it does."""
+        base, soft = settings.base_size_usd, settings.soft_cap_delta_pct * (self.account.bankroll or 0) / MICRO
         if base is None or base <= 0.4 * soft:
-            return []
-        text = (
+            return ""
+        return (
             f"base_size_usd {base:g} is over 40 % of the soft cap of {soft:g} dollars: lower it, or raise the bankroll"
         )
-        return [Note("warning", "", text)]
 
     def _all_due(self) -> None:
         for desk in self.desks.values():
@@ -491,7 +497,8 @@ class Engine:
         if command.preview:
             return [self._preview(desk, made.settings, desk.stance.adjustments, what, now)]
         desk.use(live, now)
-        return [Note("info", desk.market, what)]
+        oversized = self._oversized(made.settings)
+        return [*([Note("warning", desk.market, oversized)] if oversized else []), Note("info", desk.market, what)]
 
     def _preview(self, desk: Desk, settings: Settings, adjustments: Adjustments, what: str, now: float) -> Note:
         """What is asked for, and what would become of the market's orders; a line for each that moves."""

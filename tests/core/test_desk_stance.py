@@ -1165,3 +1165,11 @@ def test_tables_and_rows_that_are_nobodys_are_told_at_the_start() -> None:
     said = notes(driver.quoting().actions)
     assert "calendar row 1 (politcs): concerns none of 1 markets" in said
     assert "settings of 0xdead: concerns none of 1 markets" in said
+
+
+def test_a_size_too_large_for_the_account_is_told_of_the_market_that_has_it() -> None:
+    """Also when it is set while the market runs."""
+    driver, _ = with_profiles(VenueBook())
+    [warning, _] = operator(driver, "set", changes=(("base_size_usd", "400"),))
+    assert isinstance(warning, Note) and (warning.severity, warning.market) == ("warning", MARKET)
+    assert "over 40 % of the soft cap" in warning.text
