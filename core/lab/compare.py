@@ -235,7 +235,8 @@ def _measured(tasks: Sequence[tuple[Arm, Scene, int]], jobs: int) -> Iterator[Ou
     finally:
         executor.shutdown(wait=False, cancel_futures=True)
         for child in set(active_children()) - others:
-            child.terminate()
+            child.kill()  # a runner has nothing to lose, and one that is just starting may not heed less
+            child.join()
 
 
 @contextmanager
