@@ -198,10 +198,21 @@ def detailed(view: MarketView, engine: Engine, desk: Desk, now: float) -> Market
         rebates_usd=engine.earnings.rebates.get(desk.market, 0.0),
         group=None
         if group is None or risk is None
-        else GroupView(group.reason, group.fair_sum, group.exposure, risk.worst, risk.best),
+        else GroupView(
+            group.reason,
+            group.fair_sum,
+            group.exposure,
+            risk.worst,
+            risk.best,
+            _set_edge(group.buy_yes_edge, group.buy_no_edge),
+        ),
         profiles=engine.profiles.names if engine.profiles else (),
         settings=setting_views(chosen) if chosen else (),
     )
+
+
+def _set_edge(*edges: float | None) -> float | None:
+    return max((edge for edge in edges if edge is not None), default=None)
 
 
 def _missing(reason: str) -> str:

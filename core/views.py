@@ -168,6 +168,8 @@ class GroupView(msgspec.Struct, frozen=True, gc=False):
     worst: Usd = Usd(0)
     """Profit of what is held, against its cost, if the worst outcome wins."""
     best: Usd = Usd(0)
+    set_edge: float | None = None
+    """Dollars by which a set of all outcomes costs less at others' prices than it pays; above 0 a price is wrong."""
 
 
 class SettingView(msgspec.Struct, frozen=True, gc=False):

@@ -123,6 +123,8 @@ def _group_words(group: GroupView) -> str:
         parts.append(f"what is held makes {signed_usd(group.worst)} to {signed_usd(group.best)} by outcome")
     if group.fair_sum is not None:
         parts.append(f"fair values sum to {100 * group.fair_sum:.1f}c")
+    if group.set_edge is not None and group.set_edge > 0:
+        parts.append(f"a whole set costs {100 * group.set_edge:.1f}c less than it pays: a price is wrong")
     return ", ".join([*parts, group.note] if group.note else parts)
 
 

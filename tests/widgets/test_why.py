@@ -77,6 +77,10 @@ def test_what_holds_for_the_market_comes_first():
     assert line(market, "schedule") == "fade, end date in 3h, sizes x0.62"
     assert line(market, "calendar") == "half-spread x1.5, changes in 15m: FOMC statement"
     assert line(market, "event") == "$812.50 at risk together, fair values sum to 101.3c"
+    odd = msgspec.structs.replace(market, group=GroupView("", None, Usd(0), set_edge=0.012))
+    assert (
+        line(odd, "event", 120) == "$0.00 at risk together, a whole set costs 1.2c less than it pays: a price is wrong"
+    )
     held = msgspec.structs.replace(market, group=GroupView("", None, Usd(8 * MICRO), Usd(-3 * MICRO), Usd(5 * MICRO)))
     assert line(held, "event", 120) == "$8.00 at risk together, what is held makes −3.00 to +5.00 by outcome"
     assert line(market, "operator") == "half-spread +3 ticks, halves every 60s, 4m left (operator)"
