@@ -5,7 +5,7 @@ from typing import Literal
 import msgspec
 
 from core.quoting.explain import LayerExplanation
-from core.units import OrderSide, Shares, Side, Ticks
+from core.units import OrderSide, Outcome, Shares, Side, Ticks
 
 
 class Place(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -46,6 +46,54 @@ class ReadOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
     """Ask the venue what became of one order."""
 
     order_id: str
+
+
+AccountSection = Literal["orders", "trades", "balances", "positions", "index"]
+
+
+class ReadAccount(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Read parts of the account; each answers with its own event, ``OpenOrdersRead`` for instance."""
+
+    sections: tuple[AccountSection, ...]
+    reason: str
+    after_unix: int = 0
+    """Of ``trades`` and ``index``: only those from then on."""
+
+
+class CancelMarket(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Cancel everything the account has open in one market: what an order of unknown outcome may have left there."""
+
+    market: str
+    reason: str
+
+
+class Finding(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Our books and the venue's disagree, or the venue contradicts itself: a row in the journal, and a line to read."""
+
+    code: str
+    """Stable name, for instance ``ghost_fill``."""
+    severity: Literal["info", "warning", "alarm"]
+    effect: Literal["none", "hold", "quarantine", "halt"]
+    """``hold``: nothing new in the market for a while; ``quarantine``: nothing new there until resolved or released;
+    ``halt``: nothing new anywhere."""
+    market: str
+    subject: str
+    """Order id, trade id or token."""
+    text: str
+    """What, where, and what was done or is to do."""
+    ours: str = ""
+    venue: str = ""
+    """What each side says, where that is a number or a state."""
+
+
+class Correction(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """What we hold is not what our fills add up to, and is corrected: a row in the journal."""
+
+    market: str
+    outcome: Outcome
+    micro: int
+    """Micro-shares, signed."""
+    reason: str
 
 
 class ReadScoring(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -99,7 +147,11 @@ Action = (
     Place
     | Cancel
     | CancelAll
+    | CancelMarket
     | ReadOrder
+    | ReadAccount
+    | Finding
+    | Correction
     | ReadScoring
     | ReadBooks
     | Resubscribe

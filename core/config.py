@@ -6,6 +6,8 @@ passes the mapping in. Secrets are not settings; see :mod:`core.venue.credential
 """
 
 import difflib
+import functools
+import hashlib
 import math
 import tomllib
 import types
@@ -22,6 +24,7 @@ SkewMode = Literal["half_spread", "bankroll", "logit"]
 SizeMode = Literal["matched", "capital"]
 Triggers = Literal["queue_keeping", "literal"]
 VolSpace = Literal["logit", "log", "price"]
+OrderClient = Literal["polymarket-client", "py-clob-client-v2"]
 
 
 def _setting(default: Any, unit: str, text: str, low: float | None = None, high: float | None = None) -> Any:
@@ -48,6 +51,17 @@ class Settings:
     ws_market_url: str = _setting("wss://ws-subscriptions-clob.polymarket.com/ws/market", "url", "market channel")
     ws_user_url: str = _setting("wss://ws-subscriptions-clob.polymarket.com/ws/user", "url", "user channel")
     rpc_url: str = _setting("https://polygon.drpc.org", "url", "Polygon RPC (POLYGON_RPC_URL)")
+
+    # Orders and holdings at the start
+    gateway: OrderClient = _setting(
+        "polymarket-client", "", "client that signs and sends orders; py-clob-client-v2 is the fallback, an extra"
+    )
+    adopt_orders: bool = _setting(
+        False, "", "orders of an earlier session that still rest keep their place; else they are cancelled"
+    )
+    adopt_shares: bool = _setting(
+        False, "", "shares found at the first sight of a market are the maker's; else they are shown apart"
+    )
 
     # Market data
     ws_tokens: int = _setting(200, "tokens", "most tokens on one socket of the market channel", 2, 500)
@@ -272,6 +286,13 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
     settings = Settings(**values)
     _check_together(settings)
     return Effective(settings, origins, tables)
+
+
+@functools.lru_cache(maxsize=1024)
+def hash_of(settings: Settings) -> str:
+    """Twelve hex digits that stand for the values of a whole set of settings; equal sets have equal ones."""
+    told = "\n".join(f"{item.name} = {getattr(settings, item.name)!r}" for item in fields(settings))
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
 
 
 def with_changes(base: Settings, changes: Mapping[str, Any], where: str) -> Settings:

@@ -8,7 +8,7 @@ from typing import Final, Literal, NamedTuple
 import msgspec
 
 from core.actions import Action
-from core.config import Settings
+from core.config import Settings, hash_of
 from core.market.book import Level
 from core.market.instrument import Instrument
 from core.orders.manager import OrderManager
@@ -77,12 +77,14 @@ class RuleSet(NamedTuple):
     quotes: QuoteRules
     requotes: RequoteRules
     judge: Judge
+    settings_hash: str
+    """Of the settings it was made from (:func:`core.config.hash_of`)."""
 
 
 def rule_set_of(settings: Settings, instrument: Instrument) -> RuleSet:
     """Make one market's rules."""
     judge = decide_literal if settings.requote_triggers == "literal" else decide
-    return RuleSet(rules_of(settings, instrument), requote_rules_of(settings, instrument), judge)
+    return RuleSet(rules_of(settings, instrument), requote_rules_of(settings, instrument), judge, hash_of(settings))
 
 
 class Standing(NamedTuple):
@@ -104,6 +106,8 @@ class Standing(NamedTuple):
     """All orders of the market that may be filled."""
     group: GroupBounds
     flattening: bool
+    book: tuple[int, int]
+    """Venue time of the book, milliseconds, and messages since its last full one: which book this is."""
 
 
 class Draft(NamedTuple):
@@ -255,6 +259,8 @@ def place(
                 reason=reason,
                 now=around.now,
                 explanation=explain_target(plan, rules.quotes, target),
+                settings_hash=rules.settings_hash,
+                book="{}/{}".format(*standing.book),
             )
         )
     return actions, tuple(held_back)

@@ -31,7 +31,8 @@ from core.market.recovery import Recovery
 from core.market.signals import without_own
 from core.market.silence import Silence
 from core.market.tape import Tape, Trade
-from core.orders.manager import Fill, OrderManager
+from core.orders.fills import Fill
+from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, State
 from core.portfolio.inventory import Inventory
 from core.portfolio.markouts import Drift
@@ -112,6 +113,8 @@ class Desk:
         """Dollars that a share of YES pays, once the channel told which token won."""
         self.plan: QuotePlan | None = None
         self.sigma: Sigma | None = None
+        self.has_decided = False
+        """A decision has been taken that might have quoted."""
         self.blocked_by = "waiting for the first book"
         self.held_back: tuple[HeldBack, ...] = ()
         """Orders that the last decision wanted and did not place."""
@@ -473,6 +476,7 @@ class Desk:
         """A decision that has to wait a moment: orders stay where they are, as long as their leases last."""
         self._last_decision_s, self.is_due, self._settled = now, True, False
         self.blocked_by = reason
+        self.worst_exposure = self._worst_exposure(now)
         actions: list[Action] = []
         for order in self.orders.at_risk(self.market):
             if order.state in IN_BOOK and now - order.validated_s > self.settings.order_max_age_sec:
@@ -508,6 +512,7 @@ class Desk:
         if standing is None:
             return self.rest("no fair value yet", now)
         self.seen(now)
+        self.has_decided = True
         draft = make_draft(standing, around, posture, self._rules)
         self.sigma, self.plan = standing.sigma, draft.plan
         self.blocked_by, self._decided_sigma = "", standing.sigma.sigma_h or 0.0
@@ -550,6 +555,7 @@ class Desk:
             at_risk=self.orders.at_risk(self.market),
             group=self.group,
             flattening=self.flattening,
+            book=(self.tracked.timestamp_ms, self.tracked.book_seq),
         )
 
     def explain(self, now: float, blocked: str) -> MarketExplanation:
@@ -580,10 +586,15 @@ class Desk:
         left = f"; {abs(net) / MICRO:g} shares are too few for an order and stay" if net else ""
         return [Note("info", self.market, f"flat: position worked off, market paused{left}")]
 
-    def refused(self, now: float) -> None:
-        """The venue refused an order: look again before the next, longer with every refusal (market-making.md 1.8)."""
+    def refused(self, now: float, least_s: float) -> None:
+        """The venue refused an order: look again before the next, longer with every refusal (market-making.md 1.8).
+
+        Args:
+            now: monotonic seconds.
+            least_s: how long the venue asks to wait; 0 when it does not say.
+        """
         self._hold_s = min(max(FIRST_HOLD_SEC, 2 * self._hold_s), LONGEST_HOLD_SEC)
-        self._hold_until_s = now + self._hold_s
+        self._hold_until_s = now + max(self._hold_s, least_s)
 
     def accepted(self) -> None:
         """The venue took an order: refusals are over."""

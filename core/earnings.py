@@ -12,7 +12,8 @@ from core.desk import Desk
 from core.events import ScoringSeen
 from core.market.fees import rebate_estimate
 from core.market.rewards import Scored, terms_of
-from core.orders.manager import Fill, OrderManager
+from core.orders.fills import Fill
+from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, Order
 from core.portfolio.markouts import HORIZONS
 from core.quoting.rewards import MarginalValue, OwnOrder, RewardEstimate, estimate, marginal_value

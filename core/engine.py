@@ -7,47 +7,56 @@ caps over markets), and decides when time has reached what it asked for. Same ev
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, Literal
 
-import msgspec
-
-from core.actions import Action, CancelAll, Latch, Note
+from core.actions import Action, CancelAll, Finding, Latch, Note
 from core.config import Settings
 from core.decision import Surroundings, is_pending
 from core.desk import WAITS, Desk
 from core.earnings import Earnings
-from core.errors import ConfigError
 from core.event_groups import EventGroups
 from core.events import (
     AccountSeen,
+    BalancesRead,
     BooksRead,
+    BudgetSeen,
     CancelAnswered,
     Event,
     FeedAlive,
     FeedChanged,
     FillSeen,
+    HeartbeatSeen,
+    IndexedTradesRead,
     InstrumentAdded,
     MarketMessage,
+    OpenOrdersRead,
     OperatorCommand,
     OrderAnswered,
     OrderSeen,
     OrderSigned,
+    PositionsRead,
+    Recovered,
     ScoringSeen,
     StopRequested,
+    TradesRead,
+    VenueSeen,
     Woken,
 )
 from core.market_data import Feed, MarketData, Tally
+from core.operating import Operating
+from core.orders.fills import Fill, FillChange
 from core.orders.manager import OrderManager
-from core.orders.order import IN_BOOK, State
+from core.orders.order import IN_BOOK, TERMINAL, State
 from core.portfolio.account import Account
 from core.portfolio.ledger import Pico, usd_of
 from core.portfolio.markouts import Drift
 from core.profiles import Profiles
-from core.quoting.adjust import AdjustmentRefused, Adjustments, adjusted
-from core.quoting.explain import MarketExplanation, preview_words
-from core.risk.control import Control, strictest
+from core.quoting.explain import MarketExplanation
+from core.reconciliation import Reconciliation
+from core.risk.control import Control, allows_orders, strictest
 from core.risk.gate import Facts, why_not_quote
 from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
+from core.venue_state import VenueState
 
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
@@ -59,12 +68,20 @@ KEPT_DRIFTS: Final = 4096
 class Engine:
     """The market maker."""
 
-    def __init__(self, settings: Settings, *, own_in_book: bool, profiles: Profiles | None = None) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        *,
+        own_in_book: bool,
+        profiles: Profiles | None = None,
+        needs_heartbeat: bool = False,
+    ) -> None:
         """Start without a market.
 
         Args:
             settings: of the whole run.
             own_in_book: the books we see contain our own orders (not so in paper and replay).
+            needs_heartbeat: nothing is quoted without heartbeats that the venue acknowledges.
             profiles: what single markets are quoted with; None quotes all with ``settings``.
         """
         self.settings = settings
@@ -80,8 +97,17 @@ class Engine:
         self.stopping = False
         self.account = Account(settings)
         self.profiles = profiles
+        self.venue = VenueState(needs_heartbeat)
+        self.reconciliation = Reconciliation(
+            self.desks,
+            self.orders,
+            self.account,
+            adopts_orders=settings.adopt_orders,
+            adopts_shares=settings.adopt_shares,
+        )
+        self._operating = Operating(self)
         self._drifts: deque[tuple[str, Drift]] = deque(maxlen=KEPT_DRIFTS)
-        self._wall_s = 0.0
+        self.wall_s = 0.0
         """Wall clock less engine time, as of the last wake."""
         self._marked_s = -math.inf
         self._marked_messages = 0
@@ -100,7 +126,16 @@ class Engine:
             OrderSeen: self._on_order_seen,
             FillSeen: self._on_fill,
             ScoringSeen: self.earnings.take,
-            OperatorCommand: self._on_command,
+            Recovered: self._on_recovered,
+            OpenOrdersRead: self._on_orders_read,
+            TradesRead: self._on_trades_read,
+            BalancesRead: self._on_balances_read,
+            PositionsRead: self._on_positions_read,
+            IndexedTradesRead: self._on_index_read,
+            HeartbeatSeen: self._on_heartbeat,
+            VenueSeen: self._on_venue,
+            BudgetSeen: self._on_budget,
+            OperatorCommand: self._operating.take,
             StopRequested: self._on_stop,
         }
 
@@ -114,9 +149,13 @@ class Engine:
             return self.data.take(event, now)
         return self._handlers[type(event)](event, now)
 
+    def wake_at_once(self, now: float) -> None:
+        """Ask to be woken without delay."""
+        self._wake_s = now
+
     def next_wake(self) -> float:
         """Monotonic time at which a :class:`Woken` is wanted; infinity when nothing waits."""
-        return min(self._wake_s, self.data.check_s, self.data.due_s)
+        return min(self._wake_s, self.data.check_s, self.data.due_s, self.reconciliation.due_s)
 
     # Market data
 
@@ -177,6 +216,7 @@ class Engine:
         was, feed.connected, feed.detail = feed.connected, event.connected, event.detail
         if event.connected:
             feed.heard_s = now
+            self.reconciliation.wish(("orders", "trades"), "the user channel is back")
             return [Note("info", "", "user feed is up")] if not was else []
         actions: list[Action] = []
         if was:
@@ -204,7 +244,8 @@ class Engine:
         desk = self.desks[order.market]
         desk.touch_due()
         if event.outcome == "refused":
-            desk.refused(now)
+            desk.refused(now, event.retry_s)
+            actions += self._heed_refusal(event, desk)
         elif event.outcome == "live":
             desk.accepted()
         if order.state is State.LIVE:
@@ -215,6 +256,25 @@ class Engine:
         self._wake_soon(desk, now)
         return actions
 
+    def _heed_refusal(self, event: OrderAnswered, desk: Desk) -> list[Action]:
+        """Some refusals say more than that this order was not taken (polymarket-api.md 10.4)."""
+        match event.refusal:
+            case "configuration" | "account":
+                self.control = strictest(self.control, Control("CANCEL_ONLY", f"the venue refuses: {event.detail}"))
+                self.all_due()
+                return [Note("alarm", "", f"no order of this account is taken, nothing more is placed: {event.detail}")]
+            case "closed_only":
+                self.control = strictest(
+                    self.control, Control("REDUCE_ONLY", "the venue lets this account only reduce")
+                )
+                self.all_due()
+                return [Note("alarm", "", f"reducing only: {event.detail}")]
+            case "market":
+                self.reconciliation.quarantine.close(desk.market, f"the venue takes no orders here: {event.detail}")
+            case "balance":
+                self.reconciliation.wish(("balances",), "an order was refused for the balance")
+        return []
+
     def _on_cancel_answered(self, event: CancelAnswered, now: float) -> list[Action]:
         actions: list[Action] = list(self.orders.cancel_answered(event, now))
         self._order_touched(event.order_id, now)
@@ -222,11 +282,15 @@ class Engine:
 
     def _on_order_seen(self, event: OrderSeen, now: float) -> list[Action]:
         self.user_feed.heard_s = now
+        known = self.orders.find(event.order_id)
+        was_over = known is not None and known.state in TERMINAL
         order = self.orders.seen(event, now)
         if order is None:
             return []
         self._order_touched(event.order_id, now)
         actions: list[Action] = []
+        if was_over and order.state not in TERMINAL:
+            actions += self.reconciliation.tell([self.reconciliation.revived(order)], now + self.wall_s)
         if order.cancel_wanted and order.state in IN_BOOK:
             actions += self.orders.cancel(order, order.cancel_wanted, now)
         if event.status == "cancelled" and event.detail.startswith("CANCELED_"):
@@ -234,31 +298,133 @@ class Engine:
         return actions
 
     def _on_fill(self, event: FillSeen, now: float) -> list[Action]:
-        self.user_feed.heard_s = now
+        if event.source == "channel":
+            self.user_feed.heard_s = now
+        unix = now + self.wall_s
+        is_known = self.orders.book.find((event.trade_id, event.order_id)) is not None
+        if self.orders.find(event.order_id) is None and not is_known:
+            found = self.reconciliation.foreign.take_fill(event)
+            if found:
+                self.reconciliation.wish(("balances",), "somebody else traded on this account")
+            return self.reconciliation.tell(found, unix)
         booked = self.orders.filled(event, now)
         if booked is None:
             return []
         fill, change = booked
-        desk = self.desks[fill.market]
+        desk = self.desks.get(fill.market)
+        if change in ("void", "contradicted"):
+            return self._trade_went_wrong(event, fill, change, now)
+        if desk is None or change == "moved":
+            return []
         self.account.touch()
         self.groups.acted(desk)
         if change == "confirmed":
             desk.confirm_fill(fill)
             return []
-        desk.take_fill(fill, change == "booked", now, now + self._wall_s)
-        self.earnings.fill(desk, fill, change == "booked")
+        desk.take_fill(fill, True, now, unix)
+        self.earnings.fill(desk, fill, True)
         if event.settlement == "confirmed":
             desk.confirm_fill(fill)
         self._wake_soon(desk, now)
-        what = f"{fill.side} {desk.instrument.grid.cents(fill.yes_price)}c {_size_text(fill.size)} sh"
-        if change == "void":
-            return [Note("alarm", fill.market, f"a trade failed: {what} is taken back")]
-        return [Note("fill", fill.market, f"{what}, layer {fill.layer + 1}")]
+        return [Note("fill", fill.market, f"{_told(desk, fill)}, layer {fill.layer + 1}")]
+
+    def _trade_went_wrong(self, event: FillSeen, fill: Fill, change: FillChange, now: float) -> list[Action]:
+        """A trade failed, or the venue says of a final one that it ended the other way."""
+        unix, ghosts = now + self.wall_s, self.reconciliation
+        if change == "contradicted":
+            text = f"the venue says {event.settlement} of a trade that it said the opposite of; the first word is kept"
+            found = Finding("settlement_conflict", "alarm", "quarantine", fill.market, fill.trade_id, text)
+            return ghosts.tell([found], unix)
+        too_many = ghosts.quarantine.failed(fill.market, now)
+        what = f"{fill.side} {micro_text(fill.usd)} {_size_text(fill.size)} sh"
+        desk = self.desks.get(fill.market)
+        if desk is not None:
+            what = _told(desk, fill)
+            self.account.touch()
+            self.groups.acted(desk)
+            desk.take_fill(fill, False, now, unix)
+            self.earnings.fill(desk, fill, False)
+            self._wake_soon(desk, now)
+        text = f"a trade failed: {what} is taken back"
+        effect: Literal["quarantine", "hold"] = "quarantine" if too_many else "hold"
+        found = Finding("failed_trade", "alarm", effect, fill.market, fill.trade_id, text)
+        return ghosts.tell([found], unix)
+
+    # The account as it is read
+
+    def _on_recovered(self, event: Recovered, now: float) -> list[Action]:
+        actions = self.reconciliation.recover(event, now, now + self.wall_s)
+        for order in self.reconciliation.leftovers():
+            actions += self.orders.cancel(order, "left by an earlier session", now)
+        self._wake_s = now
+        return actions
+
+    def _on_orders_read(self, event: OpenOrdersRead, now: float) -> list[Action]:
+        actions = self.reconciliation.take_orders(event, now, now + self.wall_s)
+        for order in list(self.orders.all_at_risk()):
+            if order.cancel_wanted and order.state in IN_BOOK:
+                actions += self.orders.cancel(order, order.cancel_wanted, now)
+        for order in self.reconciliation.leftovers():
+            actions += self.orders.cancel(order, "left by an earlier session", now)
+        return self._reconciled(actions, now)
+
+    def _on_trades_read(self, event: TradesRead, now: float) -> list[Action]:
+        actions: list[Action] = []
+        for fill in event.fills:
+            actions += self._on_fill(fill, now)
+        return self._reconciled([*actions, *self.reconciliation.take_trades(event, now, now + self.wall_s)], now)
+
+    def _on_balances_read(self, event: BalancesRead, now: float) -> list[Action]:
+        return self._reconciled(self.reconciliation.take_balances(event, now), now)
+
+    def _on_index_read(self, event: IndexedTradesRead, now: float) -> list[Action]:
+        return self._reconciled(self.reconciliation.take_index(event, now, now + self.wall_s), now)
+
+    def _on_positions_read(self, event: PositionsRead, now: float) -> list[Action]:
+        return self._reconciled(self.reconciliation.take_positions(event, now, now + self.wall_s), now)
+
+    def _reconciled(self, actions: list[Action], now: float) -> list[Action]:
+        """Something may have been learned: what it changes is decided soon."""
+        self.reconciliation.look()
+        self.all_due()
+        self._wake_s = now
+        return actions
+
+    # The venue
+
+    def _on_heartbeat(self, event: HeartbeatSeen, now: float) -> list[Action]:
+        is_first = self.venue.beat_s is None
+        actions, has_fired = self.venue.take_beat(event, now)
+        if event.forked and self.control.state != "KILLED":
+            text = "another process heartbeats with these credentials"
+            self.control = Control("KILLED", text)
+            pulled = [CancelAll(reason="split brain"), *self.pull_all("killed", now)]
+            return [Latch(reason=text), *pulled, Note("alarm", "", f"KILLED: {text}: {event.detail}")]
+        if has_fired:
+            self.reconciliation.start_over(now, "the venue may have cancelled everything for want of a heartbeat")
+        if has_fired or (is_first and event.acknowledged):
+            self.all_due()
+            self._wake_s = now
+        return actions
+
+    def _on_venue(self, event: VenueSeen, now: float) -> list[Action]:
+        actions, is_back = self.venue.take_mode(event, now)
+        if is_back:
+            self.reconciliation.start_over(now, "the venue is back")
+        if actions:
+            self.all_due()
+            self._wake_s = now
+        return actions
+
+    def _on_budget(self, event: BudgetSeen, now: float) -> list[Action]:
+        self.all_due()
+        self._wake_s = now
+        return self.venue.take_budget(event)
 
     def _order_touched(self, order_id: str, now: float) -> None:
         order = self.orders.find(order_id)
-        if order is not None:
-            desk = self.desks[order.market]
+        desk = None if order is None else self.desks.get(order.market)
+        if desk is not None:
             desk.touch_due()
             self._wake_soon(desk, now)
 
@@ -268,20 +434,29 @@ class Engine:
     # Time
 
     def _on_woken(self, event: Woken, now: float) -> list[Action]:
-        self._wall_s = event.unix - now
+        self.wall_s = event.unix - now
         actions: list[Action] = []
         if now - self._marked_s >= MARK_SEC - MARK_SLACK_SEC:
             self._marked_s = now
             if self.tally.messages != self._marked_messages:
                 self._marked_messages = self.tally.messages
                 self.account.touch()
-            actions += self._mark(event.unix)
-            actions += self.orders.chase(now)
+            actions += self._mark(event.unix, now)
+            actions += self.orders.chase(now, self.venue.is_out)
+            actions += self.reconciliation.check(now, event.unix)
+            self.reconciliation.look()
+            if self.venue.presumes_dead(now):
+                actions.append(
+                    Note("alarm", "", "no heartbeat for so long that the venue may have cancelled everything")
+                )
             actions += self.earnings.ask(now)
             self.data.measure(now)
+        if self._marked_s == now or self.reconciliation.due_s <= now:
+            actions += self.reconciliation.ask(now, event.unix)
         if self.data.check_s <= now:
             actions += self.data.check(now)
         self.data.due_s = math.inf
+        self.reconciliation.look()  # before the first new order, which would pass for one that is left
         for desk in self.desks.values():
             if desk.wake_at() <= now:
                 actions += self._decide(desk, event.unix, now)
@@ -307,7 +482,9 @@ class Engine:
 
     def _act(self, desk: Desk, unix: float, now: float) -> list[Action]:
         reason = why_not_quote(self.facts(desk, now))
-        if reason in WAITS:
+        if not reason and self.venue.short:
+            return desk.hold(self.venue.short, now)
+        if reason and (reason in (*WAITS, self.reconciliation.recovering()) or self._is_to_come(desk)):
             forbids = self.facts(desk, now).stance
             return desk.rest(forbids, now) if forbids else desk.hold(reason, now)
         if reason:
@@ -316,7 +493,12 @@ class Engine:
         if desk.is_settled(now, unix, self._data_age_s(desk, now)):
             return []
         self.tally.decisions += 1
-        return desk.decide(self._surroundings(desk, unix, now))
+        return desk.decide(self.surroundings(desk, unix, now))
+
+    def _is_to_come(self, desk: Desk) -> bool:
+        """A market that was never decided on: adopted orders keep their queue until then, as long as leases last."""
+        allowed = allows_orders(strictest(self.control, desk.control).state)
+        return not desk.has_decided and allowed and not self.stopping and not desk.resolved
 
     def facts(self, desk: Desk, now: float) -> Facts:
         """What the permission to quote a market depends on, as it stands."""
@@ -327,6 +509,10 @@ class Engine:
             account_known=self.account.bankroll is not None,
             user_feed_up=self.user_feed.connected,
             resolved=desk.resolved,
+            recovering=self.reconciliation.recovering(),
+            venue=self.venue.trouble(now),
+            quarantine=self.reconciliation.closed(desk.market, now),
+            unsettled_s=self.reconciliation.unsettled_s(desk.market, now),
             data_trouble=desk.data_trouble,
             micro=None if desk.watch.micro is None else desk.watch.micro.status,
             data_age_s=self._data_age_s(desk, now),
@@ -339,7 +525,8 @@ class Engine:
         """Seconds since somebody vouched for a market's book; without audits a living channel has to do."""
         return now - (desk.silence.proven_s if self.settings.audit_sec else self.data.feed.heard_s)
 
-    def _surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
+    def surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
+        """What all markets share and one decision is made with."""
         bankroll = self.account.bankroll or Usd(0)
         fair = desk.watch.fair.value_at(now) or 0.5
         others = self.groups.exposure_of_others(desk, now)
@@ -358,10 +545,10 @@ class Engine:
 
     def account_cash(self) -> int:
         """Micro-dollars of cash now: what we began with and what all fills changed."""
-        changes = sum(desk.position.ledger.cash + desk.position.opening_cost for desk in self.desks.values())
+        changes = sum(desk.position.cash_change for desk in self.desks.values())
         return (self.account.cash or 0) + usd_of(Pico(changes))
 
-    def _mark(self, unix: float) -> list[Action]:
+    def _mark(self, unix: float, now: float) -> list[Action]:
         """Value the account, renew the bankroll and judge the day's loss (market-making.md 1.6, 3.6)."""
         account = self.account
         if not account.wants_mark(unix):
@@ -373,22 +560,22 @@ class Engine:
         marked = account.mark(unix, Usd(self.account_cash() + sum(value or 0 for value in values)))
         actions = self._check_sizes() if is_first else []
         if marked.is_new_day or marked.limit:
-            self._all_due()
+            self.all_due()
         if marked.limit == "open again":
             actions.append(Note("info", "", "a new day: the loss limit is open again"))
         elif marked.limit == "reached":
             text = f"daily loss limit: {marked.loss:.2%} of the day's opening equity; reducing only"
-            actions += [CancelAll(reason="daily loss limit"), Note("alarm", "", text)]
+            actions += [*self.pull_all("daily loss limit", now), Note("alarm", "", text)]
         return actions
 
     def _check_sizes(self) -> list[Action]:
         """Sizes made for a larger account are worth a word (market-making.md 1.6); one for markets that are alike."""
-        texts = {desk.market: self._oversized(desk.settings) for desk in self.desks.values()}
+        texts = {desk.market: self.oversized(desk.settings) for desk in self.desks.values()}
         if len(set(texts.values())) == 1:
             texts = {"": next(iter(texts.values()))}
         return [Note("warning", market, text) for market, text in texts.items() if text]
 
-    def _oversized(self, settings: Settings) -> str:
+    def oversized(self, settings: Settings) -> str:
         """Why the base size does not fit the bankroll, and what to do; "" when it does."""
         base, soft = settings.base_size_usd, settings.soft_cap_delta_pct * (self.account.bankroll or 0) / MICRO
         if base is None or base <= 0.4 * soft:
@@ -397,7 +584,8 @@ class Engine:
             f"base_size_usd {base:g} is over 40 % of the soft cap of {soft:g} dollars: lower it, or raise the bankroll"
         )
 
-    def _all_due(self) -> None:
+    def all_due(self) -> None:
+        """Let every market decide anew."""
         for desk in self.desks.values():
             desk.touch_due()
 
@@ -406,113 +594,15 @@ class Engine:
     def _on_stop(self, event: StopRequested, now: float) -> list[Action]:
         """Nothing new from here on; everything at risk is cancelled."""
         self.stopping = True
-        return [*self._pull_all("stopping", now), Note("info", "", f"stopping: {event.reason}")]
+        return [*self.pull_all("stopping", now), Note("info", "", f"stopping: {event.reason}")]
 
-    def _pull_all(self, reason: str, now: float) -> list[Action]:
-        actions: list[Action] = [CancelAll(reason=reason)]
+    def pull_all(self, reason: str, now: float) -> list[Action]:
+        """Cancel every order of ours; what somebody else has on the account stays."""
+        actions: list[Action] = []
         for desk in self.desks.values():
             actions += desk.pull(reason, now)
             desk.touch_due()
         return actions
-
-    def _on_command(self, command: OperatorCommand, now: float) -> list[Action]:
-        if not command.preview:
-            self._wake_s = now
-        if command.act in ("pause_all", "resume_all", "cancel_all", "kill"):
-            return self._global_command(command, now)
-        desk = self.desks.get(command.market)
-        if desk is None:
-            return [Note("warning", "", f"{command.act}: no such market")]
-        if not command.preview:
-            desk.touch_due()
-        return self._market_command(desk, command, now)
-
-    def _global_command(self, command: OperatorCommand, now: float) -> list[Action]:
-        count = sum(1 for _ in self.orders.all_at_risk())
-        if self.control.state == "KILLED" and command.act != "cancel_all":
-            return [Note("warning", "", "killed: only a restart with the latch removed allows orders again")]
-        match command.act:
-            case "resume_all":
-                self.control = Control()
-                self._all_due()
-                own = sum(1 for desk in self.desks.values() if desk.control.state != "ACTIVE")
-                return [
-                    Note(
-                        "info", "", f"resumed; {own} markets stay held by themselves" if own else "all markets resumed"
-                    )
-                ]
-            case "kill":
-                self.control = Control("KILLED", f"by {command.who}")
-                return [
-                    Latch(reason=f"kill by {command.who}"),
-                    *self._pull_all("killed", now),
-                    Note("alarm", "", f"KILLED by {command.who}: cancelling {count} orders"),
-                ]
-            case "pause_all":
-                self.control = Control("PAUSED", f"by {command.who}")
-        paused = "all markets paused, " if command.act == "pause_all" else ""
-        return [*self._pull_all(command.act, now), Note("info", "", f"{paused}cancelling {count} orders")]
-
-    def _market_command(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
-        market, count = desk.market, len(self.orders.at_risk(desk.market))
-        match command.act:
-            case "pause":
-                desk.control = Control("PAUSED", f"by {command.who}")
-                return [*desk.pull("paused", now), Note("info", market, f"paused, cancelling {count} orders")]
-            case "resume":
-                desk.control, desk.flattening = Control(), False
-                return [Note("info", market, f"resumed{self._still()}")]
-            case "widen" | "tighten" | "shift" | "one_side" | "size" | "reset":
-                return self._adjust(desk, command, now)
-            case "set":
-                return self._change_settings(desk, command, now)
-            case "cancel_market":
-                return [*desk.pull("cancelled by operator", now), Note("info", market, f"cancelling {count} orders")]
-            case _:
-                return self._flatten(desk, command, now)
-
-    def _adjust(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
-        """Take or preview an adjustment of one market's quotes."""
-        try:
-            adjustments = adjusted(desk.stance.adjustments, command, now, desk.instrument.grid.k)
-        except AdjustmentRefused as error:
-            return [Note("warning", desk.market, f"{command.act}: {error}")]
-        if command.preview:
-            return [self._preview(desk, desk.settings, adjustments, adjustments.words(now), now)]
-        desk.stance.adjustments = adjustments
-        return [Note("info", desk.market, adjustments.words(now))]
-
-    def _change_settings(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
-        """Take or preview other settings for one market."""
-        profiles = self.profiles
-        if profiles is None:
-            return [Note("warning", desk.market, "this run has no profiles")]
-        try:
-            live = profiles.changed(desk.instrument, desk.live, command.profile, command.changes)
-            made = profiles.for_market(desk.instrument, live)
-        except ConfigError as error:
-            return [Note("warning", desk.market, str(error))]
-        changes = ", ".join(f"{name} = {value}" for name, value in live.changes) or "no changes"
-        what = f"profile {made.profile}; {changes}"
-        if command.preview:
-            return [self._preview(desk, made.settings, desk.stance.adjustments, what, now)]
-        desk.use(live, now)
-        oversized = self._oversized(made.settings)
-        return [*([Note("warning", desk.market, oversized)] if oversized else []), Note("info", desk.market, what)]
-
-    def _preview(self, desk: Desk, settings: Settings, adjustments: Adjustments, what: str, now: float) -> Note:
-        """What is asked for, and what would become of the market's orders; a line for each that moves."""
-        unix = now + self._wall_s
-        posture = desk.stance.preview(settings, adjustments, now, unix)
-        forbids = "" if desk.flattening else posture.forbids
-        reason = why_not_quote(msgspec.structs.replace(self.facts(desk, now), stance=forbids))
-        draft = None if reason else desk.preview(self._surroundings(desk, unix, now), settings, posture)
-        if draft is None:
-            pulled = sum(1 for order in self.orders.at_risk(desk.market) if order.state in IN_BOOK)
-            text = f"nothing would be quoted, {pulled} orders pulled: {reason or 'no fair value yet'}"
-        else:
-            text = preview_words(draft.plan, draft.diff, draft.live, desk.instrument.grid)
-        return Note("info", desk.market, f"{what}\n{text}")
 
     def explain(self, market: str, now: float) -> MarketExplanation | None:
         """Why a market is quoted as it is, or not; None for a market that is not made."""
@@ -527,21 +617,10 @@ class Engine:
         self._drifts.clear()
         return drifts
 
-    def _still(self) -> str:
-        """What keeps an act on one market from taking effect; "" when nothing does."""
-        state = self.control.state
-        return "" if state == "ACTIVE" else f"; all markets are {state.lower().replace('_', '-')} still"
 
-    def _flatten(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
-        """Work the position off with post-only orders at the touch; then the market is paused."""
-        net = desk.inventory.net
-        if net == 0:
-            return [Note("info", desk.market, "nothing to flatten")]
-        desk.flattening = True
-        desk.control = Control("REDUCE_ONLY", f"flattening for {command.who}")
-        verb = "selling" if net > 0 else "buying"
-        text = f"flattening: {verb} {_whole_cents(abs(net))} YES at the touch, post-only{self._still()}"
-        return [*desk.pull("flatten", now), Note("info", desk.market, text)]
+def _told(desk: Desk, fill: Fill) -> str:
+    """A fill for people."""
+    return f"{fill.side} {desk.instrument.grid.cents(fill.yes_price)}c {_size_text(fill.size)} sh"
 
 
 def _size_text(size: Shares) -> str:

@@ -9,7 +9,8 @@ from typing import Annotated, Final, Literal
 import msgspec
 
 from core.market.instrument import Instrument
-from core.units import Shares, Usd
+from core.units import OrderSide, Outcome, Shares, Side, Usd
+from core.views import VenueMode
 
 LATEST_MS: Final = 10**14
 """Venue times beyond this, thousands of years away, are no milliseconds."""
@@ -149,6 +150,18 @@ class OrderSigned(_Event, frozen=True):
     order_id: str
 
 
+Refusal = Literal[
+    "", "crossed", "balance", "grid", "market", "closed_only", "account", "configuration", "rate", "not_ready", "other"
+]
+"""What a definitive refusal is about, by the venue's own words (polymarket-api.md 10.4); "" when it is none.
+
+``crossed``: post-only would take. ``balance``: not enough balance or allowance. ``grid``: tick, size or amounts.
+``market``: closed or unknown. ``closed_only`` and ``account``: the account may only reduce, or nothing at all.
+``configuration``: signer, wallet kind, order version or credentials: no order of this session will ever be taken.
+``rate``: the signer's bucket. ``not_ready``: the market is not ready for orders yet.
+"""
+
+
 class OrderAnswered(_Event, frozen=True):
     """The venue's answer to a placement, or the lack of one."""
 
@@ -156,6 +169,10 @@ class OrderAnswered(_Event, frozen=True):
     outcome: Literal["live", "matched", "delayed", "refused", "unknown", "denied"]
     """``denied``: stopped on our side before any byte was sent."""
     detail: str = ""
+    refusal: Refusal = ""
+    """Of ``refused``."""
+    retry_s: float = 0.0
+    """How long the venue asks to wait; 0 when it does not say."""
 
 
 class CancelAnswered(_Event, frozen=True):
@@ -175,6 +192,8 @@ class OrderSeen(_Event, frozen=True):
     matched: Shares | None = None
     """Shares matched so far when told."""
     detail: str = ""
+    asked_s: float = 0.0
+    """Of a read: when it was asked for, monotonic seconds."""
 
 
 class ScoringSeen(_Event, frozen=True):
@@ -193,6 +212,168 @@ class FillSeen(_Event, frozen=True):
     settlement: Literal["matched", "mined", "confirmed", "retrying", "failed"]
     unix: float
     """Match time, seconds."""
+    owned: bool = True
+    """The entry names our API key or our wallet; without, it is ours only if we know its order."""
+    source: Literal["channel", "read"] = "channel"
+    """The user channel, or a read of the account's trades."""
+    market: str = ""
+    token: str = ""
+    order_side: OrderSide | Literal[""] = ""
+    """Of our order; "" where neither the entry nor the trade's header tells."""
+    price: str = ""
+    """As told, dollars a share of ``token``; off the grid in cross-token matches, so never used for our own orders."""
+    transaction: str = ""
+    """Hash of the settling transaction as far as told; it may change while the venue retries."""
+
+
+class ListedOrder(msgspec.Struct, frozen=True):
+    """One of the account's open orders as the venue lists it (polymarket-api.md 4.2)."""
+
+    order_id: str
+    market: str = ""
+    token: str = ""
+    order_side: OrderSide | Literal[""] = ""
+    price: str = ""
+    """Dollars a share of ``token``, as told."""
+    size: Shares = Shares(0)
+    matched: Shares = Shares(0)
+
+
+class OpenOrdersRead(_Event, frozen=True):
+    """The account's open orders as GET /data/orders lists them; an incomplete list proves no absence."""
+
+    asked_s: float
+    """When the first request left, monotonic seconds."""
+    orders: tuple[ListedOrder, ...] = ()
+    complete: bool = False
+    """Every page came and every row could be read."""
+    problem: str = ""
+    """Why it is not complete, in words."""
+
+
+class TradesRead(_Event, frozen=True):
+    """Our parts of the account's trades as GET /data/trades lists them; an incomplete list proves no absence."""
+
+    asked_s: float
+    after_unix: int
+    """Only trades from then on were asked for, seconds."""
+    fills: tuple[FillSeen, ...] = ()
+    complete: bool = False
+    problem: str = ""
+
+
+class BalancesRead(_Event, frozen=True):
+    """Cash and shares that the venue shows for the account: settled trades included, open orders not taken off."""
+
+    asked_s: float
+    cash: Usd | None = None
+    holdings: tuple[tuple[str, Shares], ...] = ()
+    """(token, shares) of the tokens asked for."""
+    complete: bool = False
+    problem: str = ""
+
+
+class PositionsRead(_Event, frozen=True):
+    """Shares by the venue's positions index, which lags and forgets: advice, never evidence (reliability.md 4.4)."""
+
+    asked_s: float
+    holdings: tuple[tuple[str, Shares], ...] = ()
+    complete: bool = False
+    problem: str = ""
+
+
+class IndexedTrade(msgspec.Struct, frozen=True):
+    """One part of ours in a settled trade, as the venue's public index lists it (polymarket-api.md 8)."""
+
+    transaction: str
+    """Hash."""
+    token: str
+    order_side: OrderSide
+    size: Shares
+    price: str
+    """As told, dollars a share; off the grid in cross-token matches."""
+    unix: float
+    """Seconds; when it settled."""
+
+
+class IndexedTradesRead(_Event, frozen=True):
+    """The account's settled trades as the public index lists them: a second source of our fills."""
+
+    asked_s: float
+    after_unix: int
+    """Everything from then on was asked for, seconds."""
+    trades: tuple[IndexedTrade, ...] = ()
+    complete: bool = False
+    problem: str = ""
+
+
+class HeartbeatSeen(_Event, frozen=True):
+    """What became of one heartbeat (polymarket-api.md 4.3)."""
+
+    acknowledged: bool
+    forked: bool = False
+    """Another process heartbeats with our credentials."""
+    detail: str = ""
+
+
+class VenueSeen(_Event, frozen=True):
+    """The venue lets us do more or less than before (polymarket-api.md 10.3)."""
+
+    mode: VenueMode
+    detail: str = ""
+
+
+class BudgetSeen(_Event, frozen=True):
+    """The signer's buckets became too low to place more, or recovered."""
+
+    short: str = ""
+    """What is short, in words; "" when nothing is any more."""
+
+
+class KnownOrder(msgspec.Struct, frozen=True):
+    """One order of an earlier session as its journal knows it."""
+
+    intent: int
+    order_id: str
+    market: str
+    token: str
+    outcome: Outcome
+    order_side: OrderSide
+    tick_text: str
+    """Tick of its market when it was placed, dollars."""
+    usd: Usd
+    """Price, micro-dollars a share of the token."""
+    size: Shares
+    filled: Shares
+    matched: Shares
+    side: Side
+    layer: int
+    state: str
+    reason: str
+    created_unix: float
+
+
+class KnownFill(msgspec.Struct, frozen=True):
+    """One fill that the journal has, with its latest settlement."""
+
+    fill: FillSeen
+    """``settlement`` is the latest known."""
+    order: int
+    """Intent of its order."""
+
+
+class Recovered(_Event, frozen=True):
+    """What the journal says of earlier sessions; the first event of a session that has a journal."""
+
+    orders: tuple[KnownOrder, ...] = ()
+    """Those that may be at the venue still, those whose fills may not all be told, and the recently ended."""
+    fills: tuple[KnownFill, ...] = ()
+    """Fills of these orders: what is told again is no news, and what is not final may still fail."""
+    holdings: tuple[tuple[str, Outcome, Shares], ...] = ()
+    """(market, outcome, micro-shares) by all fills that are final and all corrections."""
+    next_intent: int = 1
+    read_until_unix: float = 0.0
+    """The account's trades have been read completely up to here; 0 when never."""
 
 
 Act = Literal[
@@ -264,6 +445,15 @@ Event = (
     | OrderAnswered
     | CancelAnswered
     | OrderSeen
+    | OpenOrdersRead
+    | TradesRead
+    | BalancesRead
+    | PositionsRead
+    | IndexedTradesRead
+    | HeartbeatSeen
+    | VenueSeen
+    | BudgetSeen
+    | Recovered
     | ScoringSeen
     | FillSeen
     | OperatorCommand

@@ -6,8 +6,10 @@ from typing import Final, Literal
 
 import msgspec
 
+from core.actions import Finding
 from core.desk import UNPROVEN_CHANGE, Desk
 from core.engine import Engine
+from core.events import ListedOrder
 from core.market.recovery import Recovery, Step
 from core.market_data import Feed
 from core.orders.order import Order, State
@@ -19,17 +21,23 @@ from core.quoting.calendar import CalendarState
 from core.quoting.explain import LayerExplanation, explain
 from core.quoting.schedule import warning_of
 from core.quoting.stance import Posture
+from core.risk.budget import TIERS, SignerBudget
 from core.risk.control import strictest
 from core.risk.gate import why_not_quote
 from core.units import MICRO, Shares, Usd
+from core.venue_state import VenueState
 from core.views import (
     AdjustmentView,
+    BudgetView,
     ConsoleView,
     DataView,
     EventView,
     FeedName,
     FeedView,
+    FindingView,
+    ForeignOrderView,
     GroupView,
+    HeartbeatView,
     InventoryView,
     LayerView,
     LevelView,
@@ -40,6 +48,7 @@ from core.views import (
     RegimeView,
     RewardView,
     SettingView,
+    VenueView,
 )
 
 LEVELS_SHOWN: Final = 60
@@ -62,6 +71,8 @@ class Stage(msgspec.Struct, frozen=True):
     """Of the market channel, connected and wanted; 0 where nothing is received (a replay)."""
     watched: str = ""
     """Condition id of the market whose details are wanted: they cost more than all the rest of a market's view."""
+    budget: BudgetView | None = None
+    """What may be sent; None where nothing is."""
 
 
 def console_view(engine: Engine, stage: Stage) -> ConsoleView:
@@ -71,6 +82,7 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
     grids = {desk.market: desk.instrument.grid for desk in engine.desks.values()}
     notional = sum(grids[o.market].notional(o.price, o.remaining) for o in orders)
     reject = engine.orders.last_reject_s
+    reconciliation = engine.reconciliation
     return ConsoleView(
         seq=stage.seq,
         unix=stage.unix,
@@ -100,6 +112,59 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         markets=tuple([_market(engine, desk, stage) for desk in engine.desks.values()]),
         events=stage.events,
         cancels_per_1000=_per_1000(engine.orders.counts.cancels, engine.orders.counts.filled),
+        venue=venue_view(engine.venue, stage.budget, now),
+        recovering=reconciliation.recovering(),
+        findings=tuple([_finding(unix, finding) for unix, finding in reconciliation.findings]),
+        foreign_orders=tuple([_foreign_order(engine, row) for row in reconciliation.foreign.orders.values()]),
+        foreign_trades=len(reconciliation.foreign.fills),
+    )
+
+
+def venue_view(venue: VenueState, budget: BudgetView | None, now: float) -> VenueView:
+    """What the venue lets us do at ``now``, monotonic seconds."""
+    beat = HeartbeatView(_age(venue.beat_s, now), venue.beat_detail) if venue.needs_heartbeat else None
+    return VenueView(venue.mode, now - venue.mode_since_s, venue.mode_detail, beat, venue.short, budget)
+
+
+def budget_view(budget: SignerBudget, now: float) -> BudgetView:
+    """What the signer may still send at ``now``, monotonic seconds; parts of a token do not count."""
+    tier = TIERS[budget.tier]
+    return BudgetView(
+        tier=budget.tier,
+        orders=math.floor(budget.level("orders", now)),
+        orders_burst=round(tier.orders.burst),
+        cancels=math.floor(budget.level("cancels", now)),
+        cancels_burst=round(tier.cancels.burst),
+        warnings=budget.warnings,
+        refusals=budget.refusals,
+    )
+
+
+def _finding(unix: float, finding: Finding) -> FindingView:
+    return FindingView(
+        unix=unix,
+        code=finding.code,
+        severity=finding.severity,
+        effect=finding.effect,
+        market=finding.market,
+        subject=finding.subject,
+        text=finding.text,
+        ours=finding.ours,
+        venue=finding.venue,
+    )
+
+
+def _foreign_order(engine: Engine, row: ListedOrder) -> ForeignOrderView:
+    desk = engine.desks.get(row.market)
+    outcomes = {} if desk is None else {desk.instrument.yes_token: "YES", desk.instrument.no_token: "NO"}
+    return ForeignOrderView(
+        order_id=row.order_id,
+        market=row.market,
+        side=row.order_side,
+        outcome=outcomes.get(row.token, ""),
+        price=row.price,
+        size=row.size,
+        matched=row.matched,
     )
 
 
@@ -182,6 +247,7 @@ def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketVi
         regime=regime_view(desk.posture, fair, now, unix) if desk.posture else RegimeView(),
         cancels_per_1000=_per_1000(engine.orders.cancelled.get(desk.market, 0), position.bought + position.sold),
         profile=chosen.profile if chosen else "",
+        closed=engine.reconciliation.closed(desk.market, now),
     )
 
 
@@ -410,6 +476,7 @@ def _exposure(desk: Desk, now: float) -> Usd:
 def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
     held, ledger, bankroll = desk.inventory, desk.position.ledger, engine.account.bankroll or 0
     holding = ledger.yes if held.net > 0 else ledger.no
+    reconciliation, instrument = engine.reconciliation, desk.instrument
     return InventoryView(
         yes=held.yes,
         no=held.no,
@@ -420,6 +487,9 @@ def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
         soft_cap=Usd(int(desk.settings.soft_cap_delta_pct * bankroll)),
         hard_cap=Usd(int(desk.settings.hard_cap_delta_pct * bankroll)),
         provisional=Shares(desk.position.provisional),
+        unsettled_s=reconciliation.unsettled_s(desk.market, now) if desk.position.provisional else 0.0,
+        foreign_yes=reconciliation.foreign.shares.get(instrument.yes_token, Shares(0)),
+        foreign_no=reconciliation.foreign.shares.get(instrument.no_token, Shares(0)),
     )
 
 
@@ -445,4 +515,6 @@ def _order(engine: Engine, desk: Desk, order: Order, now: float) -> OrderView:
         ahead=ahead,
         reason=order.reason,
         scoring=engine.earnings.scoring.flag(order.order_id),
+        unknown_s=_age(order.unknown_s, now),
+        evidence="" if order.evidence is None else order.evidence.words(),
     )

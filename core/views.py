@@ -16,7 +16,11 @@ Freshness = Literal["live", "quiet", "frozen", "unproven"]
 """``live``: heard within its usual gap; ``quiet``: silent, and REST shows the same book; ``frozen``: REST shows
 another; ``unproven``: nobody can say (design.md 4)."""
 Severity = Literal["info", "fill", "warning", "alarm"]
+Effect = Literal["none", "hold", "quarantine", "halt"]
+"""What a finding stops by itself: see :class:`core.actions.Finding`."""
 FeedName = Literal["market", "user"]
+VenueMode = Literal["NORMAL", "RESTARTING", "POST_ONLY", "CANCEL_ONLY", "DISABLED"]
+"""What the venue lets us do (polymarket-api.md 10.3)."""
 
 
 class LevelView(msgspec.Struct, frozen=True, gc=False):
@@ -49,6 +53,10 @@ class OrderView(msgspec.Struct, frozen=True, gc=False):
     reason: str
     scoring: bool | None = None
     """What the venue says of it: it scores for liquidity rewards; None when nobody asked."""
+    unknown_s: float | None = None
+    """Seconds for which nobody knows whether the venue has it; None when somebody does. A cancel ends no doubt."""
+    evidence: str = ""
+    """What has been found of an order of which nobody knows, in words; "" while nobody has looked."""
 
 
 class LayerView(msgspec.Struct, frozen=True, gc=False):
@@ -198,6 +206,11 @@ class InventoryView(msgspec.Struct, frozen=True, gc=False):
     hard_cap: Usd
     provisional: Shares
     """Shares of fills that are matched but not yet confirmed."""
+    unsettled_s: float = 0.0
+    """Age of the oldest fill that is not final; 0 without one."""
+    foreign_yes: Shares = Shares(0)
+    """On the account beside ours: nothing above counts them, and nothing of ours sells them."""
+    foreign_no: Shares = Shares(0)
 
 
 class PnlView(msgspec.Struct, frozen=True, gc=False):
@@ -271,7 +284,7 @@ class MarketView(msgspec.Struct, frozen=True):
     data: DataView
     quoting: bool
     blocked_by: str
-    """First rule that forbids quoting, in words; "" when quoting."""
+    """First rule that forbids quoting, in words; "" when quoting. Its words of the venue are foreign text."""
     widen_ticks: float
     """Ticks the operator added to the half-spread; negative when tightened."""
     flattening: bool
@@ -321,6 +334,8 @@ class MarketView(msgspec.Struct, frozen=True):
     """Names that may be chosen."""
     settings: tuple[SettingView, ...] = ()
     """Those that may differ from market to market."""
+    closed: str = ""
+    """Why the market is closed until somebody resumes it, or for a while, in words; "" when it is not."""
 
 
 class FeedView(msgspec.Struct, frozen=True, gc=False):
@@ -335,6 +350,81 @@ class FeedView(msgspec.Struct, frozen=True, gc=False):
     """Seconds since anything was heard; None before the first word."""
     reconnects: int
     detail: str
+
+
+class HeartbeatView(msgspec.Struct, frozen=True, gc=False):
+    """The sign of life without which the venue cancels everything (polymarket-api.md 4.3)."""
+
+    age_s: float | None
+    """Seconds since the venue acknowledged one; None before the first."""
+    trouble: str
+    """Why the last one was not acknowledged, or is withheld; "" when it was. May contain foreign text."""
+
+
+class BudgetView(msgspec.Struct, frozen=True, gc=False):
+    """What the signer may still send by our model of the venue's buckets (polymarket-api.md 10.2)."""
+
+    tier: str
+    orders: int
+    """Tokens of the bucket; negative in debt."""
+    orders_burst: int
+    """What a full bucket holds."""
+    cancels: int
+    cancels_burst: int
+    warnings: int
+    """Answers that warned of a limit."""
+    refusals: int
+    """Requests that were refused for their rate."""
+
+
+class VenueView(msgspec.Struct, frozen=True, gc=False):
+    """What the venue lets us do."""
+
+    mode: VenueMode = "NORMAL"
+    since_s: float = 0.0
+    """Seconds in this mode; of no use while it is NORMAL."""
+    detail: str = ""
+    """The venue's words; foreign text."""
+    heartbeat: HeartbeatView | None = None
+    """None where there is none (paper, a recording)."""
+    short: str = ""
+    """What of the signer's buckets is too low to place more, in words; "" when nothing is."""
+    budget: BudgetView | None = None
+    """None where nothing is sent."""
+
+
+class FindingView(msgspec.Struct, frozen=True, gc=False):
+    """Something that does not fit between our books and the venue's. All texts may be foreign."""
+
+    unix: float
+    code: str
+    """Stable name, for instance ``failed_trade``."""
+    severity: Severity
+    effect: Effect
+    market: str
+    """Condition id or ""."""
+    subject: str
+    """Order id, trade id or token."""
+    text: str
+    ours: str
+    """What our books say; "" where that is no number and no state."""
+    venue: str
+
+
+class ForeignOrderView(msgspec.Struct, frozen=True, gc=False):
+    """An open order on our account that is not ours, as the venue lists it; all texts are foreign."""
+
+    order_id: str
+    market: str
+    """Condition id, perhaps of a market that is not made."""
+    side: str
+    """BUY or SELL; "" when it is not told."""
+    outcome: str
+    """YES or NO; "" in a market that is not made."""
+    price: str
+    """Dollars a share of the token, as told."""
+    size: Shares
+    matched: Shares
 
 
 class EventView(msgspec.Struct, frozen=True, gc=False):
@@ -386,3 +476,12 @@ class ConsoleView(msgspec.Struct, frozen=True):
     """The last 200, oldest first."""
     cancels_per_1000: float | None = None
     """As in :class:`MarketView`, over all markets."""
+    venue: VenueView = VenueView()
+    recovering: str = ""
+    """What of an earlier session, or of an outage, is waited for before anything is quoted, in words; "" when
+    nothing is."""
+    findings: tuple[FindingView, ...] = ()
+    """The last 100, oldest first."""
+    foreign_orders: tuple[ForeignOrderView, ...] = ()
+    foreign_trades: int = 0
+    """Trades on our account since the start that filled no order of ours."""

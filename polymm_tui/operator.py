@@ -169,6 +169,14 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
     _look("pane.money", ("5",), "pane('money')", "money", "Go to quote, data, inventory and profit."),
     _look("pane.why", ("6",), "pane('why')", "why", "Go to all terms of every quote of this market.", 9),
     _look("pane.results", ("7",), "pane('results')", "results", "Go to markouts, rewards and cancels."),
+    _look(
+        "pane.findings",
+        ("8",),
+        "pane('findings')",
+        "findings",
+        "Go to findings, what is not ours, and what the venue lets us do.",
+        9,
+    ),
     OperatorAct(
         id="app.palette",
         scope="app",

@@ -22,13 +22,16 @@ from core.events import (
     FeedChanged,
     FillSeen,
     InstrumentAdded,
+    ListedOrder,
     MarketMessage,
+    OpenOrdersRead,
     OperatorCommand,
     OrderAnswered,
     OrderSeen,
     OrderSigned,
     RestBook,
     RestTouch,
+    TradesRead,
     WireChange,
     WireLevel,
     Woken,
@@ -269,6 +272,13 @@ class Driver:
         holdings = tuple([(tokens[name], shares(size)) for name, size in held.items()])
         return self.send(AccountSeen(cash=usd(cash), holdings=holdings))
 
+    def read_account(self, *fills: FillSeen) -> list[Action]:
+        """Complete lists of the open orders (all that we believe to rest) and of the trades since the beginning."""
+        resting = self.orders(State.LIVE, State.PARTIAL)
+        rows = tuple(ListedOrder(order.order_id, order.market, matched=order.filled) for order in resting)
+        actions = self.send(OpenOrdersRead(asked_s=self.now, orders=rows, complete=True))
+        return actions + self.send(TradesRead(self.now, int(self.unix_offset), fills, complete=True))
+
     def pass_time(self, seconds: float, alive: bool = True) -> list[Action]:
         """Let time go on; wakes come when asked for, and the feeds are heard every second unless told otherwise."""
         actions: list[Action] = []
@@ -312,7 +322,7 @@ class Driver:
 
     def answer_cancels(self, outcome: Any = "cancelled") -> None:
         """Answer every cancel; of a cancelled order the user channel tells what was matched before, as it does."""
-        for order in self.orders(State.CANCEL_SENT):
+        for order in [o for o in self.engine.orders.all_at_risk() if o.state is State.CANCEL_SENT]:
             self.send(CancelAnswered(order_id=order.order_id, outcome=outcome))
             if outcome == "cancelled":
                 self.send(OrderSeen(order_id=order.order_id, status="cancelled", matched=order.filled))

@@ -2,9 +2,10 @@
 
 from typing import Final
 
-from core.views import ConsoleView, MarketView
+from core.views import ConsoleView, InventoryView, MarketView
 from widgets.format import (
     NOTHING,
+    age,
     brief,
     fit,
     model_cents,
@@ -18,6 +19,8 @@ from widgets.format import (
 from widgets.line_widget import LineWidget, Row, Span, message_rows, row
 
 _LABEL: Final = 11
+_UNSETTLED_S: Final = 60.0
+"""A trade is usually final sooner; an older one is told with its age."""
 
 
 def inventory_rows(market: MarketView | None, width: int, height: int) -> list[Row]:
@@ -35,10 +38,23 @@ def inventory_rows(market: MarketView | None, width: int, height: int) -> list[R
         _cap_row(market, width),
     ]
     if held.provisional:
-        rows.append(_labelled("pending", Span(shares(held.provisional), "warn"), Span(" not confirmed", "muted")))
+        old = f" oldest {age(held.unsettled_s)}," if held.unsettled_s >= _UNSETTLED_S else ""
+        rows.append(
+            _labelled(
+                "pending", Span(shares(held.provisional), "warn"), Span(old, "warn"), Span(" not confirmed", "muted")
+            )
+        )
     else:
         rows.append(_labelled("pending", Span("0", "muted"), Span("  all fills confirmed", "muted")))
+    if foreign := foreign_words(held):
+        rows.append(_labelled("not ours", Span(foreign, "warn"), Span(" apart", "muted")))
     return rows[:height]
+
+
+def foreign_words(held: InventoryView) -> str:
+    """Shares on the account that are not ours; "" when there are none."""
+    parts = ((held.foreign_yes, "YES"), (held.foreign_no, "NO"))
+    return ", ".join(f"{shares(size)} {token}" for size, token in parts if size)
 
 
 def _labelled(label: str, *spans: Span) -> Row:

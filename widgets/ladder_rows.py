@@ -185,7 +185,8 @@ def _mine(axis: _Axis, side: str, tick: int) -> Span:
     layers = "".join(superscript(layer + 1) for layer in sorted({order.layer for order in orders}))
     signs = "★" if any(order.scoring for order in orders) else ""
     signs += "N" if any(order.on_no for order in orders) else ""
-    signs += "".join(sorted({_STATE_SIGNS[order.state] for order in orders if order.state in _STATE_SIGNS}))
+    states = {order.state if order.unknown_s is None else "UNKNOWN" for order in orders}
+    signs += "".join(sorted({_STATE_SIGNS[state] for state in states if state in _STATE_SIGNS}))
     text = f"{book_shares(remaining)}{layers}{signs}"
     if len(text) >= axis.columns.mine:
         text = f"{short_shares(remaining)}{layers[:2]}{signs}"

@@ -7,28 +7,50 @@ from core.views import MarketView, OrderView
 from widgets.format import NOTHING, age, book_shares, brief, cents, clean, fit, number, short_shares
 from widgets.line_widget import Row, ScrollingLineWidget, message_rows, row
 
+_STATE: Final = 11
 _TITLE_MIN: Final = 14
 _TITLE_MAX: Final = 40
 _REASON_MIN: Final = 10
 _STATE_ROLES: Final = {"UNKNOWN": "warn", "LIVE": "", "PARTIAL": "own"}
 _STATE_WORDS: Final = {"CANCEL_SENT": "CANCELLING"}
-_HEADER: Final = f"{'AGE':>5} {'STATE':<10} "
+_HEADER: Final = f"{'AGE':>5} {'STATE':<{_STATE}} "
 _NUMBERS: Final = f"{'SIDE':<5}{'PRICE':>6}{'REST/SIZE':>15} {'LAYER':<5} {'TOKEN':<5}{'QUEUE':>6}"
 
 
 def order_rows(markets: Sequence[MarketView], selected: str, skip: int, width: int, height: int) -> list[Row]:
-    """Header and orders, those of the selected market first; ``skip`` orders are scrolled away."""
-    ordered = sorted(markets, key=lambda market: market.market != selected)
-    pairs = [(market, order) for market in ordered for order in market.orders]
-    if not pairs:
+    """Header and orders, those of the selected market first; ``skip`` lines are scrolled away.
+
+    An order of which nobody knows has a second line, which says what has been found of it.
+    """
+    lines = _lines(markets, selected)
+    if not lines:
         return message_rows(["no open orders"], height)
     title, reason = _flexible(width)
     head = f"{_HEADER}{fit('MARKET', title)} {_NUMBERS}  {fit('REASON', reason)}"
-    shown = pairs[skip : skip + height - 1]
+    rows = [row((head, "muted"))]
+    for market, order, is_evidence in lines[skip : skip + height - 1]:
+        if is_evidence:
+            rows.append(_evidence_row(order, width))
+        else:
+            rows.append(_order_row(market, order, market.market == selected, title, reason))
+    return rows
+
+
+def _lines(markets: Sequence[MarketView], selected: str) -> list[tuple[MarketView, OrderView, bool]]:
+    """Each line's order, and whether the line tells its evidence."""
+    ordered = sorted(markets, key=lambda market: market.market != selected)
+    orders = [(market, order) for market in ordered for order in market.orders]
     return [
-        row((head, "muted")),
-        *[_order_row(market, order, market.market == selected, title, reason) for market, order in shown],
+        (market, order, is_evidence)
+        for market, order in orders
+        for is_evidence in ((False,) if order.unknown_s is None else (False, True))
     ]
+
+
+def _evidence_row(order: OrderView, width: int) -> Row:
+    found = clean(order.evidence) or "nobody has looked yet"
+    cancelling = ", cancelling" if order.state == "CANCEL_SENT" else ""
+    return row((fit(f"{'':>6}└ may be at the venue{cancelling}: {found}", width).rstrip(), "warn"))
 
 
 def _flexible(width: int) -> tuple[int, int]:
@@ -46,10 +68,11 @@ def _order_row(market: MarketView, order: OrderView, selected: bool, title: int,
         size = f"{short_shares(order.remaining)}/{short_shares(order.size)}"
     price = cents(order.price, market.grid_k, market.decimals)
     queue = f"~{short_shares(order.ahead)}" if order.ahead is not None else NOTHING
-    state = _STATE_WORDS.get(order.state, order.state)
+    state = _STATE_WORDS.get(order.state, order.state) if order.unknown_s is None else f"UNKNOWN {age(order.unknown_s)}"
+    role = _STATE_ROLES.get(order.state, "muted") if order.unknown_s is None else "warn"
     return row(
         (f"{age(order.age_s):>5} ", "muted"),
-        (f"{fit(clean(state), 10)} ", _STATE_ROLES.get(order.state, "muted")),
+        (f"{fit(clean(state), _STATE)} ", role),
         (fit(brief(market.title), title) + " ", "" if selected else "muted"),
         (f"{order.side:<5}{number(price, 6)}", order.side),
         (number(size, 15), "own"),
@@ -75,12 +98,12 @@ class Orders(ScrollingLineWidget):
 
     def make_rows(self, width: int, height: int) -> list[Row]:
         """See :func:`order_rows`."""
-        count = sum(len(market.orders) for market in self._markets)
-        skip = self.clamp_skip(count, height - 1)
+        skip = self.clamp_skip(len(_lines(self._markets, self._selected)), height - 1)
         return order_rows(self._markets, self._selected, skip, width, height)
 
     def retitle(self) -> None:
-        """Say how many orders there are."""
-        self.set_titles(
-            f"Orders {sum(len(market.orders) for market in self._markets)}", "queue: shares ahead, estimate"
-        )
+        """Say how many orders there are, and of how many nobody knows."""
+        orders = [order for market in self._markets for order in market.orders]
+        unknown = sum(order.unknown_s is not None for order in orders)
+        told = f", {unknown} unknown" if unknown else ""
+        self.set_titles(f"Orders {len(orders)}{told}", "queue: shares ahead, estimate")

@@ -1,4 +1,4 @@
-"""The two lines that are always visible: mode, control, feeds, orders; money, exposure, engine time."""
+"""The two lines that are always visible: mode, control, venue, feeds, orders; money, heartbeat, alarms, engine time."""
 
 from typing import Final, NamedTuple
 
@@ -8,6 +8,7 @@ from core.views import ConsoleView, FeedView
 from widgets.data_words import is_believed
 from widgets.format import age, clean, fit, signed_usd, usd, utc_clock, whole_usd
 from widgets.line_widget import LineWidget, Row, Span, row
+from widgets.venue_words import beat_role, mode_role, mode_words
 
 SILENT_AFTER_S: Final = 2.0
 """An engine whose time has not moved for longer is said to be gone."""
@@ -15,6 +16,9 @@ _CONTROL_ROLES: Final = {"ACTIVE": "good", "REDUCE_ONLY": "warn", "PAUSED": "war
 _FEED_OLD_S: Final = 5.0
 _LAG_SLOW_MS: Final = 50.0
 _DETAIL: Final = 40
+_BEAT_DETAIL: Final = 28
+"""Cells of what is wrong with the heartbeat: what is left of 80 beside profit and clock."""
+_BEAT_LONGEST: Final = 60
 
 
 class Part(NamedTuple):
@@ -35,7 +39,7 @@ def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, con
     """
     if view is None:
         return [row((" starting …", "strong"), ground="bar"), row((" waiting for the session", "muted"), ground="bar")]
-    top, bottom = _orders_line(view), _money_line(view, console)
+    top, bottom = _orders_line(view), _money_line(view, width, console)
     clock = Span(f"{utc_clock(view.unix)} UTC ", "muted")
     if silent_s > SILENT_AFTER_S and not view.finished:
         top = [_part(f" NO ENGINE for {age(silent_s)}: what stands below is old", "", 0), *top[:2]]
@@ -54,17 +58,28 @@ def _orders_line(view: ConsoleView) -> list[Part]:
     parts = [
         _part(f" {view.mode.upper()} ", "badge" if live else "strong", 0),
         _part(control, "warn" if view.stopping else _CONTROL_ROLES.get(view.control, "alarm"), 0),
-        _part(f"quoting {quoting}/{len(view.markets)}", "" if quoting == len(view.markets) else "warn", 2),
+        *_venue_parts(view),
+        _part(f"quoting {quoting}/{len(view.markets)}", "" if quoting == len(view.markets) else "warn", 3),
         *[part for feed in view.feeds for part in _feed_parts(feed)],
         *_books_parts(view),
         Part((Span("orders ", "muted"), Span(f"{view.open_orders} {whole_usd(view.open_notional)}")), 1),
         Part((Span("unknown ", "muted"), Span(str(view.unknown_orders), "warn" if view.unknown_orders else "")), 1),
-        Part((Span("in flight ", "muted"), Span(str(view.in_flight))), 4),
+        Part((Span("in flight ", "muted"), Span(str(view.in_flight))), 5),
     ]
     if view.rejects:
         parts.append(
-            Part((Span("rejects ", "muted"), Span(f"{view.rejects}, last {age(view.last_reject_age_s)} ago")), 3)
+            Part((Span("rejects ", "muted"), Span(f"{view.rejects}, last {age(view.last_reject_age_s)} ago")), 4)
         )
+    return parts
+
+
+def _venue_parts(view: ConsoleView) -> list[Part]:
+    """What the venue or an earlier session forbids, on any width; nothing while nothing is."""
+    parts: list[Part] = []
+    if words := mode_words(view.venue):
+        parts.append(Part((Span("venue ", "muted"), Span(words, mode_role(view.venue))), 0))
+    if view.recovering:
+        parts.append(_part("RECOVERING", "warn", 0))
     return parts
 
 
@@ -72,13 +87,13 @@ def _feed_parts(feed: FeedView) -> list[Part]:
     name = "feed" if feed.name == "market" else feed.name
     if not feed.connected:
         detail = fit(clean(feed.detail), _DETAIL).rstrip()
-        return [_part(f"{name} DOWN", "warn", 1), *([_part(detail, "warn", 3)] if detail else [])]
+        return [_part(f"{name} DOWN", "warn", 1), *([_part(detail, "warn", 4)] if detail else [])]
     old = feed.age_s is None or feed.age_s > _FEED_OLD_S
     lacks = feed.sockets_up < feed.sockets
     sockets = [Span(f"{feed.sockets_up}/{feed.sockets} ", "warn" if lacks else "muted")] if feed.sockets > 1 else []
-    parts = [Part((Span(f"{name} ", "muted"), *sockets, Span(age(feed.age_s), "warn" if old else "")), 1)]
+    parts = [Part((Span(f"{name} ", "muted"), *sockets, Span(age(feed.age_s), "warn" if old else "")), 2)]
     if feed.reconnects:
-        parts.append(_part(f"({feed.reconnects} reconnect{'s' if feed.reconnects > 1 else ''})", "muted", 6))
+        parts.append(_part(f"({feed.reconnects} reconnect{'s' if feed.reconnects > 1 else ''})", "muted", 7))
     return parts
 
 
@@ -87,8 +102,8 @@ def _books_parts(view: ConsoleView) -> list[Part]:
     believed = sum(is_believed(market.data) for market in view.markets)
     count = f"{believed}/{len(view.markets)}"
     if believed < len(view.markets):
-        return [_part(f"▲ books {count}", "warn", 1)]
-    return [Part((Span("books ", "muted"), Span(count)), 3)]
+        return [_part(f"▲ books {count}", "warn", 2)]
+    return [Part((Span("books ", "muted"), Span(count)), 4)]
 
 
 def _hashes_part(view: ConsoleView) -> Part:
@@ -98,26 +113,45 @@ def _hashes_part(view: ConsoleView) -> Part:
     said += [f"△ {touch_only} touch only"] if touch_only else []
     if said:
         return Part((Span("hashes ", "muted"), Span(", ".join(said), "warn")), 1)
-    return Part((Span("hashes ", "muted"), Span("all")), 5)
+    return Part((Span("hashes ", "muted"), Span("all")), 6)
 
 
-def _money_line(view: ConsoleView, console: str) -> list[Part]:
+def _money_line(view: ConsoleView, width: int, console: str) -> list[Part]:
     pnl = view.pnl
     parts = [
         Part((Span(" pnl ", "muted"), Span(signed_usd(pnl.total), _gain(pnl.total))), 0),
-        Part((Span("real ", "muted"), Span(signed_usd(pnl.realised))), 4),
-        Part((Span("unreal ", "muted"), Span(signed_usd(pnl.unrealised))), 4),
-        Part((Span("at risk ", "muted"), Span(usd(view.gross_exposure))), 1),
-        Part((Span("equity ", "muted"), Span(usd(view.equity))), 2),
-        Part((Span("cash ", "muted"), Span(usd(view.cash))), 3),
-        Part((Span("lag ", "muted"), Span(f"{view.loop_lag_ms:.0f}ms", _slow(view.loop_lag_ms))), 2),
-        Part((Span("fills ", "muted"), Span(f"{pnl.fills:,}")), 5),
+        *_account_parts(view, width),
+        Part((Span("real ", "muted"), Span(signed_usd(pnl.realised))), 5),
+        Part((Span("unreal ", "muted"), Span(signed_usd(pnl.unrealised))), 5),
+        Part((Span("at risk ", "muted"), Span(usd(view.gross_exposure))), 2),
+        Part((Span("equity ", "muted"), Span(usd(view.equity))), 3),
+        Part((Span("cash ", "muted"), Span(usd(view.cash))), 4),
+        Part((Span("lag ", "muted"), Span(f"{view.loop_lag_ms:.0f}ms", _slow(view.loop_lag_ms))), 3),
+        Part((Span("fills ", "muted"), Span(f"{pnl.fills:,}")), 6),
         _hashes_part(view),
-        Part((Span("messages ", "muted"), Span(f"{view.messages_per_s:,.0f}/s")), 6),
-        Part((Span("decisions ", "muted"), Span(f"{view.decisions:,}")), 7),
+        Part((Span("messages ", "muted"), Span(f"{view.messages_per_s:,.0f}/s")), 7),
+        Part((Span("decisions ", "muted"), Span(f"{view.decisions:,}")), 8),
     ]
     if console:
         parts.insert(1, _part(console, "warn", 1))
+    return parts
+
+
+def _account_parts(view: ConsoleView, width: int) -> list[Part]:
+    """Alarms, the heartbeat and a short budget: said on any width once they are bad."""
+    parts: list[Part] = []
+    alarms = [finding for finding in view.findings if finding.severity == "alarm"]
+    if alarms:
+        parts.append(_part(f" {len(alarms)} alarm{'s' if len(alarms) > 1 else ''} ", "alarm", 0))
+        parts.append(_part(f"last {age(view.unix - alarms[-1].unix)} ago", "muted", 3))
+    beat = view.venue.heartbeat
+    if beat is not None:
+        parts.append(Part((Span("beat ", "muted"), Span(age(beat.age_s), beat_role(beat))), 0))
+        if beat.trouble:
+            room = min(_BEAT_LONGEST, max(_BEAT_DETAIL, width - _BEAT_LONGEST))
+            parts.append(_part(fit(clean(beat.trouble), room).rstrip(), "warn", 1))
+    if view.venue.short:
+        parts.append(_part("rate budget short", "warn", 1))
     return parts
 
 

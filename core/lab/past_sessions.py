@@ -19,19 +19,33 @@ LONGEST_GAP_SEC: Final = 1.5 * ALIVE_SEC
 """Between two rows of a living session there is less."""
 _MAGIC: Final = b"SQLite format 3\0"
 _NEVER_IN_BOOK: Final = "('REJECTED', 'DENIED', 'NOT_PLACED', 'INTENT', 'SENDING')"
-_ENDED: Final = "('MATCHED', 'CANCELLED')"
+_ENDED: Final = "('MATCHED', 'DONE', 'CANCELLED')"
 _FAIRS: Final = (
     "SELECT market, session, unix, tick_micro_usd, fair_micro_usd, microprice_micro_usd FROM fairs"
     " ORDER BY market, session, unix"
 )
-_ORDERS: Final = (
-    "SELECT market, session, side, outcome, price_ticks, tick_micro_usd, created_unix,"
-    f" CASE WHEN state IN {_ENDED} THEN updated_unix END FROM orders WHERE state NOT IN {_NEVER_IN_BOOK}"
-)
-_FILLS: Final = (
-    "SELECT f.market, f.outcome, f.price_ticks, f.tick_micro_usd, f.matched_unix, o.side, f.size_micro FROM fills f"
-    " JOIN orders o USING (session, intent) WHERE f.settlement != 'failed'"
-)
+_ORDERS: Final = {
+    2: (
+        "SELECT market, session, side, outcome, price_ticks * tick_micro_usd, created_unix,"
+        f" CASE WHEN state IN {_ENDED} THEN updated_unix END FROM orders WHERE state NOT IN {_NEVER_IN_BOOK}"
+    ),
+    3: (
+        "SELECT market, session, side, outcome, price_micro_usd, created_unix, CASE WHEN state IN"
+        f" {_ENDED} THEN COALESCE((SELECT MIN(e.unix) FROM order_events e WHERE e.intent = o.intent"
+        f" AND e.state IN {_ENDED}), updated_unix) END FROM orders o WHERE state NOT IN {_NEVER_IN_BOOK}"
+    ),
+}
+"""By schema. A row is also written when news of an order that has ended arrives, so its events tell its end better."""
+_FILLS: Final = {
+    2: (
+        "SELECT f.market, f.outcome, f.price_ticks * f.tick_micro_usd, f.matched_unix, o.side, f.size_micro"
+        " FROM fills f JOIN orders o USING (session, intent) WHERE f.settlement != 'failed'"
+    ),
+    3: (
+        "SELECT f.market, f.outcome, f.price_micro_usd, f.matched_unix, o.side, f.size_micro"
+        " FROM fills f JOIN orders o USING (intent) WHERE f.settlement != 'failed'"
+    ),
+}
 
 
 def is_database(path: Path) -> bool:
@@ -56,7 +70,7 @@ def read_past(path: Path) -> Past:
     """Read a database, also while a session writes to it.
 
     Raises:
-        UsageError: it cannot be read, or is older than schema 2 and holds no fair values.
+        UsageError: it cannot be read, is older than schema 2 and holds no fair values, or newer than this program.
     """
     try:
         with closing(sqlite3.connect(f"{path.resolve().as_uri()}?mode=ro", uri=True)) as db:
@@ -66,7 +80,10 @@ def read_past(path: Path) -> Past:
                     f"{path}: written by an older program, which kept no fair values; run a session with this one first"
                 )
             sessions = db.execute("SELECT id, ended_unix, settings FROM sessions ORDER BY id").fetchall()
-            fairs, orders, fills = (db.execute(query).fetchall() for query in (_FAIRS, _ORDERS, _FILLS))
+            if schema not in _ORDERS:
+                raise UsageError(f"{path}: written by a newer program; update this one")
+            queries = (_FAIRS, _ORDERS[schema], _FILLS[schema])
+            fairs, orders, fills = (db.execute(query).fetchall() for query in queries)
             settings = msgspec.json.decode(sessions[-1][2], type=dict[str, Any]) if sessions else {}
     except (sqlite3.Error, TypeError, ValueError, msgspec.DecodeError) as error:
         raise UsageError(f"{path}: no database of this program ({error})") from error
@@ -99,10 +116,10 @@ def _evidence(
     end = float(t[-1]) if len(t) else 0.0
     order_rows = [row for row in orders if row[0] in ends]
     quotes = Quotes(
-        begin=_floats(row[5] for row in order_rows),
-        end=_floats(row[6] if row[6] is not None else ends[row[0]] for row in order_rows),
+        begin=_floats(row[4] for row in order_rows),
+        end=_floats(row[5] if row[5] is not None else ends[row[0]] for row in order_rows),
         sign=_floats(1.0 if row[1] == "bid" else -1.0 for row in order_rows),
-        price=_floats(_yes_price(*row[2:5]) for row in order_rows),
+        price=_floats(_yes_price(*row[2:4]) for row in order_rows),
     )
     return Evidence(
         market=market,
@@ -113,10 +130,10 @@ def _evidence(
         trades=None,
         quotes=quotes,
         fills=Fills(
-            t=_floats(row[3] for row in fills),
-            sign=_floats(1.0 if row[4] == "bid" else -1.0 for row in fills),
-            price=_floats(_yes_price(*row[:3]) for row in fills),
-            size=_floats(row[5] / MICRO for row in fills),
+            t=_floats(row[2] for row in fills),
+            sign=_floats(1.0 if row[3] == "bid" else -1.0 for row in fills),
+            price=_floats(_yes_price(*row[:2]) for row in fills),
+            size=_floats(row[4] / MICRO for row in fills),
         ),
     )
 
@@ -133,8 +150,8 @@ def _with_gaps(fairs: list[Sequence[Any]], ends: dict[int, float]) -> list[tuple
     return [*steps, (max(ends.values()), np.nan, np.nan)] if steps else steps
 
 
-def _yes_price(outcome: str, ticks: int, tick: int) -> float:
-    return ticks * tick / MICRO if outcome == "YES" else 1 - ticks * tick / MICRO
+def _yes_price(outcome: str, micro_usd: int) -> float:
+    return micro_usd / MICRO if outcome == "YES" else 1 - micro_usd / MICRO
 
 
 def _floats(values: Iterable[float]) -> Floats:

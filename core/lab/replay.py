@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple
 
 import msgspec
 
-from core.actions import Action, Cancel, CancelAll, Note, Place, ReadOrder, ReadScoring
+from core.actions import Action, Cancel, CancelAll, CancelMarket, Note, Place, ReadAccount, ReadOrder, ReadScoring
 from core.config import Settings
 from core.engine import Engine
 from core.errors import MalformedMessage, UsageError
@@ -38,7 +38,7 @@ from core.market.instrument import Instrument
 from core.profiles import Profiles
 from core.units import usd_from_float
 from core.venue.channel import PING_SEC
-from core.venue.paper import PaperVenue, seen_of
+from core.venue.paper import PaperVenue
 from core.venue.user_channel import decode_user_frame
 from core.venue.wire import decode_frame, salvage_frame
 
@@ -337,11 +337,23 @@ class Replay:
             case CancelAll():
                 for order_id in self.venue.open_order_ids():
                     self.venue.cancel(order_id, self.now)
+            case CancelMarket():
+                for order_id in self.venue.orders_of(action.market):
+                    self.venue.cancel(order_id, self.now)
             case ReadOrder():
-                self._do(seen_of(self.venue, action.order_id))
+                self._do(self.venue.order_seen(action.order_id, self.now))
+            case ReadAccount():
+                self._read_account(action)
             case ReadScoring():
                 self._do(ScoringSeen(scoring=self.venue.scoring(action.order_ids, self.now)))
             case Note():
                 self.notes.append((self.unix, action))
             case _:
                 pass
+
+    def _read_account(self, action: ReadAccount) -> None:
+        """Orders and trades; paper balances and positions are made of the same fills and would prove nothing."""
+        if "orders" in action.sections:
+            self._do(self.venue.open_orders(self.now))
+        if "trades" in action.sections:
+            self._do(self.venue.trades_since(action.after_unix, self.now))

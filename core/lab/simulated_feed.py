@@ -205,12 +205,9 @@ class UserLine(Line):
     channel: Channel = "user"
     owner = OWNER
 
-    def __init__(self, world: World, hear: Callable[[str], bool], read_fills: Callable[[], None]) -> None:
-        """``read_fills`` asks for what was missed: the channel has no history (polymarket-api.md 6)."""
+    def __init__(self, world: World, hear: Callable[[str], bool]) -> None:
         super().__init__(world, hear)
         self._slot = Slot(FEED_MS)
-        self._read_fills = read_fills
-        self._was_up = False
 
     @property
     def slots(self) -> list[Slot]:
@@ -226,9 +223,6 @@ class UserLine(Line):
 
     def _came(self, slot: Slot) -> None:
         self._world.tell(FeedChanged(feed="user", connected=True))
-        if self._was_up:
-            self._read_fills()
-        self._was_up = True
 
     def _went(self, slot: Slot, detail: str) -> None:
         self._world.tell(FeedChanged(feed="user", connected=False, detail=detail))

@@ -3,6 +3,7 @@
 Orders go to the matching engine unsigned.
 """
 
+import itertools
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 from hashlib import sha256
@@ -10,14 +11,27 @@ from typing import Any, Final
 
 import msgspec
 
-from core.actions import Place
-from core.events import CancelAnswered, Event, OrderAnswered, OrderSeen, ScoringSeen
+from core.actions import AccountSection, Place, ReadAccount
+from core.events import (
+    BalancesRead,
+    CancelAnswered,
+    Event,
+    IndexedTrade,
+    IndexedTradesRead,
+    OpenOrdersRead,
+    OrderAnswered,
+    OrderSeen,
+    PositionsRead,
+    ScoringSeen,
+    TradesRead,
+)
 from core.exchange.faults.requests import Plan
-from core.exchange.frames import trade_fields
+from core.exchange.frames import order_fields, trade_fields
 from core.exchange.orders import NewOrder, Report, Trade
 from core.lab.simulated_world import ACCOUNT, ANSWER_MS, ENTRY_MS, OWNER, World
-from core.units import Shares, UnitError
-from core.venue.user_channel import fills_of_trades, order_seen
+from core.units import Shares, UnitError, Usd
+from core.venue.account_rows import open_orders_read, trades_read
+from core.venue.user_channel import order_seen
 
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -64,17 +78,29 @@ class Requests:
 
         self._send("DELETE", "/cancel-all", act, [])
 
+    def cancel_market(self, market: str) -> None:
+        """DELETE /cancel-market-orders."""
+
+        def act() -> list[Event]:
+            if not self._exchange.mode.cancels:
+                return []
+            ours = self._exchange.open_orders(OWNER)
+            return self._cancelled([order.new.order_id for order in ours if order.new.market == market])
+
+        self._send("DELETE", "/cancel-market-orders", act, [], {"market": market})
+
     def read_order(self, order_id: str) -> None:
         """GET /data/order."""
+        asked_s = self._world.now_s
 
         def act() -> list[Event]:
             if self._exchange.mode.state == "restarting":
                 return []
             order = self._exchange.engine.orders.get(order_id)
             if order is None:
-                return [OrderSeen(order_id=order_id, status="absent")]
+                return [OrderSeen(order_id=order_id, status="absent", asked_s=asked_s)]
             seen = order_seen(order_id, order.status, None)
-            return [msgspec.structs.replace(seen, matched=Shares(order.matched))]
+            return [msgspec.structs.replace(seen, matched=Shares(order.matched), asked_s=asked_s)]
 
         self._send("GET", f"/data/order/{order_id}", act, [])
 
@@ -88,15 +114,62 @@ class Requests:
 
         self._send("POST", "/orders-scoring", act, [], list(order_ids))
 
-    def read_fills(self) -> None:
-        """GET /data/trades, of everything so far."""
+    def read_account(self, action: ReadAccount) -> None:
+        """GET /data/orders, /data/trades, balances and the positions index, as far as wished."""
+        asked_s = self._world.now_s
+        reads: dict[AccountSection, tuple[str, Callable[[], Event], Event]] = {
+            "orders": ("/data/orders", lambda: self._listed(asked_s), OpenOrdersRead(asked_s=asked_s)),
+            "trades": (
+                "/data/trades",
+                lambda: self._traded(asked_s, action.after_unix),
+                TradesRead(asked_s=asked_s, after_unix=action.after_unix),
+            ),
+            "balances": ("/balance-allowance", lambda: self._balances(asked_s), BalancesRead(asked_s=asked_s)),
+            "index": (
+                "/trades",
+                lambda: self._indexed(asked_s, action.after_unix),
+                IndexedTradesRead(asked_s=asked_s, after_unix=action.after_unix),
+            ),
+            "positions": ("/positions", lambda: self._positions(asked_s), PositionsRead(asked_s=asked_s)),
+        }
+        for section in action.sections:
+            path, read, lost = reads[section]
+            self._send("GET", path, partial(self._unless_restarting, read, lost), [lost])
 
-        def act() -> list[Event]:
-            if self._exchange.mode.state == "restarting":
-                return []
-            return [*fills_of_trades([self._shown(trade) for trade in self._exchange.trades_of(OWNER)], OWNER)]
+    def _unless_restarting(self, read: Callable[[], Event], lost: Event) -> list[Event]:
+        return [lost if self._exchange.mode.state == "restarting" else read()]
 
-        self._send("GET", "/data/trades", act, [])
+    def _listed(self, asked_s: float) -> OpenOrdersRead:
+        rows = [order_fields(order, ACCOUNT) for order in self._exchange.open_orders(OWNER)]
+        return open_orders_read(rows, asked_s)
+
+    def _traded(self, asked_s: float, after_unix: int) -> TradesRead:
+        recent = itertools.takewhile(
+            lambda trade: trade.matched_ms >= after_unix * 1000, reversed(self._exchange.trades.values())
+        )
+        ours = [self._shown(trade) for trade in recent if any(owner == OWNER for owner, _ in trade.parties)]
+        return trades_read(ours, OWNER, ACCOUNT, asked_s, after_unix)
+
+    def _balances(self, asked_s: float) -> BalancesRead:
+        cash = Usd(self._exchange.ledger.account(ACCOUNT).cash)
+        return BalancesRead(asked_s=asked_s, cash=cash, holdings=self._holdings(), complete=True)
+
+    def _positions(self, asked_s: float) -> PositionsRead:
+        return PositionsRead(asked_s=asked_s, holdings=self._holdings(), complete=True)
+
+    def _indexed(self, asked_s: float, after_unix: int) -> IndexedTradesRead:
+        """What is final, part by part, as the Data API's rows are made."""
+        told = self._traded(asked_s, after_unix)
+        trades = tuple(
+            IndexedTrade(fill.transaction, fill.token, fill.order_side, fill.size, fill.price, fill.unix)
+            for fill in told.fills
+            if fill.settlement == "confirmed" and fill.order_side
+        )
+        return IndexedTradesRead(asked_s=asked_s, after_unix=after_unix, trades=trades, complete=True)
+
+    def _holdings(self) -> tuple[tuple[str, Shares], ...]:
+        tokens = self._exchange.ledger.account(ACCOUNT).tokens
+        return tuple((token, Shares(tokens.get(key, 0))) for token, key in self._exchange.by_token.items())
 
     def _send(
         self, method: str, path: str, act: Callable[[], list[Event]], lost: list[Event], body: Any = None

@@ -12,7 +12,19 @@ from typing import Final
 import msgspec
 from msgspec import structs
 
-from core.actions import Action, Cancel, CancelAll, Place, ReadBooks, ReadOrder, ReadScoring, Reconnect, Resubscribe
+from core.actions import (
+    Action,
+    Cancel,
+    CancelAll,
+    CancelMarket,
+    Place,
+    ReadAccount,
+    ReadBooks,
+    ReadOrder,
+    ReadScoring,
+    Reconnect,
+    Resubscribe,
+)
 from core.config import Settings
 from core.engine import Engine
 from core.errors import MalformedMessage, UsageError
@@ -144,7 +156,7 @@ class Simulation:
             copies=settings.ws_copies,
             recycle_s=settings.ws_recycle_sec,
         )
-        self._user = UserLine(self._world, self._hear_user, self._requests.read_fills)
+        self._user = UserLine(self._world, self._hear_user)
         self.onlooker.began(self)
         self._open(settings)
 
@@ -289,6 +301,10 @@ class Simulation:
             match action:
                 case CancelAll():
                     self._requests.cancel_all()
+                case CancelMarket():
+                    self._requests.cancel_market(action.market)
+                case ReadAccount():
+                    self._requests.read_account(action)
                 case ReadOrder():
                     self._requests.read_order(action.order_id)
                 case ReadScoring():

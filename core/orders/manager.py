@@ -4,59 +4,53 @@ Owns order states and the set of fills already booked. Knows no prices but its o
 quotes: it turns wishes into orders and the venue's words into states.
 """
 
-from collections import deque
 from collections.abc import Callable, Iterator
-from typing import Final, Literal
+from functools import partial
+from typing import Final
 
 import msgspec
 
 from core.actions import Cancel, Place, ReadOrder
 from core.errors import InvariantBroken
-from core.events import CancelAnswered, FillSeen, OrderAnswered, OrderSeen, OrderSigned
+from core.events import (
+    CancelAnswered,
+    FillSeen,
+    KnownOrder,
+    OpenOrdersRead,
+    OrderAnswered,
+    OrderSeen,
+    OrderSigned,
+    Recovered,
+)
 from core.market.instrument import Instrument
+from core.orders.evidence import RECENT_GUARD_SEC, Evidence
+from core.orders.fills import FINAL, Fill, FillBook, FillChange, Step, TrackedFill
 from core.orders.order import IN_BOOK, TERMINAL, Order, OrderEvent, State
 from core.quoting.explain import LayerExplanation
-from core.units import Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
+from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd, grid_of
 
-UNKNOWN_READ_SEC: Final = 2.0
-"""Time between reads of an order of unknown outcome; two absences this far apart settle it (reliability.md 4.3)."""
-RECENT_GUARD_SEC: Final = 5.0
-"""An order younger than this is never judged absent (reliability.md 2.0)."""
-CANCEL_RETRY_SEC: Final = 2.0
+READ_SEC: Final = 2.0
+"""Time between reads of an order of unknown outcome while it is young."""
+SLOW_READ_SEC: Final = 8.0
+"""The same later (reliability.md 2.0)."""
+QUICK_READS: Final = 8
+CANCEL_RETRY_SEC: Final = (2.0, 4.0, 8.0, 8.0)
+"""Time from each cancel of an order to the next."""
+MOST_CANCELS: Final = len(CANCEL_RETRY_SEC) + 1
+"""Cancels of one order that nothing came of; after these only reads go on (reliability.md 4.2)."""
 CANCEL_HOLD_SEC: Final = 1.0
 """How long a cancelled order still counts when only the cancel's answer told of it: a fill may have been faster."""
 SENDING_DEADLINE_SEC: Final = 20.0
 """An unanswered placement becomes UNKNOWN after this; the transport's own deadline is shorter."""
-KEPT_FILLS: Final = 20_000
-"""Fills remembered to tell a repetition from news; older ones live in the journal."""
 KEPT_TERMINAL: Final = 2_000
-"""Ended orders kept in memory for late fills; older ones live in the journal."""
+"""Ended orders kept in memory at least; older ones live in the journal once the trades of their time are known."""
+TRADES_LATE_SEC: Final = 60.0
+"""A list of trades is taken to know all that happened so long before it was asked for."""
 
-
-_RESTLESS: Final = frozenset({State.SENDING, State.CANCEL_SENT, State.UNKNOWN})
+_RESTLESS: Final = frozenset({State.SENDING, State.DELAYED, State.CANCEL_SENT})
 """States that may want a repetition or a question as time passes."""
-
-FillChange = Literal["booked", "confirmed", "void"]
-
-
-class Fill(msgspec.Struct, frozen=True, gc=False):
-    """Our part of a trade, at our own order's price (polymarket-api.md 6.3)."""
-
-    trade_id: str
-    order_id: str
-    intent: int
-    market: str
-    outcome: Outcome
-    order_side: OrderSide
-    price: Ticks
-    """In the frame of the token."""
-    yes_price: Ticks
-    usd: Usd
-    """What a share of the token cost; ticks may be rounded when the grid changes, this is not."""
-    side: Side
-    size: Shares
-    layer: int
-    unix: float
+_GRIDLESS: Final = "0.000001"
+"""Tick of an order whose market's tick is not known to fit its price."""
 
 
 class Counts(msgspec.Struct):
@@ -76,19 +70,44 @@ class Counts(msgspec.Struct):
     """Cancels that a plan wanted, by the rule of the decision table."""
 
 
+class StateChange(msgspec.Struct, frozen=True, gc=False):
+    """One step in the life of an order, for the journal."""
+
+    intent: int
+    state: str
+    at_s: float
+    """Monotonic seconds."""
+    detail: str
+
+
+class Touched(msgspec.Struct, frozen=True):
+    """What changed since the journal was last told."""
+
+    orders: list[Order]
+    states: list[StateChange]
+    fills: list[TrackedFill]
+    steps: list[Step]
+
+
 class OrderManager:
-    """The orders of one session."""
+    """The orders of one session, and those of earlier ones that are not over."""
 
     def __init__(self) -> None:
         self._by_intent: dict[int, Order] = {}
         self._by_id: dict[str, Order] = {}
-        self._ended: deque[int] = deque()
+        self._ended: dict[int, float] = {}
+        """Intents of ended orders and when they ended, oldest first."""
         self._per_market: dict[str, dict[int, Order]] = {}
-        self._settlements: dict[tuple[str, str], tuple[Fill, str]] = {}
+        self.book = FillBook()
         self._touched: dict[int, Order] = {}
+        self._states: list[StateChange] = []
+        """For the journal."""
         self._restless: dict[int, Order] = {}
         self._held: dict[int, Order] = {}
-        self._touched_fills: dict[tuple[str, str], tuple[Fill, str]] = {}
+        self._doubted: dict[int, Order] = {}
+        """Orders with evidence against them."""
+        self._trades_s = 0.0
+        """Trades of this session are known completely up to here, monotonic seconds."""
         self._reserved: dict[str, int] = {}
         self._reserved_all = 0
         self._changed: set[str] = set()
@@ -115,6 +134,10 @@ class OrderManager:
     def in_doubt(self) -> int:
         """Orders of which nobody knows whether the venue has them."""
         return sum(1 for order in self.all_at_risk() if order.state not in TERMINAL and order.unknown_s is not None)
+
+    def sent(self) -> int:
+        """Orders that the venue may have."""
+        return sum(1 for order in self.all_at_risk() if order.state is not State.INTENT)
 
     def find(self, order_id: str) -> Order | None:
         """The order with a venue id; None for a stranger's."""
@@ -154,17 +177,18 @@ class OrderManager:
         """The order of an intent."""
         return self._by_intent[intent]
 
-    def take_touched(self) -> tuple[list[Order], list[tuple[Fill, str]]]:
-        """Orders and fills (with their settlement) that changed since the last call, for the journal."""
-        orders, fills = list(self._touched.values()), list(self._touched_fills.values())
-        self._touched.clear()
-        self._touched_fills.clear()
-        return orders, fills
+    def take_touched(self) -> Touched:
+        """Everything that changed since the last call, for the journal."""
+        fills, steps = self.book.take_touched()
+        touched = Touched(list(self._touched.values()), self._states, fills, steps)
+        self._touched, self._states = {}, []
+        return touched
 
-    def put_back(self, orders: list[Order], fills: list[tuple[Fill, str]]) -> None:
-        """The journal could not take these; the next call of :meth:`take_touched` gives them again."""
-        self._touched = {order.intent: order for order in orders} | self._touched
-        self._touched_fills = {(f.trade_id, f.order_id): (f, s) for f, s in fills} | self._touched_fills
+    def put_back(self, touched: Touched) -> None:
+        """The journal could not take this; the next call of :meth:`take_touched` gives it again."""
+        self._touched = {order.intent: order for order in touched.orders} | self._touched
+        self._states = touched.states + self._states
+        self.book.put_back(touched.fills, touched.steps)
 
     # What we wish
 
@@ -181,6 +205,8 @@ class OrderManager:
         reason: str,
         now: float,
         explanation: LayerExplanation | None = None,
+        settings_hash: str = "",
+        book: str = "",
     ) -> Place:
         """Create an intent and the action that carries it out. ``price`` is in the frame of the token."""
         grid = instrument.grid
@@ -199,9 +225,11 @@ class OrderManager:
             reason=reason,
             now=now,
         )
+        order.settings_hash, order.book, order.explanation = settings_hash, book, explanation
         self._next_intent += 1
         self._by_intent[order.intent] = order
         self._touch(order)
+        self._note_state(order)
         self._per_market.setdefault(order.market, {})[order.intent] = order
         return Place(
             intent=order.intent,
@@ -218,24 +246,27 @@ class OrderManager:
         )
 
     def cancel(self, order: Order, reason: str, now: float) -> list[Cancel]:
-        """Cancel an order now, or as soon as its placement has been answered."""
-        if order.state in TERMINAL:
+        """Cancel an order now, or as soon as its placement has been answered; :meth:`chase` repeats it."""
+        if order.state in TERMINAL or order.state is State.CANCEL_SENT:
             return []
         if order.state in (State.INTENT, State.SENDING):
             order.cancel_wanted = reason
             return []
-        if order.state is State.CANCEL_SENT and now - order.cancel_sent_s < CANCEL_RETRY_SEC:
-            return []
-        if order.state is not State.CANCEL_SENT:
-            self.counts.cancels += 1
-            self.cancelled[order.market] = self.cancelled.get(order.market, 0) + 1
-        self._advance(order, "cancel_sent", now)
-        order.cancel_sent_s = now
+        self.counts.cancels += 1
+        self.cancelled[order.market] = self.cancelled.get(order.market, 0) + 1
         order.reason = reason
-        return [Cancel(order_id=order.order_id, market=order.market, reason=reason)]
+        if order.state is not State.UNKNOWN:
+            order.cancels = 0  # the venue has shown it since it was cancelled by its id alone
+        self._advance(order, "cancel_sent", now)
+        return self._send_cancel(order, now) if order.cancels < MOST_CANCELS else []
 
-    def chase(self, now: float) -> list[Cancel | ReadOrder]:
-        """Repeat cancels that were not answered and read orders whose outcome is unknown."""
+    def chase(self, now: float, is_out: bool) -> list[Cancel | ReadOrder]:
+        """Repeat cancels that were not answered and read orders of which nobody knows.
+
+        Args:
+            now: this moment.
+            is_out: the venue takes no requests at the moment: what is asked and sent now would say nothing.
+        """
         actions: list[Cancel | ReadOrder] = []
         for order in list(self._held.values()):
             if now - order.since_s >= CANCEL_HOLD_SEC:
@@ -243,14 +274,33 @@ class OrderManager:
         for order in list(self._restless.values()):
             if order.state is State.SENDING and now - order.since_s > SENDING_DEADLINE_SEC:
                 self._advance(order, "unknown", now)
-            elif order.state is State.CANCEL_SENT and now - order.cancel_sent_s >= CANCEL_RETRY_SEC:
-                actions.append(ReadOrder(order_id=order.order_id))
-                actions += self.cancel(order, order.reason, now)
-            elif order.state is State.UNKNOWN and now - order.last_read_s >= UNKNOWN_READ_SEC:
-                order.last_read_s = now
-                actions.append(Cancel(order_id=order.order_id, market=order.market, reason="outcome unknown"))
-                actions.append(ReadOrder(order_id=order.order_id))
+            elif order.state is State.DELAYED and now - order.since_s >= READ_SEC:
+                self._doubt(order, order.since_s)
+            elif order.state is State.CANCEL_SENT and not is_out and _wants_cancel(order, now):
+                actions += self._send_cancel(order, now)
+        if not is_out:
+            actions += [action for order in list(self._doubted.values()) for action in self._look_for(order, now)]
         return actions
+
+    def _send_cancel(self, order: Order, now: float) -> list[Cancel]:
+        order.cancel_sent_s = now
+        order.cancels += 1
+        if order.cancels > 1:
+            self._doubt(order, order.since_s)
+        return [Cancel(order_id=order.order_id, market=order.market, reason=order.reason)]
+
+    def _look_for(self, order: Order, now: float) -> list[Cancel | ReadOrder]:
+        """Ask for an order of which nobody knows; one that may have landed unseen is cancelled by its id too."""
+        every = READ_SEC if order.reads < QUICK_READS else SLOW_READ_SEC
+        if now - order.last_read_s < every:
+            return []
+        order.last_read_s = now
+        order.reads += 1
+        actions: list[Cancel | ReadOrder] = []
+        if order.state is State.UNKNOWN and order.cancels < MOST_CANCELS:
+            order.cancels += 1
+            actions.append(Cancel(order_id=order.order_id, market=order.market, reason="outcome unknown"))
+        return [*actions, ReadOrder(order_id=order.order_id)]
 
     def change_grid(self, market: str, old: Grid, new: Grid) -> None:
         """Tell a market's orders and fills in the nearest ticks of its new grid; their dollars stay what they are."""
@@ -260,11 +310,7 @@ class OrderManager:
             if order.market == market:
                 order.grid = new
                 order.price, order.yes_price = old.onto(new, order.price), old.onto(new, order.yes_price)
-        for known in (self._settlements, self._touched_fills):
-            for key, (fill, settlement) in known.items():
-                if fill.market == market:
-                    price, yes_price = old.onto(new, fill.price), old.onto(new, fill.yes_price)
-                    known[key] = (msgspec.structs.replace(fill, price=price, yes_price=yes_price), settlement)
+        self.book.change_grid(market, partial(old.onto, new))
 
     # What the venue says
 
@@ -291,7 +337,7 @@ class OrderManager:
         elif event.outcome == "refused":
             self.counts.rejects += 1
             self.last_reject_s = now
-        self._retire(order)
+        self._retire(order, now)
         if order.cancel_wanted and order.at_risk and order.state is not State.UNKNOWN:
             return self.cancel(order, order.cancel_wanted, now)
         return []
@@ -304,11 +350,14 @@ class OrderManager:
         order.detail = event.detail
         self._touch(order)
         if event.outcome == "cancelled":
-            order.held = Shares(max(0, order.size - order.filled))
-            self._held[order.intent] = order
+            self._hold(order)
             self._end_cancelled(order, now)
             return []
-        return [ReadOrder(order_id=event.order_id)] if event.outcome == "gone" else []
+        if event.outcome != "gone":
+            return []
+        self._doubt(order, order.since_s)
+        order.last_read_s = now
+        return [ReadOrder(order_id=event.order_id)]
 
     def seen(self, event: OrderSeen, now: float) -> Order | None:
         """Take the venue's word on one order. Returns it when it is ours."""
@@ -316,53 +365,120 @@ class OrderManager:
         if order is None:
             self.counts.foreign += 1
             return None
-        if event.status in ("cancelled", "matched"):
+        if event.status == "live" and order.state in TERMINAL:
+            is_never_placed = order.state in (State.NOT_PLACED, State.REJECTED)  # one that was tells late words too
+            if (is_never_placed and not event.asked_s) or self._is_after_end(order, event.asked_s):
+                self._revive(order, now)
+        if event.status == "absent":
+            if order.evidence is not None and order.at_risk:
+                order.evidence.absent(event.asked_s)
+                self._judge(order, now)
+            return order
+        matched = event.matched or Shares(0)
+        is_whole = event.status == "matched" and (not matched or order.size - matched < SIZE_QUANTUM)
+        if event.status == "cancelled" and event.matched is None:
+            self._hold(order)
+        elif event.status == "cancelled" or is_whole:
             self._release(order)
-        if event.status != "absent":
-            order.unknown_s, order.absences = None, 0
-            is_whole = event.status == "matched" and not event.matched
-            self._note_matched(order, order.size if is_whole else event.matched or Shares(0))
+        self._sign_of(order)
+        self._note_matched(order, order.size if is_whole else matched)
         if order.state in TERMINAL or order.state is State.INTENT:
             return order
         self._touch(order)
-        if event.status == "absent":
-            self._absent(order, now)
-        elif event.status == "cancelled":
+        if event.status == "cancelled":
             self._end_cancelled(order, now)
-        elif event.status == "matched":
+        elif is_whole:
             self._advance(order, "matched", now)
-        else:
-            self._advance(order, "partial" if event.matched or order.filled else "live", now)
-        self._retire(order)
+        else:  # matched in part is not matched, whatever the word (reliability.md X16)
+            self._advance(order, "partial" if matched or order.filled else "live", now)
+        self._retire(order, now)
         return order
+
+    def listed(self, event: OpenOrdersRead, now: float) -> list[Order]:
+        """Take a list of the account's open orders: what is on it rests; what a complete one lacks may be gone.
+
+        Returns:
+            Orders on it that were thought to be over.
+        """
+        shown = {row.order_id: row for row in event.orders}
+        revived = []
+        for row in event.orders:
+            order = self._by_id.get(row.order_id)
+            if order is None:
+                continue
+            if self._is_after_end(order, event.asked_s):
+                self._revive(order, now)
+                revived.append(order)
+            if order.state not in TERMINAL:
+                self.seen(OrderSeen(order_id=row.order_id, status="live", matched=row.matched), now)
+        if not event.complete:
+            return revived
+        for order in list(self.all_at_risk()):
+            if order.order_id in shown or order.state in (State.INTENT, State.SENDING):
+                continue
+            if order.evidence is None and event.asked_s - order.since_s >= RECENT_GUARD_SEC:
+                self._doubt(order, order.since_s)
+            if order.evidence is not None:
+                order.evidence.unlisted(event.asked_s)
+                self._judge(order, now)
+        return revived
+
+    def traded(self, asked_s: float, covers_s: float, now: float) -> list[Order]:
+        """A complete list of trades, from ``covers_s`` on, has been booked; all times monotonic seconds.
+
+        Returns:
+            Ended orders of which the venue said more is matched than its trades show; the trades are believed.
+        """
+        if covers_s <= self._trades_s:
+            self._trades_s = max(self._trades_s, asked_s - TRADES_LATE_SEC)
+        for order in list(self._doubted.values()):
+            if order.evidence is not None and covers_s <= order.created_s:
+                order.evidence.traded(asked_s)
+                self._judge(order, now)
+        untold = []
+        for order in list(self.all_at_risk()):
+            late = covers_s <= order.created_s and asked_s - order.since_s >= TRADES_LATE_SEC
+            if order.state in TERMINAL and order.owed and late:
+                untold.append(order)
+                order.matched = order.filled
+                self._touch(order)
+                self._settle_order(order, now)
+                self._retire(order, now)
+        self._forget()
+        return untold
+
+    def venue_was_out(self, now: float) -> None:
+        """The venue restarted, or cancelled everything by itself: of no order it is known any more that it rests.
+
+        What was found before proves nothing; each is looked for anew (reliability.md 4.3 d).
+        """
+        for order in list(self.all_at_risk()):
+            if order.state not in (State.INTENT, State.SENDING):
+                order.cancels = 0
+                order.evidence = None
+                self._doubt(order, now)
+
+    def wants_lists(self) -> bool:
+        """Lists of open orders and of trades would settle something."""
+        return any(order.evidence is not None and order.evidence.wants_lists for order in self._doubted.values())
 
     def filled(self, event: FillSeen, now: float) -> tuple[Fill, FillChange] | None:
         """Take a fill or its settlement.
 
         Returns:
-            The fill and what became of it; None when nothing changes: a repetition, a settlement step on the way, or a
-            stranger's order.
+            The fill and what became of it; None when nothing changes: a repetition, one that failed before it was told,
+            or a stranger's order.
         """
-        key = (event.trade_id, event.order_id)
-        known = self._settlements.get(key)
+        known = self.book.find((event.trade_id, event.order_id))
         if known is None:
             fill = self._new_fill(event, now)
-            if fill is not None:
-                self._remember(key, fill, event.settlement)
             return None if fill is None or event.settlement == "failed" else (fill, "booked")
-        fill, settlement = known
-        if settlement in ("confirmed", "failed") or settlement == event.settlement:
-            return None
-        self._remember(key, fill, event.settlement)
-        if event.settlement == "failed":
-            self.counts.filled -= fill.size
-            return fill, "void"
-        return (fill, "confirmed") if event.settlement == "confirmed" else None
-
-    def _remember(self, key: tuple[str, str], fill: Fill, settlement: str) -> None:
-        self._settlements[key] = self._touched_fills[key] = (fill, settlement)
-        if len(self._settlements) > KEPT_FILLS:
-            del self._settlements[next(iter(self._settlements))]
+        change = self.book.settle(known, event, now)
+        if change in ("confirmed", "void"):
+            if change == "void" and not known.is_recovered:
+                self.counts.filled -= known.fill.size
+            self._fill_is_final(known.fill, now)
+        return None if change is None else (known.fill, change)
 
     def _new_fill(self, event: FillSeen, now: float) -> Fill | None:
         order = self._by_id.get(event.order_id)
@@ -375,86 +491,234 @@ class OrderManager:
         self.version += 1
         order.filled = Shares(order.filled + event.size)
         order.held = Shares(max(0, order.held - event.size))
+        fill = _fill_of(order, event)
+        self.book.book(fill, event, now)
         if event.settlement != "failed":
             self.counts.fills += 1
             self.counts.filled += event.size
-        if order.state not in TERMINAL and order.remaining == 0:
-            self._advance(order, "matched", now)
-        elif order.state not in TERMINAL and order.state is not State.SENDING:
-            self._advance(order, "partial", now)
-        self._retire(order)
-        return Fill(
-            trade_id=event.trade_id,
-            order_id=event.order_id,
-            intent=order.intent,
-            market=order.market,
-            outcome=order.outcome,
-            order_side=order.order_side,
-            price=order.price,
-            yes_price=order.yes_price,
-            usd=order.usd,
-            side=order.side,
-            size=event.size,
-            layer=order.layer,
-            unix=event.unix,
-        )
+        if event.settlement not in FINAL:
+            order.open_fills += 1
+        if order.state not in TERMINAL:
+            self._sign_of(order)
+            if order.size - order.filled < SIZE_QUANTUM:
+                self._advance(order, "matched", now)
+            elif order.state is not State.SENDING:
+                self._advance(order, "partial", now)
+        self._settle_order(order, now)
+        self._retire(order, now)
+        return fill
+
+    def _fill_is_final(self, fill: Fill, now: float) -> None:
+        order = self._by_intent.get(fill.intent)
+        if order is not None:
+            order.open_fills -= 1
+            self._settle_order(order, now)
+
+    def _settle_order(self, order: Order, now: float) -> None:
+        """An order that matched whole is over when no trade of its is open."""
+        if order.state is State.MATCHED and not order.open_fills and not order.owed:
+            self._advance(order, "settled", now)
+
+    # What the journal says
+
+    def recover(self, event: Recovered, now: float, unix: float) -> None:
+        """Take over what earlier sessions left, before anything else happens.
+
+        An order that was being sent may or may not have left; one that was never signed did not. Of all that may be at
+        the venue it has to be shown that they are, or that they are not.
+        """
+        self._next_intent = max(self._next_intent, event.next_intent)
+        for known in event.orders:
+            order = _restored(known, now, unix)
+            self._by_intent[order.intent] = order
+            self._per_market.setdefault(order.market, {})[order.intent] = order
+            if order.order_id:
+                self._by_id[order.order_id] = order
+            if order.state is State.INTENT:
+                self._advance(order, "denied", now)
+            elif order.state is State.SENDING:
+                self._advance(order, "unknown", now)
+            if order.state not in TERMINAL:
+                self._doubt(order, now)
+                if order.state in _RESTLESS:
+                    self._restless[order.intent] = order
+            self._changed.add(order.market)
+            self._retire(order, now)
+        for told in event.fills:
+            order = self._by_intent[told.order]
+            self.book.restore(_fill_of(order, told.fill), told.fill, now).is_recovered = True
+            if told.fill.settlement not in FINAL:
+                order.open_fills += 1
+        self.version += 1
+
+    def unproven(self) -> list[Order]:
+        """Orders of which it is not known that they are at the venue, and those that owe fills."""
+        return [order for order in self.all_at_risk() if order.evidence is not None or order.owed]
+
+    # Inside
 
     def _touch(self, order: Order) -> None:
         """Something of an order changes: for the journal, and for the sums."""
         self._touched[order.intent] = order
         self._changed.add(order.market)
 
+    def _note_state(self, order: Order) -> None:
+        self._states.append(StateChange(order.intent, order.state.value, order.since_s, order.detail))
+
     def _advance(self, order: Order, event: OrderEvent, now: float) -> bool:
         """Move an order along its table and note it for the journal; True when its state changed."""
         self._touch(order)
         self.version += 1
+        sent_s = order.since_s
         changed = order.advance(event, now)
+        if changed:
+            self._note_state(order)
+            if order.state is State.UNKNOWN:
+                self._doubt(order, sent_s)
+            elif event in ("live", "partial", "delayed", "matched"):
+                self._sign_of(order)
         if order.state in _RESTLESS:
             self._restless[order.intent] = order
         else:
             self._restless.pop(order.intent, None)
         return changed
 
-    def _absent(self, order: Order, now: float) -> None:
-        """Two absences, late enough and far enough apart, prove that an order is not there; fewer prove nothing."""
-        if order.state not in (State.CANCEL_SENT, State.UNKNOWN) or now - order.created_s <= RECENT_GUARD_SEC:
+    def _doubt(self, order: Order, since_s: float) -> None:
+        """Begin to collect evidence of an order's absence; what is collected already stays."""
+        if order.evidence is None:
+            order.evidence = Evidence(since_s)
+            order.reads = 0
+            self._doubted[order.intent] = order
+
+    def _sign_of(self, order: Order) -> None:
+        """The venue has shown the order: nothing found before speaks against it any more."""
+        order.evidence = order.unknown_s = None
+        self._doubted.pop(order.intent, None)
+
+    def _judge(self, order: Order, now: float) -> None:
+        """End an order whose absence is proven: never placed if nobody ever saw it, else gone with what was filled."""
+        if order.evidence is None or not order.evidence.proves_absence or order.state in TERMINAL:
             return
-        if now - order.absent_s < UNKNOWN_READ_SEC:
-            return
-        order.absences, order.absent_s = order.absences + 1, now
-        if order.absences < 2:
-            return
-        if order.state is State.CANCEL_SENT:
-            self._end_cancelled(order, now)
-        else:
+        order.detail = order.detail or "not at the venue: by two reads, the list of open orders and the trades"
+        order.matched = order.filled
+        if order.state is State.UNKNOWN and not order.filled:
             self._advance(order, "absent", now)
+            self._retire(order, now)
+        else:
+            self._end_cancelled(order, now)
+
+    def _is_after_end(self, order: Order, asked_s: float) -> bool:
+        """What was asked then and shows the order open is no late word of before its end."""
+        is_left = order.size - order.filled >= SIZE_QUANTUM
+        return order.state in TERMINAL and is_left and asked_s - order.since_s >= RECENT_GUARD_SEC
+
+    def _revive(self, order: Order, now: float) -> None:
+        """The venue has an order that was thought to be over: it counts again, and is to be cancelled."""
+        self._advance(order, "revived", now)
+        self._held.pop(order.intent, None)
+        self._ended.pop(order.intent, None)
+        self._per_market[order.market][order.intent] = order
+        order.held, order.matched = Shares(0), order.filled  # what is left counts in full
+        order.cancel_wanted = "thought to be over"
+
+    def _hold(self, order: Order) -> None:
+        """A cancelled order counts on for a moment: nobody told what was matched before."""
+        if order.state not in TERMINAL:
+            order.held = Shares(max(0, order.size - order.filled))
+            self._held[order.intent] = order
 
     def _release(self, order: Order) -> None:
         """The size matched before a cancel is known, or has had time enough to be told."""
         order.held = Shares(0)
         self._changed.add(order.market)
-        self._held.pop(order.intent, None)
-        self._retire(order)
+        if self._held.pop(order.intent, None) is not None:
+            self._retire(order, order.since_s)
 
     def _note_matched(self, order: Order, told: Shares) -> None:
         """Note what the venue says is matched: until its fills are told, the order stays at risk even when ended."""
         if told > order.matched:
             order.matched = told
-            self._changed.add(order.market)
+            self._touch(order)
             if order.at_risk:
                 self._per_market[order.market][order.intent] = order
 
     def _end_cancelled(self, order: Order, now: float) -> None:
         if self._advance(order, "cancelled", now):
             self.counts.cancelled += 1
-        self._retire(order)
+        self._retire(order, now)
 
-    def _retire(self, order: Order) -> None:
-        """Move an ended order out of the living ones, and forget the oldest ended."""
+    def _retire(self, order: Order, now: float) -> None:
+        """Move an ended order out of the living ones."""
         if order.at_risk or self._per_market[order.market].pop(order.intent, None) is None:
             return
-        self._ended.append(order.intent)
-        if len(self._ended) > KEPT_TERMINAL:
-            old = self._by_intent.pop(self._ended.popleft(), None)
-            if old is not None:
-                self._by_id.pop(old.order_id, None)
+        self._sign_of(order)
+        self._ended.pop(order.intent, None)
+        self._ended[order.intent] = now
+
+    def _forget(self) -> None:
+        """Drop the oldest ended orders whose fills are certainly known."""
+        while len(self._ended) > KEPT_TERMINAL:
+            intent, ended_s = next(iter(self._ended.items()))
+            if ended_s >= self._trades_s:
+                return
+            del self._ended[intent]
+            order = self._by_intent[intent]
+            if order.at_risk or order.open_fills:
+                self._ended[intent] = ended_s
+                return
+            del self._by_intent[intent]
+            self._by_id.pop(order.order_id, None)
+            self.book.forget(order.order_id)
+
+
+def _wants_cancel(order: Order, now: float) -> bool:
+    """An order's cancel is to be sent again."""
+    if order.cancels == 0:
+        return True
+    return order.cancels < MOST_CANCELS and now - order.cancel_sent_s >= CANCEL_RETRY_SEC[order.cancels - 1]
+
+
+def _fill_of(order: Order, event: FillSeen) -> Fill:
+    return Fill(
+        trade_id=event.trade_id,
+        order_id=event.order_id,
+        intent=order.intent,
+        market=order.market,
+        outcome=order.outcome,
+        order_side=order.order_side,
+        price=order.price,
+        yes_price=order.yes_price,
+        usd=order.usd,
+        side=order.side,
+        size=event.size,
+        layer=order.layer,
+        unix=event.unix,
+    )
+
+
+def _restored(known: KnownOrder, now: float, unix: float) -> Order:
+    """An order of an earlier session, as of its last row."""
+    grid = grid_of(known.tick_text)
+    if known.usd % grid.tick_usd:
+        grid = grid_of(_GRIDLESS)
+    price = Ticks(known.usd // grid.tick_usd)
+    order = Order(
+        intent=known.intent,
+        market=known.market,
+        token=known.token,
+        outcome=known.outcome,
+        order_side=known.order_side,
+        grid=grid,
+        price=price,
+        yes_price=price if known.outcome == "YES" else grid.complement(price),
+        size=known.size,
+        side=known.side,
+        layer=known.layer,
+        reason=known.reason,
+        now=min(now, now - (unix - known.created_unix)),
+    )
+    order.order_id, order.filled, order.matched = known.order_id, known.filled, known.matched
+    order.state, order.since_s = State(known.state), now
+    order.unknown_s = now if order.state in (State.UNKNOWN, State.SENDING) else None
+    order.validated_s = now
+    return order

@@ -1,7 +1,8 @@
 """One order and the states it may be in.
 
 The transition table is the whole truth: a pair that is not in it does not happen, except that a fill is never
-refused (reliability.md 4.2). UNKNOWN is a state, not an error: it counts at full size until evidence settles it.
+refused (reliability.md 4.2). UNKNOWN is a state, not an error: it counts at full size until evidence settles it. An end
+is an end, unless the venue shows the order open afterwards: what rests there counts, whatever was proven before.
 """
 
 import math
@@ -9,6 +10,8 @@ from enum import Enum
 from typing import Final, Literal
 
 from core.errors import InvariantBroken
+from core.orders.evidence import Evidence
+from core.quoting.explain import LayerExplanation
 from core.units import MICRO, SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 
@@ -28,6 +31,8 @@ class State(Enum):
     """May or may not be at the venue."""
     CANCEL_SENT = "CANCEL_SENT"
     MATCHED = "MATCHED"
+    DONE = "DONE"
+    """Matched whole, and all its trades are final."""
     CANCELLED = "CANCELLED"
     REJECTED = "REJECTED"
     DENIED = "DENIED"
@@ -36,7 +41,9 @@ class State(Enum):
     """Proven never to have reached the book."""
 
 
-TERMINAL: Final = frozenset({State.MATCHED, State.CANCELLED, State.REJECTED, State.DENIED, State.NOT_PLACED})
+TERMINAL: Final = frozenset(
+    {State.MATCHED, State.DONE, State.CANCELLED, State.REJECTED, State.DENIED, State.NOT_PLACED}
+)
 AT_RISK: Final = frozenset(set(State) - TERMINAL)
 """States in which an order may be filled, or may come to be."""
 IN_BOOK: Final = frozenset({State.LIVE, State.PARTIAL, State.CANCEL_SENT})
@@ -54,6 +61,8 @@ OrderEvent = Literal[
     "cancelled",
     "partial",
     "absent",
+    "settled",
+    "revived",
 ]
 
 _OVERTAKEN: Final = frozenset({"signed", "delayed", "unknown", "refused", "denied", "absent"})
@@ -76,6 +85,7 @@ TRANSITIONS: Final[dict[tuple[State, OrderEvent], State]] = {
     (State.UNKNOWN, "absent"): State.NOT_PLACED,
     (State.UNKNOWN, "refused"): State.REJECTED,
     (State.UNKNOWN, "denied"): State.DENIED,
+    (State.MATCHED, "settled"): State.DONE,
     (State.DELAYED, "live"): State.LIVE,
     (State.DELAYED, "partial"): State.PARTIAL,
     (State.LIVE, "live"): State.LIVE,
@@ -88,6 +98,7 @@ TRANSITIONS: Final[dict[tuple[State, OrderEvent], State]] = {
     **{(state, "cancel_sent"): State.CANCEL_SENT for state in _OPEN},
     **{(state, "cancelled"): State.CANCELLED for state in _OPEN},
     **{(state, "matched"): State.MATCHED for state in _OPEN},
+    **{(state, "revived"): State.LIVE for state in TERMINAL},
 }
 
 
@@ -95,12 +106,14 @@ class Order:
     """One order of ours, from the wish to its end."""
 
     __slots__ = (
-        "absences",
-        "absent_s",
+        "book",
         "cancel_sent_s",
         "cancel_wanted",
+        "cancels",
         "created_s",
         "detail",
+        "evidence",
+        "explanation",
         "filled",
         "grid",
         "held",
@@ -110,11 +123,14 @@ class Order:
         "level_size",
         "market",
         "matched",
+        "open_fills",
         "order_id",
         "order_side",
         "outcome",
         "price",
+        "reads",
         "reason",
+        "settings_hash",
         "side",
         "since_s",
         "size",
@@ -179,13 +195,23 @@ class Order:
         """Reason of a cancel that has to be sent as soon as it can be; "" when none."""
         self.cancel_sent_s = -math.inf
         """When the last cancel was sent."""
-        self.last_read_s = -1.0
+        self.cancels = 0
+        """Cancels sent without an answer that settled anything."""
+        self.last_read_s = -math.inf
+        """When the venue was last asked for it by id."""
+        self.reads = 0
+        """How often it was, since its last sign."""
         self.unknown_s: float | None = None
         """Since when it is not known whether the venue has the order; a cancel does not end this, evidence does."""
-        self.absences = 0
-        """Reads by id that found nothing and prove something."""
-        self.absent_s = -math.inf
-        """When the last of them was."""
+        self.evidence: Evidence | None = None
+        """Of its absence; None while nothing speaks for one."""
+        self.open_fills = 0
+        """Its fills that may still fail."""
+        self.settings_hash = ""
+        """Of the settings it was decided with."""
+        self.book = ""
+        """Version of the book it was decided on."""
+        self.explanation: LayerExplanation | None = None
         self.level_size: Shares | None = None
         """Others' displayed size at our price when the order came into the book."""
 

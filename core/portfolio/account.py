@@ -35,10 +35,18 @@ class Account:
         self._assigned = None if settings.bankroll_usd is None else usd_from_float(settings.bankroll_usd)
         self._loss = ConfirmedLoss(DailyLoss(settings.daily_loss_limit_pct))
         self._day = -1
+        self._flow = Usd(0)
+        """Since the last mark."""
         self._is_touched = True
 
     def touch(self) -> None:
         """Something that the account's value depends on has changed."""
+        self._is_touched = True
+
+    def flow(self, amount: Usd) -> None:
+        """Cash came in or, negative, went out that no fill of ours explains: neither profit nor loss."""
+        self.cash = Usd((self.cash or 0) + amount)
+        self._flow = Usd(self._flow + amount)
         self._is_touched = True
 
     def wants_mark(self, unix: float) -> bool:
@@ -54,7 +62,8 @@ class Account:
         self._day = max(day, self._day)
         lowest = assigned if is_new_day or self.bankroll is None else min(assigned, self.bankroll)
         self.bankroll = Usd(max(1, lowest))
-        was, seen = self.is_latched, self._loss.mark(unix, equity, Usd(0))
+        was, seen = self.is_latched, self._loss.mark(unix, equity, self._flow)
+        self._flow = Usd(0)
         self.is_latched = seen.is_latched
         self._is_touched = seen.is_over and not seen.is_latched  # a loss wants a second look, nothing else does
         limit: Literal["", "reached", "open again"] = ""

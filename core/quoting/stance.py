@@ -12,7 +12,7 @@ from core.config import Settings
 from core.market.book import Book
 from core.market.instrument import Instrument
 from core.market.signals import Micro, jump_reset_usd
-from core.orders.manager import Fill
+from core.orders.fills import Fill
 from core.portfolio.markouts import Drift, Markouts
 from core.quoting.adjust import Adjusted, Adjustments
 from core.quoting.calendar import CalendarRow, CalendarState, calendar_at

@@ -29,12 +29,22 @@ class Facts(msgspec.Struct, frozen=True, gc=False):
     stale_s: float
     unknown_age_s: float
     """Age of the oldest order of unknown outcome in the market; 0 without one."""
+    recovering: str = ""
+    """What of an earlier session is not settled yet, in words; "" when everything is."""
+    venue: str = ""
+    """Why the venue itself is not quoted at, in words; "" when nothing forbids it."""
+    quarantine: str = ""
+    """Why nothing is to be done in this market, in words; "" when nothing is in the way."""
+    unsettled_s: float = 0.0
+    """Age of the oldest trade of the market that is not final; 0 without one."""
     stance: str = ""
     """Why regime, schedule or calendar want no quotes, in words; "" when they do not mind."""
 
 
 UNKNOWN_LIMIT_SEC = 30.0
 """An unknown order older than this closes its market (reliability.md 2.0)."""
+UNSETTLED_LIMIT_SEC = 1800.0
+"""A trade that is not final by then closes its market (reliability.md 2.2, X08)."""
 
 _MICRO_WORDS = {
     "one_sided": "no fair value: a side of the book is empty",
@@ -51,8 +61,14 @@ def why_not_quote(facts: Facts) -> str:
         return f"{facts.control.state.lower().replace('_', '-')}: {facts.control.reason}"
     if facts.resolved:
         return "resolved"
+    if facts.recovering:
+        return facts.recovering
     if not facts.user_feed_up:
         return "user feed is down"
+    if facts.venue:
+        return facts.venue
+    if facts.quarantine:
+        return facts.quarantine
     if not facts.account_known:
         return "account is not known yet"
     if facts.data_trouble:
@@ -65,6 +81,8 @@ def why_not_quote(facts: Facts) -> str:
         return facts.stance
     if facts.unknown_age_s > UNKNOWN_LIMIT_SEC:
         return f"an order's outcome is unknown for {facts.unknown_age_s:.0f} s"
+    if facts.unsettled_s > UNSETTLED_LIMIT_SEC:
+        return f"a trade is not final after {facts.unsettled_s / 60:.0f} minutes"
     return ""
 
 

@@ -6,6 +6,7 @@ The official order client is imported here and only when orders can be placed: i
 import asyncio
 import threading
 from collections.abc import Awaitable, Callable, Mapping
+from typing import TYPE_CHECKING
 
 from core.config import Settings
 from core.errors import PreflightError
@@ -21,6 +22,9 @@ from core.venue.gamma import GammaClient
 from core.venue.gateway_paper import PaperGateway
 from core.venue.paper import PaperVenue
 from core.venue.public_rest import PublicRest
+
+if TYPE_CHECKING:
+    from core.venue.gateway_clob import ClobGateway
 
 FIRST_PAINT_SEC = 5.0
 """Longest that heavy imports wait for the console's first paint."""
@@ -75,10 +79,8 @@ async def _signed(
     close: Callable[[], Awaitable[None]],
 ) -> Parts:
     """Parts that place real orders: at the venue, or at the demo's exchange."""
-    from core.venue.gateway_polymarket import PolymarketGateway
-
     session.redactor.add(wallet.private_key.reveal())
-    gateway = PolymarketGateway(settings, wallet, session.clock)
+    gateway = gateway_of(settings, wallet, session)
     try:
         await gateway.open()
     except BaseException:
@@ -98,8 +100,20 @@ async def _signed(
         instruments=instruments,
         user_frame=user_frame,
         owner=api.key.reveal(),
+        wallet=gateway.account.wallet,
         close=close,
     )
+
+
+def gateway_of(settings: Settings, wallet: Wallet, session: Session) -> "ClobGateway":
+    """The client that was chosen, not opened; each is imported only then."""
+    if settings.gateway == "py-clob-client-v2":
+        from core.venue.gateway_clob_v2 import ClobV2Gateway
+
+        return ClobV2Gateway(settings, wallet, session.clock, session.take_sign)
+    from core.venue.gateway_polymarket import PolymarketGateway
+
+    return PolymarketGateway(settings, wallet, session.clock, session.take_sign)
 
 
 async def _paper(session: Session) -> Parts:
@@ -114,6 +128,7 @@ async def _paper(session: Session) -> Parts:
         instruments=await _instruments(session, settings),
         user_frame=None,
         owner="",
+        wallet="",
         close=_nothing,
     )
 

@@ -1,4 +1,4 @@
-"""Both ends of a session: nothing open from before, proof that nothing of ours is open, and the verdict."""
+"""The end of a session: proof that nothing of ours is open, and the verdict."""
 
 import asyncio
 import logging
@@ -7,8 +7,9 @@ from typing import Any, Final
 
 import msgspec
 
-from core.errors import PolymmError, PreflightError, VenueError
-from core.events import CancelAnswered
+from core.errors import PolymmError, VenueError, VenueUnavailable
+from core.events import Event
+from core.orders.manager import OrderManager
 from core.venue.gateway import Gateway
 
 log = logging.getLogger(__name__)
@@ -16,6 +17,7 @@ log = logging.getLogger(__name__)
 VERIFY_SEC: Final = 10.0
 """Deadline of cancelling and verifying (reliability.md 4.10)."""
 VERIFY_PAUSE_SEC: Final = 0.2
+CANCEL_BATCH: Final = 100
 _ON_ITS_WAY: Final = "NOT verified: the venue lists none, but one may still be on its way"
 
 
@@ -31,36 +33,21 @@ class Outcome(msgspec.Struct, frozen=True):
     report: dict[str, Any]
 
 
-async def clear_leftovers(gateway: Gateway, warn: Callable[[str], None]) -> None:
-    """Cancel what an earlier run, or somebody else, left open: nothing here knows those orders.
-
-    Raises:
-        PreflightError: they stay open.
-        VenueError: it is not known whether anything is left.
-    """
-    left = await gateway.open_orders()
-    if left:
-        warn(f"cancelling {len(left)} orders that were open before this session")
-        await gateway.cancel_all()
-        if await gateway.open_orders():
-            raise PreflightError("orders from before this session stay open; cancel them at the venue first")
-
-
 async def verify_zero(
     gateway: Gateway,
-    known: int,
-    tell: Callable[[CancelAnswered], None],
+    orders: OrderManager,
+    tell: Callable[[Event], None],
     warn: Callable[[str], None],
-    in_doubt: Callable[[], int],
 ) -> tuple[bool, int]:
-    """Cancel all until no order is seen open, twice in a row, and none is in doubt, or time is up.
+    """Cancel every order of ours until a complete list shows none, twice in a row, and none is in doubt, or time is up.
+
+    What somebody else has open on the account is left alone.
 
     Args:
         gateway: where the orders are.
-        known: how many are at risk by our own books, those in doubt included; told until the venue has listed them.
-        tell: takes the answers to cancels.
+        orders: ours.
+        tell: takes what the venue answers.
         warn: takes what went wrong on the way, in words, the same not twice in a row.
-        in_doubt: how many orders nobody knows the venue to have or not to have.
 
     Returns:
         Whether zero open orders were verified, and how many may be open otherwise.
@@ -69,12 +56,18 @@ async def verify_zero(
     left: int | None = None
     try:
         async with asyncio.timeout(VERIFY_SEC):
-            while zeros < 2 or in_doubt():
+            while zeros < 2 or orders.in_doubt():
                 try:
                     if zeros == 0:
-                        for answer in await gateway.cancel_all():
-                            tell(answer)
-                    left = len(await gateway.open_orders())
+                        open_ids = [order.order_id for order in orders.all_at_risk() if order.order_id]
+                        for start in range(0, len(open_ids), CANCEL_BATCH):
+                            for answer in await gateway.cancel(open_ids[start : start + CANCEL_BATCH]):
+                                tell(answer)
+                    listed = await gateway.open_orders()
+                    tell(listed)
+                    if not listed.complete:
+                        raise VenueUnavailable(listed.problem)
+                    left = sum(1 for row in listed.orders if orders.find(row.order_id) is not None)
                     zeros = zeros + 1 if left == 0 else 0
                 except Exception as error:
                     zeros = 0
@@ -85,7 +78,8 @@ async def verify_zero(
                         warn(f"cancelling at the end: {told}")
                 await asyncio.sleep(VERIFY_PAUSE_SEC)
     except TimeoutError:
-        return False, known if left is None else left + in_doubt()
+        known = sum(1 for _ in orders.all_at_risk())
+        return False, known if left is None else left + orders.in_doubt()
     return True, 0
 
 

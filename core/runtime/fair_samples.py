@@ -3,7 +3,7 @@
 from typing import Final
 
 from core.engine import Engine
-from core.store.database import FairRow
+from core.store.changes import FairRow
 from core.units import MICRO
 
 LEAST_SEC: Final = 1.0

@@ -1,8 +1,8 @@
 """Prometheus metrics on loopback, read from the session's own counters when they are asked for.
 
 Nothing is counted twice: a scrape reads integers that engine, ingest, feed and reader keep anyway (performance.md 7).
-docs/data-health.md lists all names. Three metrics have a series a token and one a series a market; the number of the
-others is fixed.
+docs/data-health.md and docs/account.md list all names. Three metrics have a series a token and one a series a market;
+the number of the others is bounded.
 """
 
 import asyncio
@@ -19,12 +19,14 @@ from prometheus_client import CollectorRegistry, start_http_server
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from core.actions import AccountSection
 from core.engine import Engine
 from core.market.proof import Evidence
 from core.market.recovery import Durations
+from core.risk.budget import BucketName, SignerBudget
 from core.units import MICRO
 from core.viewing import total_pnl
-from core.views import BookState, Freshness
+from core.views import BookState, Freshness, VenueMode
 
 READ_SEC: Final = 2.0
 """Longest wait for the session's loop; a scrape that fails tells of a loop that hangs."""
@@ -73,12 +75,15 @@ class ReaderCounts(Protocol):
 
 
 class Sources(msgspec.Struct):
-    """What stands between venue and engine; the session fills in each part once it exists."""
+    """What stands around the engine; the session fills in each part once it exists."""
 
     intake: IntakeCounts | None = None
     feed: FeedCounts | None = None
     reader: ReaderCounts | None = None
     user: UserCounts | None = None
+    budget: SignerBudget | None = None
+    lag_s: Callable[[], float] | None = None
+    """Longest delay of the loop since it was last called, seconds: a scrape's own reader of it."""
 
 
 class EngineCollector(Collector):
@@ -114,7 +119,11 @@ class EngineCollector(Collector):
         yield from self._books(now)
         yield from self._proofs()
         yield from self._trading(now)
+        yield from self._venue(now)
+        yield from self._account(now)
         yield _gauge("mm_gc_pause_seconds", "Longest pause of the garbage collector.", self._gc_pause_s())
+        lag_s = self._sources.lag_s
+        yield _gauge("mm_loop_lag_seconds", "Longest delay of the loop since the last scrape.", lag_s() if lag_s else 0)
 
     def _channels(self) -> Iterator[Metric]:
         """Sockets and requests."""
@@ -213,6 +222,43 @@ class EngineCollector(Collector):
         yield _counters("mm_requotes", "Cancels that a plan wanted, by rule.", "rule", counts.requotes)
         yield _gauge("mm_open_orders", "Orders that may be filled.", sum(1 for _ in engine.orders.all_at_risk()))
         yield _gauge("mm_pnl_usd", "Profit of the session, dollars.", total_pnl(engine, now).total / MICRO)
+
+    def _venue(self, now: float) -> Iterator[Metric]:
+        """What the venue lets us do; heartbeat and budget are absent until there is one."""
+        venue, budget = self._engine.venue, self._sources.budget
+        modes = _all(get_args(VenueMode), {venue.mode: 1})
+        yield _gauges("mm_venue_mode", "1 for the mode that the venue is in.", "mode", modes)
+        beat = GaugeMetricFamily("mm_heartbeat_age_seconds", "Since the last acknowledged heartbeat.")
+        if venue.needs_heartbeat and venue.beat_s is not None:
+            beat.add_metric([], now - venue.beat_s)
+        yield beat
+        left = GaugeMetricFamily("mm_rate_budget_remaining", "Tokens of the signer's buckets.", labels=["bucket"])
+        if budget is not None:
+            for bucket in get_args(BucketName):
+                left.add_metric([bucket], budget.level(bucket, now))
+        yield left
+        warnings = budget.warnings if budget else 0
+        yield _counter("mm_rate_warnings", "Answers that warned of a limit of the signer.", warnings)
+
+    def _account(self, now: float) -> Iterator[Metric]:
+        """What is not known yet, what does not fit, and what is not ours."""
+        engine, reconciliation = self._engine, self._engine.reconciliation
+        unknown = [now - o.unknown_s for o in engine.orders.all_at_risk() if o.unknown_s is not None]
+        yield _gauge("mm_unknown_orders", "Orders of which nobody knows if the venue has them.", len(unknown))
+        yield _gauge("mm_unknown_order_age_seconds", "Of the oldest such order.", max(unknown, default=0))
+        unsettled = [now - known.since_s for known in engine.orders.book.open()]
+        yield _gauge("mm_unsettled_trades", "Fills that are neither confirmed nor failed.", len(unsettled))
+        yield _gauge("mm_unsettled_trade_age_seconds", "Of the oldest such fill.", max(unsettled, default=0))
+        yield _gauge("mm_foreign_orders", "Open orders on the account not ours.", len(reconciliation.foreign.orders))
+        findings = CounterMetricFamily("mm_findings", "What did not fit.", labels=["code", "severity"])
+        for key, count in reconciliation.counts.items():
+            findings.add_metric(key, count)
+        yield findings
+        reads = CounterMetricFamily("mm_account_reads", "Reads of the account.", labels=["section", "result"])
+        for section in get_args(AccountSection):
+            for result, is_complete in (("complete", True), ("incomplete", False)):
+                reads.add_metric([section, result], reconciliation.readings.get((section, is_complete), 0))
+        yield reads
 
 
 class MetricsServer:

@@ -3,7 +3,7 @@
 from typing import Any
 
 from core.engine import Engine
-from core.store.database import MarkRow
+from core.store.changes import MarkRow
 from core.units import MICRO
 from core.viewing import desk_pnl, total_pnl
 

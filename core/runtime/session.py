@@ -17,9 +17,13 @@ from core.actions import (
     Action,
     Cancel,
     CancelAll,
+    CancelMarket,
+    Correction,
+    Finding,
     Latch,
     Note,
     Place,
+    ReadAccount,
     ReadBooks,
     ReadOrder,
     ReadScoring,
@@ -28,29 +32,45 @@ from core.actions import (
     Unsubscribe,
 )
 from core.clock import Clock
-from core.config import Settings
+from core.config import Settings, hash_of
 from core.engine import Engine
 from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
-from core.events import Event, InstrumentAdded, OperatorCommand, StopRequested, Woken
+from core.events import (
+    BalancesRead,
+    Event,
+    IndexedTradesRead,
+    InstrumentAdded,
+    OpenOrdersRead,
+    OperatorCommand,
+    PositionsRead,
+    Recovered,
+    StopRequested,
+    TradesRead,
+    Woken,
+)
 from core.explaining import Explained, explained
+from core.orders.order import Order
 from core.portfolio.markouts import Drift
 from core.profiles import Profiles
 from core.runtime.control_socket import ControlSocket, Explain
 from core.runtime.courier import Courier
-from core.runtime.ending import Outcome, clear_leftovers, verdict, verify_zero
+from core.runtime.ending import Outcome, verdict, verify_zero
 from core.runtime.fair_samples import FairSamples
 from core.runtime.feeds import Feeds
+from core.runtime.heartbeat import Heartbeat, Liveness
 from core.runtime.link import CommandResult
 from core.runtime.logs import Redactor
+from core.runtime.loop_lag import LoopLag
 from core.runtime.metrics import EngineCollector, MetricsServer, Sources
 from core.runtime.places import Places
 from core.runtime.reader import Rest
 from core.runtime.report import mark_rows, run_report
 from core.runtime.user_feed import UserFeed
-from core.store.database import FairRow, MarkoutRow, Store
+from core.store.changes import Changes, MarkoutRow
+from core.store.database import Store
 from core.units import MICRO
-from core.venue.gateway import Gateway
-from core.viewing import Stage, console_view
+from core.venue.gateway import Gateway, Sign
+from core.viewing import Stage, budget_view, console_view
 from core.views import ConsoleView, EventView
 
 log = logging.getLogger(__name__)
@@ -60,9 +80,15 @@ VIEW_SEC: Final = 0.1
 EVENTS_KEPT: Final = 200
 IDLE_SEC: Final = 4.0
 """Longest wait for the answer to a placement before everything is cancelled."""
+ENGINE_STILL_SEC: Final = 3.0
+JOURNAL_STILL_SEC: Final = 3.0
+FEEDS_STILL_SEC: Final = 15.0
+CANCELS_STILL_SEC: Final = 10.0
+"""How long each of these may stand still before the venue hears no more heartbeats, and cancels everything for us."""
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
+_LISTS: Final = (OpenOrdersRead, TradesRead, BalancesRead, PositionsRead, IndexedTradesRead)
 Made = TypeVar("Made")
 
 
@@ -79,6 +105,8 @@ class Parts(msgspec.Struct, frozen=True):
     """First frame of the user channel; None when there is no such channel (paper)."""
     owner: str
     """API key id whose fills are ours."""
+    wallet: str
+    """Address that holds the money; its fills are ours too."""
     close: Callable[[], Awaitable[None]]
     """Ends what was started for the mode; called last."""
 
@@ -116,7 +144,8 @@ class Session:
         self.places = places
         self.clock = clock
         self.redactor = redactor
-        self.engine = Engine(settings, own_in_book=settings.mode != "paper", profiles=profiles)
+        is_paper = settings.mode == "paper"
+        self.engine = Engine(settings, own_in_book=not is_paper, profiles=profiles, needs_heartbeat=not is_paper)
         self.view: ConsoleView | None = None
         self.watched = ""
         """Condition id of the market whose details the views carry; "" for none."""
@@ -128,16 +157,22 @@ class Session:
         self._store_open = False
         self._courier: Courier | None = None
         self._control = ControlSocket(places.control, {Explain: self._explain}, redactor.clean)
-        self._early: list[Place | Cancel | CancelAll | ReadOrder] = []
+        self._heartbeat: Heartbeat | None = None
+        self._early: list[Place | Cancel | CancelAll | CancelMarket | ReadOrder | ReadAccount] = []
         """Wishes from before there was a courier."""
         self._parts: Parts | None = None
         self._feeds: Feeds | None = None
-        self._sources = Sources()
-        """For the metrics."""
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = 0
         self._view_seq = 0
-        self._lag_s = 0.0
+        self._lag = LoopLag(clock)
+        self._lag_for_views = self._lag.reader()
+        self._sources = Sources(lag_s=self._lag.reader())
+        """For the metrics."""
+        self._handled_s = clock.monotonic()
+        """When the engine last handled anything."""
+        self._flushed_s = clock.monotonic()
+        """When the journal was last known to be whole."""
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
         self._ending = asyncio.Event()
@@ -149,9 +184,7 @@ class Session:
         self._started_s = clock.monotonic()
         self._write_lock = asyncio.Lock()
         self._fair_samples = FairSamples()
-        self._fair_rows: list[FairRow] = []
-        """Not written yet."""
-        self._markout_rows: list[MarkoutRow] = []
+        self._changes = Changes()
         """Not written yet."""
 
     # From outside, on the loop
@@ -186,6 +219,7 @@ class Session:
         verified, open_orders = True, 0
         try:
             self.own(self._publish_views(), "views")
+            self.own(self._lag.run(), "loop-lag")
             await self._store.open(self.settings.mode, self._version, self.settings.seed, asdict(self.settings))
             self._store_open = True
             self._serve_metrics()
@@ -236,32 +270,70 @@ class Session:
         return explained(self.engine, request.market, self.clock.monotonic(), self.clock.unix())
 
     async def _trade(self, parts: Parts) -> None:
-        gateway = parts.gateway
-        self._courier = Courier(gateway, self.emit_quietly, self.flush, self._is_neg_risk, self.engine.orders.is_wanted)
+        """Everything of a session between its start and its end.
+
+        The first thing the engine hears of the account is what the journal says of earlier sessions; it then asks for
+        what it needs, and quotes when that is settled.
+        """
+        gateway, clock = parts.gateway, self.clock
+        tokens = [t for i in parts.instruments for t in (i.instrument.yes_token, i.instrument.no_token)]
+        self._courier = courier = Courier(
+            gateway,
+            clock,
+            self.emit_quietly,
+            self.flush,
+            is_neg_risk=self._is_neg_risk,
+            is_wanted=self.engine.orders.is_wanted,
+            open_orders=self.engine.orders.sent,
+            tokens=lambda: tokens,
+            seed=self.settings.seed,
+        )
         if self.engine.control.state == "KILLED":
-            self._courier.close_gate()
+            courier.close_gate()
         for early in self._early:
-            self._courier.take(early)
+            courier.take(early)
+        self.emit(Woken(unix=clock.unix()))
         for instrument in parts.instruments:
             self.emit(instrument)
-        tokens = [t for i in parts.instruments for t in (i.instrument.yes_token, i.instrument.no_token)]
-        user = UserFeed(self, gateway, parts.settings.ws_user_url, parts.user_frame, parts.owner)
-        self._feeds = Feeds(self, parts.settings, gateway, parts.rest, user)
-        sources, feeds = self._sources, self._feeds
+        user = UserFeed(self, parts.settings.ws_user_url, parts.user_frame, parts.owner, parts.wallet)
+        self._feeds = feeds = Feeds(self, parts.settings, gateway, parts.rest, user)
+        sources = self._sources
         sources.intake, sources.feed, sources.reader, sources.user = feeds.ingest, feeds.market, feeds.reader, user
-        await self._unless_ending(clear_leftovers(gateway, lambda text: self.note("warning", text)))
-        account = await self._unless_ending(gateway.account(tokens))
-        if account is None:
-            return
-        self.emit(account)
-        self.own(self._courier.run_places(), "places")
-        self.own(self._courier.run_cancels(), "cancels")
-        self.own(self._courier.run_cancel_alls(), "cancel-alls")
-        self.own(self._courier.run_reads(), "reads")
-        self.own(self._courier.run_scorings(), "scorings")
+        sources.budget = courier.budget
+        recovered = await self._store.recover()
+        self.emit(self._without_holdings(recovered) if self.settings.mode == "paper" else recovered)
+        for name, lane in courier.lanes():
+            self.own(lane, name)
         self.own(self._flush_often(), "journal")
-        self._feeds.start(tokens)
+        feeds.start(tokens)
+        self._flushed_s = clock.monotonic()
+        if self.engine.venue.needs_heartbeat:
+            self._heartbeat = Heartbeat(gateway, clock, self.emit_quietly, self._liveness(courier))
+            self.own(self._heartbeat.run(), "heartbeat")
         await self._ending.wait()
+
+    def _without_holdings(self, recovered: Recovered) -> Recovered:
+        """A paper account begins anew with each session: what the last one held is taken off in the journal."""
+        for market, outcome, shares in recovered.holdings:
+            row = (self.clock.monotonic(), market, outcome, -shares, "a paper account begins anew")
+            self._changes.corrections.append(row)
+        return msgspec.structs.replace(recovered, holdings=())
+
+    def _liveness(self, courier: Courier) -> tuple[Liveness, ...]:
+        """What has to move for the venue to be told that we live (reliability.md I-33)."""
+        engine, began_s = self.engine, self.clock.monotonic()
+        return (
+            Liveness("engine", lambda: self._handled_s, ENGINE_STILL_SEC),
+            Liveness("journal", lambda: self._flushed_s, JOURNAL_STILL_SEC),
+            Liveness("market channel", lambda: max(began_s, engine.data.feed.heard_s), FEEDS_STILL_SEC),
+            Liveness("user channel", lambda: max(began_s, engine.user_feed.heard_s), FEEDS_STILL_SEC),
+            Liveness("cancels", courier.cancel_progress_s, CANCELS_STILL_SEC),
+        )
+
+    def take_sign(self, sign: Sign) -> None:
+        """What an answer of the venue shows beside what it answers."""
+        if self._courier is not None:
+            self._courier.hear(sign)
 
     def subscribe(self, token_ids: Sequence[str]) -> None:
         """Hear these tokens too; those of a market beside each other. Without a market feed yet nothing is done."""
@@ -282,6 +354,7 @@ class Session:
             log.exception("engine_failed")
             self._fail(error)
             return []
+        self._handled_s = self.clock.monotonic()
         for action in actions:
             self._carry_out(action)
         if self._ending.is_set() and not any(True for _ in self.engine.orders.all_at_risk()):
@@ -291,8 +364,12 @@ class Session:
         return actions
 
     def emit_quietly(self, event: Event) -> None:
-        """Journal an event that is no market data, and hand it to the engine."""
-        self._store.journal("event", event)
+        """Journal an event that is no market data, and hand it to the engine.
+
+        Lists of the account are not journaled: what they show becomes rows of orders, fills and findings.
+        """
+        if not isinstance(event, _LISTS):
+            self._store.journal("event", event)
         self.emit(event)
 
     def _carry_out(self, action: Action) -> None:
@@ -309,8 +386,15 @@ class Session:
             case ReadScoring():
                 if self._courier is not None:
                     self._courier.take(action)
-            case Place() | Cancel() | CancelAll() | ReadOrder():
-                self._store.journal("action", action)
+            case Finding():
+                self._changes.findings.append((self.clock.monotonic(), action))
+                self.note(action.severity, _finding_text(action), action.market)
+            case Correction():
+                row = (self.clock.monotonic(), action.market, action.outcome, action.micro, action.reason)
+                self._changes.corrections.append(row)
+            case Place() | Cancel() | CancelAll() | CancelMarket() | ReadOrder() | ReadAccount():
+                if not isinstance(action, Place):  # its order has rows of its own
+                    self._store.journal("action", action)
                 if self._courier is not None:
                     self._courier.take(action)
                 else:
@@ -335,7 +419,6 @@ class Session:
             self._wake = asyncio.get_running_loop().call_later(delay, self._on_wake)
 
     def _on_wake(self) -> None:
-        self._lag_s = max(0.0, self.clock.monotonic() - self._wake_at)
         self._wake, self._wake_at = None, float("inf")
         self.emit(Woken(unix=self.clock.unix()))
         self._schedule_wake()
@@ -375,22 +458,32 @@ class Session:
             StoreError: it is not.
         """
         async with self._write_lock:
-            orders, fills = self.engine.orders.take_touched()
-            grid = {desk.market: desk.instrument.grid for desk in self.engine.desks.values()}
-            self._fair_rows += self._fair_samples.rows(self.engine, self.clock.monotonic(), self.clock.unix())
-            self._markout_rows += [_markout_row(market, drift) for market, drift in self.engine.take_drifts()]
-            fairs, markouts = self._fair_rows, self._markout_rows
+            engine, changes = self.engine, self._changes
+            now = self.clock.monotonic()
+            touched = engine.orders.take_touched()
+            changes.touched = touched
+            changes.settings |= self._settings_of(touched.orders)
+            changes.fairs += self._fair_samples.rows(engine, now, self.clock.unix())
+            changes.markouts += [_markout_row(market, drift) for market, drift in engine.take_drifts()]
+            changes.trades_read_until = engine.reconciliation.read_until_unix or None
+            self._changes = Changes()
             try:
-                await self._store.write(
-                    [(order, grid[order.market]) for order in orders],
-                    [(fill, settlement, grid[fill.market]) for fill, settlement in fills],
-                    fairs=fairs,
-                    markouts=markouts,
-                )
-                self._fair_rows, self._markout_rows = [], []
+                await self._store.write(changes)
             except StoreError:
-                self.engine.orders.put_back(orders, fills)
+                engine.orders.put_back(touched)
+                changes.findings += self._changes.findings
+                changes.corrections += self._changes.corrections
+                self._changes = changes
                 raise
+            self._flushed_s = now
+
+    def _settings_of(self, orders: Sequence[Order]) -> dict[str, dict[str, Any]]:
+        """The settings that orders name, by hash."""
+        if not orders:
+            return {}
+        named = {order.settings_hash for order in orders}
+        sets = {hash_of(desk.settings): desk.settings for desk in self.engine.desks.values()}
+        return {name: asdict(settings) for name, settings in sets.items() if name in named}
 
     async def _publish_views(self) -> None:
         while True:
@@ -406,9 +499,10 @@ class Session:
             mode=self.settings.mode,
             now=now,
             unix=unix,
-            loop_lag_ms=self._lag_s * 1000,
+            loop_lag_ms=self._lag_for_views() * 1000,
             finished="",
             events=tuple(self._events),
+            budget=None if self._courier is None else budget_view(self._courier.budget, now),
             sockets_up=sum(one.connected for one in sockets),
             sockets=len(sockets),
             watched=self.watched,
@@ -443,27 +537,24 @@ class Session:
             self.note("alarm", "a placement is unanswered at the end")
         verified, left = await verify_zero(
             self._parts.gateway,
-            sum(1 for _ in self.engine.orders.all_at_risk()),
+            self.engine.orders,
             self.emit_quietly,
             lambda text: self.note("warning", text),
-            self.engine.orders.in_doubt,
         )
+        if self._heartbeat is not None and verified:
+            self._heartbeat.stop()
         verified = verified and self._courier.is_idle
         await self._hear_last_words()
         return verified, left
 
     async def _hear_last_words(self) -> None:
         """Fills and ends of orders that the venue still tells; the verdict on open orders stands without them."""
+        self.engine.reconciliation.wish(("trades",), "the end")
         try:
             async with asyncio.timeout(SETTLE_SEC):
-                if self._feeds is not None:
-                    await self._feeds.user.recover_fills()
                 await self._quiet.wait()
         except TimeoutError:
             self.note("warning", "the venue has not told the end of every order")
-        except Exception as error:
-            log.exception("last_words_failed")
-            self._fail(error)
 
     async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:
         """Write the last rows and let go of everything, whatever fails on the way."""
@@ -474,7 +565,7 @@ class Session:
         if self._store_open:
             try:
                 await self.flush()
-                await self._store.write([], [], mark_rows(self.engine, now))
+                await self._store.write(Changes(marks=mark_rows(self.engine, now)))
             except StoreError as error:
                 self._fail(error)
             try:
@@ -521,6 +612,12 @@ class Session:
             now=now,
         )
         return {**report, "database": str(self.places.database)}
+
+
+def _finding_text(finding: Finding) -> str:
+    """A finding for people: what it is about, and what each side says."""
+    said = f" (ours {finding.ours or '-'}, the venue's {finding.venue})" if finding.venue else ""
+    return f"{finding.text}{said} [{finding.subject[:18]}]"
 
 
 def _markout_row(market: str, drift: Drift) -> MarkoutRow:

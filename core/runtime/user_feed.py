@@ -1,17 +1,14 @@
-"""Our own orders and fills as the venue tells them: on the user channel, and by reading what the channel missed."""
+"""Our own orders and fills as the user channel tells them; what it missed the engine reads (``ReadAccount``)."""
 
 from collections.abc import Callable
 from typing import Final
 
-from core.errors import MalformedMessage, PolymmError
+from core.errors import MalformedMessage
 from core.events import FeedAlive, FeedChanged
 from core.runtime.listener import Listener
 from core.venue.channel import Channel, ChannelOwner
-from core.venue.gateway import Gateway
 from core.venue.user_channel import decode_user_frame
 
-FILLS_OVERLAP_SEC: Final = 600.0
-"""Fills are read again from so long before the last reading: settlement takes minutes at worst."""
 COMPLAINT_SEC: Final = 20.0
 """Least time between two complaints about unreadable messages; all are counted."""
 
@@ -20,24 +17,22 @@ class UserFeed:
     """The user channel, where there is one."""
 
     def __init__(
-        self, listener: Listener, gateway: Gateway, url: str, first_frame: Callable[[], bytes] | None, owner: str
+        self, listener: Listener, url: str, first_frame: Callable[[], bytes] | None, owner: str, wallet: str
     ) -> None:
-        """Prepare it; fills from now on are ours to hear.
+        """Prepare it.
 
         Args:
             listener: takes the events.
-            gateway: where missed fills are read.
             url: of the user channel.
             first_frame: None when there is no such channel (paper): it counts as connected then.
-            owner: API key id whose fills are ours.
+            owner: API key id, and
+            wallet: funder's address, whose fills are ours.
         """
         self.malformed = 0
         """Frames that could not be used, or not to their end."""
         self._listener = listener
-        self._gateway = gateway
         self._owner = owner
-        self._fills_unix = listener.clock.unix()
-        """Fills matched before this have been read."""
+        self._wallet = wallet
         self._complained_s = -COMPLAINT_SEC
         self._channel: Channel | None = None
         if first_frame is not None:
@@ -57,22 +52,10 @@ class UserFeed:
         else:
             self._listener.own(self._channel.run(), "user-feed")
 
-    async def recover_fills(self) -> None:
-        """The channel has no history: what it may have missed is read (polymarket-api.md 6)."""
-        try:
-            began = self._listener.clock.unix()
-            fills = await self._gateway.fills_since(int(self._fills_unix))
-        except PolymmError as error:
-            self._listener.note("alarm", f"fills could not be read, inventory may be wrong: {error}")
-            return
-        for fill in fills:
-            self._listener.emit_quietly(fill)
-        self._fills_unix = max(self._fills_unix, began - FILLS_OVERLAP_SEC)
-
     def _on_frame(self, frame: bytes) -> bool:
         valid = False
         try:
-            for event in decode_user_frame(frame, self._owner):
+            for event in decode_user_frame(frame, self._owner, self._wallet):
                 valid = True
                 self._listener.emit_quietly(event)
         except MalformedMessage as error:
@@ -89,8 +72,6 @@ class UserFeed:
 
     def _on_state(self, connected: bool, detail: str) -> None:
         self._listener.emit_quietly(FeedChanged(feed="user", connected=connected, detail=detail))
-        if connected:
-            self._listener.own(self.recover_fills(), "recover-fills")
 
     def _on_alive(self) -> None:
         self._listener.emit(FeedAlive(feed="user"))

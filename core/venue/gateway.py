@@ -1,13 +1,27 @@
-"""What the session asks of a place that takes orders. Implementations: polymarket-client (live, demo) and paper."""
+"""What the session asks of a place that takes orders.
+
+Implementations: ``polymarket-client`` (demo and live), ``py-clob-client-v2`` (its fallback) and paper.
+"""
 
 from collections.abc import Sequence
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import msgspec
 
 from core.actions import Place
-from core.events import AccountSeen, CancelAnswered, FillSeen, MarketMessage, OrderAnswered, OrderSeen, ScoringSeen
-from core.units import Shares
+from core.events import (
+    BalancesRead,
+    CancelAnswered,
+    IndexedTradesRead,
+    MarketMessage,
+    OpenOrdersRead,
+    OrderAnswered,
+    OrderSeen,
+    PositionsRead,
+    ScoringSeen,
+    TradesRead,
+)
+from core.views import VenueMode
 
 
 class SignedPlace(msgspec.Struct, frozen=True):
@@ -19,12 +33,43 @@ class SignedPlace(msgspec.Struct, frozen=True):
     """What the implementation posts; opaque to everybody else."""
 
 
-class OpenOrder(msgspec.Struct, frozen=True):
-    """One of the account's open orders as the venue lists it."""
+class HeartbeatAnswer(msgspec.Struct, frozen=True):
+    """The venue's answer to one heartbeat (polymarket-api.md 4.3)."""
 
-    order_id: str
-    market: str
-    matched: Shares
+    status: Literal["ok", "mismatch", "failed"]
+    """``mismatch``: the venue expects another id; ``failed``: refused otherwise, or no answer."""
+    heartbeat_id: str = ""
+    """The id to send next; "" where the venue told none."""
+    detail: str = ""
+
+
+class ModeSign(msgspec.Struct, frozen=True):
+    """An answer that shows what the venue lets us do (polymarket-api.md 10.3)."""
+
+    mode: VenueMode
+    at_least: bool = False
+    """A write was carried out, so the venue is in ``mode`` or in a better one: a post-only order that was taken proves
+    ``POST_ONLY``, a cancel ``CANCEL_ONLY``. Without, the venue said itself that it is in ``mode``."""
+    retry_after_s: float | None = None
+    detail: str = ""
+
+
+class RateSign(msgspec.Struct, frozen=True):
+    """One of the signer's buckets as the headers of an answer tell it (polymarket-api.md 10.2)."""
+
+    bucket: Literal["orders", "cancels"]
+    remaining: int
+    """May be negative for cancels."""
+    reset_unix: float
+    tier: str = ""
+    refused: bool = False
+    """The request was refused for it (429)."""
+    warned: bool = False
+    """The venue warns of the limit, refused or not."""
+    retry_after_s: float | None = None
+
+
+Sign = ModeSign | RateSign
 
 
 class Gateway(Protocol):
@@ -55,6 +100,14 @@ class Gateway(Protocol):
         """Cancel orders by id."""
         ...
 
+    async def cancel_market(self, market: str) -> list[CancelAnswered]:
+        """Cancel everything the account has open in one market.
+
+        Raises:
+            VenueError: it is not known whether the request was carried out.
+        """
+        ...
+
     async def cancel_all(self) -> list[CancelAnswered]:
         """Cancel everything the account has open.
 
@@ -63,20 +116,13 @@ class Gateway(Protocol):
         """
         ...
 
-    async def open_orders(self) -> list[OpenOrder]:
-        """The account's open orders, all pages.
-
-        Raises:
-            VenueError: the list is not complete.
-        """
+    async def open_orders(self) -> OpenOrdersRead:
+        """The account's open orders, all pages; what is missing or unreadable makes the list incomplete."""
         ...
 
-    async def fills_since(self, unix: int) -> list[FillSeen]:
-        """Our fills since a moment, as far as the venue tells them: what a lost user channel did not.
-
-        Raises:
-            VenueError, MalformedMessage: the list is not complete.
-        """
+    async def trades_since(self, unix: int) -> TradesRead:
+        """Our parts of the account's trades since a moment, all pages; one unreadable row makes the list incomplete and
+        costs no other."""
         ...
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
@@ -87,11 +133,23 @@ class Gateway(Protocol):
         """Which of these orders count for liquidity rewards; None when it could not be asked."""
         ...
 
-    async def account(self, tokens: Sequence[str]) -> AccountSeen:
-        """Cash and holdings of the account.
+    async def balances(self, tokens: Sequence[str]) -> BalancesRead:
+        """Cash and the shares of these tokens."""
+        ...
 
-        Raises:
-            VenueError: a balance could not be read.
+    async def positions(self, tokens: Sequence[str]) -> PositionsRead:
+        """Shares of these tokens by the venue's index."""
+        ...
+
+    async def indexed_trades(self, unix: int) -> IndexedTradesRead:
+        """The account's settled trades since a moment by the venue's public index."""
+        ...
+
+    async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:
+        """Tell the venue that we live: without one for 10 s it cancels everything of our credentials.
+
+        Args:
+            heartbeat_id: the one last answered; "" for the first.
         """
         ...
 

@@ -6,18 +6,21 @@ from collections.abc import Callable, Sequence
 from core.actions import Place
 from core.clock import Clock
 from core.events import (
-    AccountSeen,
+    BalancesRead,
     CancelAnswered,
     Event,
-    FillSeen,
+    IndexedTradesRead,
     MarketMessage,
+    OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PositionsRead,
     ScoringSeen,
+    TradesRead,
 )
-from core.units import Shares, Usd
-from core.venue.gateway import OpenOrder, SignedPlace
-from core.venue.paper import PaperVenue, seen_of
+from core.units import Usd
+from core.venue.gateway import HeartbeatAnswer, SignedPlace
+from core.venue.paper import PaperVenue
 
 
 class PaperGateway:
@@ -28,16 +31,15 @@ class PaperGateway:
         self._cash = cash
         self._clock = clock
         self._emit = emit
-        self._orders = 0
+        self._beats = 0
         self._pump: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
         """Nothing to connect to."""
 
     async def sign(self, place: Place, neg_risk: bool) -> SignedPlace:
-        """Give the order a name."""
-        self._orders += 1
-        return SignedPlace(place=place, order_id=f"paper-order-{self._orders}", payload=None)
+        """Give the order a name, one that no other session gives."""
+        return SignedPlace(place=place, order_id=f"paper-order-{place.intent}", payload=None)
 
     async def post(self, batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
         """Send the orders on their way; the answers come as events."""
@@ -53,29 +55,49 @@ class PaperGateway:
         self._schedule()
         return []
 
+    async def cancel_market(self, market: str) -> list[CancelAnswered]:
+        """Cancel what rests or is on its way in one market."""
+        return await self.cancel(self._venue.orders_of(market))
+
     async def cancel_all(self) -> list[CancelAnswered]:
         """Cancel what rests or is on its way."""
         return await self.cancel(self._venue.open_order_ids())
 
-    async def open_orders(self) -> list[OpenOrder]:
+    async def open_orders(self) -> OpenOrdersRead:
         """What rests or is on its way."""
-        return [OpenOrder(order_id=order, market="", matched=Shares(0)) for order in self._venue.open_order_ids()]
+        return self._venue.open_orders(self._clock.monotonic())
 
-    async def fills_since(self, unix: int) -> list[FillSeen]:
-        """Nothing: paper fills are events that cannot be lost on the way."""
-        return []
+    async def trades_since(self, unix: int) -> TradesRead:
+        """The fills since a moment."""
+        return self._venue.trades_since(unix, self._clock.monotonic())
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
-        """Whether an order rests."""
-        return seen_of(self._venue, order_id)
+        """What became of an order."""
+        return self._venue.order_seen(order_id, self._clock.monotonic())
 
-    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen:
+    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
         """Which orders would score, by our own reckoning."""
         return ScoringSeen(scoring=self._venue.scoring(order_ids, self._clock.monotonic()))
 
-    async def account(self, tokens: Sequence[str]) -> AccountSeen:
-        """The paper account's cash; it starts without holdings."""
-        return AccountSeen(cash=self._cash, holdings=())
+    async def balances(self, tokens: Sequence[str]) -> BalancesRead:
+        """The paper account's cash and holdings; it starts without holdings."""
+        return self._venue.balances(self._cash, tokens, self._clock.monotonic())
+
+    async def positions(self, tokens: Sequence[str]) -> PositionsRead:
+        """The same holdings: nothing lags here."""
+        return self._venue.positions(tokens, self._clock.monotonic())
+
+    async def indexed_trades(self, unix: int) -> IndexedTradesRead:
+        """Nothing: no paper trade is ever settled on a chain."""
+        return IndexedTradesRead(asked_s=self._clock.monotonic(), after_unix=unix, complete=True)
+
+    async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:
+        """Answer as the venue does; nobody dies here when it stays away."""
+        expected = f"paper-beat-{self._beats}" if self._beats else ""
+        if heartbeat_id != expected:
+            return HeartbeatAnswer(status="mismatch", heartbeat_id=expected)
+        self._beats += 1
+        return HeartbeatAnswer(status="ok", heartbeat_id=f"paper-beat-{self._beats}")
 
     def see(self, message: MarketMessage) -> None:
         """Let a market message work on the queues."""

@@ -1,20 +1,22 @@
 """The id of an order before it is sent: its EIP-712 hash (polymarket-api.md 3.4, 3.5)."""
 
-from typing import Final
+from typing import Final, Literal
 
 from eth_hash.auto import keccak
 
+Exchange = Literal["v2", "v2_neg_risk", "v3"]
+"""The contracts that settle orders (polymarket-api.md 3.4)."""
 _ORDER_TYPE: Final = (
     b"Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,uint256 takerAmount,"
     b"uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)"
 )
 _DOMAIN_TYPE: Final = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
-_EXCHANGES: Final = {
+_EXCHANGES: Final[dict["Exchange", tuple[str, str]]] = {
     "v2": ("2", "E111180000d2663C0091e4f400237545B87B996B"),
     "v2_neg_risk": ("2", "e2222d279d744050d28e00520010520000310F59"),
     "v3": ("3", "e3333700cA9d93003F00f0F71f8515005F6c00Aa"),
 }
-_CHAIN_ID: Final = 137
+CHAIN_ID: Final = 137
 _V3_ZERO_BITS: Final = ((1 << 64) - 1) << 40
 """Bits 40 to 103 of a Protocol V2 position id are zero (polymarket-api.md 2.1)."""
 
@@ -28,13 +30,18 @@ def _domain_separator(version: str, contract: str) -> bytes:
         keccak(_DOMAIN_TYPE)
         + keccak(b"Polymarket CTF Exchange")
         + keccak(version.encode())
-        + _word(_CHAIN_ID)
+        + _word(CHAIN_ID)
         + bytes.fromhex(contract).rjust(32, b"\0")
     )
 
 
 _ORDER_TYPE_HASH: Final = keccak(_ORDER_TYPE)
 _SEPARATORS: Final = {name: _domain_separator(*parts) for name, parts in _EXCHANGES.items()}
+
+
+def exchange_of(token_id: int, neg_risk: bool) -> Exchange:
+    """The contract an order is signed for: by the bits of its token, then by its market's flag."""
+    return "v3" if token_id & _V3_ZERO_BITS == 0 else "v2_neg_risk" if neg_risk else "v2"
 
 
 def order_id(
@@ -82,5 +89,4 @@ def order_id(
         + bytes.fromhex(metadata[2:]).rjust(32, b"\0")
         + bytes.fromhex(builder[2:]).rjust(32, b"\0")
     )
-    exchange = "v3" if token_id & _V3_ZERO_BITS == 0 else "v2_neg_risk" if neg_risk else "v2"
-    return "0x" + keccak(b"\x19\x01" + _SEPARATORS[exchange] + struct_hash).hex()
+    return "0x" + keccak(b"\x19\x01" + _SEPARATORS[exchange_of(token_id, neg_risk)] + struct_hash).hex()

@@ -12,26 +12,42 @@ import msgspec
 
 from core.actions import Place
 from core.errors import MalformedMessage
-from core.events import CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered, OrderSeen
+from core.events import (
+    BalancesRead,
+    CancelAnswered,
+    Event,
+    FillSeen,
+    ListedOrder,
+    MarketMessage,
+    OpenOrdersRead,
+    OrderAnswered,
+    OrderSeen,
+    PositionsRead,
+    Refusal,
+    TradesRead,
+)
 from core.market.continuity import TrackedBook
 from core.market.rewards import score_reason, scoring_mid, terms_of
 from core.orders.queue_model import RiskAverseQueue
-from core.units import Grid, Shares, Side, Ticks, UnitError, parse_micro
+from core.units import MICRO, Grid, Shares, Side, Ticks, UnitError, Usd, parse_micro
 
 ENTRY_SEC: Final = 0.15
 """From our wish to the book, and the same for a cancel."""
 ANSWER_SEC: Final = 0.08
 """From the book back to us."""
+_REMEMBERED: Final = 10_000
+"""Orders that ended and can still be asked for."""
 
 
 class _Resting:
     """One order in its queue."""
 
-    __slots__ = ("grid", "intent", "order_id", "queue", "shown", "side", "since_s", "size", "tick")
+    __slots__ = ("fills", "grid", "order_id", "place", "queue", "shown", "side", "since_s", "size", "tick")
 
     def __init__(self, place: Place, order_id: str, grid: Grid, tick: Ticks, shown: Shares, since_s: float) -> None:
+        self.fills = 0
         self.grid = grid
-        self.intent = place.intent
+        self.place = place
         self.order_id = order_id
         self.size = place.size
         self.side: Side = place.side
@@ -39,6 +55,11 @@ class _Resting:
         self.shown = shown
         self.since_s = since_s
         self.queue = RiskAverseQueue(shown, place.size)
+
+    @property
+    def matched(self) -> Shares:
+        """Shares filled so far."""
+        return Shares(self.size - self.queue.remaining)
 
 
 class _Step(msgspec.Struct, frozen=True):
@@ -60,7 +81,12 @@ class PaperVenue:
         self._market_of: dict[str, str] = {}
         self._steps: list[tuple[float, int, _Step]] = []
         self._count = 0
-        self._trades = 0
+        self._ended: dict[str, OrderSeen] = {}
+        self._fills: list[FillSeen] = []
+        self._paid = 0
+        """Micro-dollars spent less those earned."""
+        self._held: dict[str, int] = {}
+        """Micro-shares by token."""
 
     def next_due(self) -> float:
         """Monotonic time of the next step; infinity when none waits."""
@@ -80,19 +106,61 @@ class PaperVenue:
         arriving = [step.order_id for _, _, step in self._steps if step.kind == "arrive"]
         return arriving + [order_id for orders in self._resting.values() for order_id in orders]
 
+    def orders_of(self, market: str) -> list[str]:
+        """Orders of one market that rest or are on their way."""
+        return [order_id for order_id in self.open_order_ids() if self._market_of[order_id] == market]
+
     def is_open(self, order_id: str) -> bool:
         """The order rests."""
-        return order_id in self._resting.get(self._market_of.get(order_id, ""), {})
+        return self._order(order_id) is not None
+
+    def _order(self, order_id: str) -> _Resting | None:
+        return self._resting.get(self._market_of.get(order_id, ""), {}).get(order_id)
+
+    # What reads of the account tell, complete always: nothing is lost on the way.
+
+    def order_seen(self, order_id: str, now: float) -> OrderSeen:
+        """What a read of one order tells."""
+        order = self._order(order_id)
+        if order is not None:
+            return OrderSeen(order_id=order_id, status="live", matched=order.matched, asked_s=now)
+        ended = self._ended.get(order_id, OrderSeen(order_id=order_id, status="absent"))
+        return msgspec.structs.replace(ended, asked_s=now)
+
+    def open_orders(self, now: float) -> OpenOrdersRead:
+        """The open orders; those on their way count, because they will be."""
+        arriving = [step for _, _, step in self._steps if step.kind == "arrive"]
+        listed = [_listed(step.place, step.order_id, Shares(0)) for step in arriving if step.place is not None]
+        resting = (order for orders in self._resting.values() for order in orders.values())
+        listed += [_listed(order.place, order.order_id, order.matched) for order in resting]
+        return OpenOrdersRead(asked_s=now, orders=tuple(listed), complete=True)
+
+    def trades_since(self, unix: int, now: float) -> TradesRead:
+        """The fills since a moment."""
+        fills = tuple(fill for fill in self._fills if fill.unix >= unix)
+        return TradesRead(asked_s=now, after_unix=unix, fills=fills, complete=True)
+
+    def balances(self, started_with: Usd, tokens: Iterable[str], now: float) -> BalancesRead:
+        """Cash and holdings by all fills, of an account that started with so much and without holdings."""
+        cash = Usd(started_with - self._paid)
+        return BalancesRead(asked_s=now, cash=cash, holdings=self._holdings(tokens), complete=True)
+
+    def positions(self, tokens: Iterable[str], now: float) -> PositionsRead:
+        """Holdings by all fills."""
+        return PositionsRead(asked_s=now, holdings=self._holdings(tokens), complete=True)
+
+    def _holdings(self, tokens: Iterable[str]) -> tuple[tuple[str, Shares], ...]:
+        return tuple((token, Shares(self._held.get(token, 0))) for token in tokens)
 
     def scoring(self, order_ids: Iterable[str], now: float) -> tuple[tuple[str, bool], ...]:
         """Which of these orders would count for liquidity rewards at ``now``; one that does not rest does not."""
         return tuple((order_id, self._scores(order_id, now)) for order_id in order_ids)
 
     def _scores(self, order_id: str, now: float) -> bool:
-        resting = self._resting.get(self._market_of.get(order_id, ""), {})
-        order = resting.get(order_id)
+        order = self._order(order_id)
         if order is None:
             return False
+        resting = self._resting[self._market_of[order_id]]
         tracked = self._tracked(self._market_of[order_id])
         terms = terms_of(tracked.instrument)
         if terms is None or not tracked.synced:
@@ -148,24 +216,38 @@ class PaperVenue:
         try:
             price = grid.ticks(place.price_text)
         except UnitError:
-            self._tell(OrderAnswered(intent=place.intent, outcome="refused", detail="price breaks the tick"), at)
+            self._refuse(place, order_id, "grid", "price breaks the tick", at)
             return
         tick = price if tracked.instrument.outcome_of(place.token) == "YES" else grid.complement(price)
         if not tracked.synced or book.crosses(place.side, tick):
-            detail = "invalid post-only order: order crosses book" if tracked.synced else "the book is not proven"
-            self._tell(OrderAnswered(intent=place.intent, outcome="refused", detail=detail), at)
+            if tracked.synced:
+                self._refuse(place, order_id, "crossed", "invalid post-only order: order crosses book", at)
+            else:
+                self._refuse(place, order_id, "not_ready", "the book is not proven", at)
             return
         shown = book.size_at(place.side, tick)
         self._resting.setdefault(place.market, {})[order_id] = _Resting(place, order_id, grid, tick, shown, at)
         self._tell(OrderAnswered(intent=place.intent, outcome="live"), at)
 
+    def _refuse(self, place: Place, order_id: str, refusal: Refusal, detail: str, at: float) -> None:
+        del self._market_of[order_id]
+        self._tell(OrderAnswered(intent=place.intent, outcome="refused", detail=detail, refusal=refusal), at)
+
     def _cancel(self, order_id: str, at: float) -> None:
         resting = self._resting.get(self._market_of.get(order_id, ""), {}).pop(order_id, None)
         outcome: Literal["cancelled", "gone"] = "gone" if resting is None else "cancelled"
         if resting is not None:
-            matched = Shares(resting.size - resting.queue.remaining)
-            self._tell(OrderSeen(order_id=order_id, status="cancelled", matched=matched), at)
+            seen = OrderSeen(order_id=order_id, status="cancelled", matched=resting.matched)
+            self._end(seen)
+            self._tell(seen, at)
         self._tell(CancelAnswered(order_id=order_id, outcome=outcome), at)
+
+    def _end(self, seen: OrderSeen) -> None:
+        """Remember how an order ended, for those who ask."""
+        self._ended[seen.order_id] = seen
+        if len(self._ended) > _REMEMBERED:
+            forgotten = next(iter(self._ended))
+            del self._ended[forgotten], self._market_of[forgotten]
 
     def _trade(self, message: MarketMessage, orders: dict[str, _Resting], now: float) -> None:
         instrument = self._tracked(message.market).instrument
@@ -204,16 +286,38 @@ class PaperVenue:
     def _fill(self, order: _Resting, size: Shares, unix: float, now: float) -> None:
         if size <= 0:
             return
-        self._trades += 1
+        order.fills += 1
+        place, cash = order.place, parse_micro(order.place.price_text) * size // MICRO
+        bought = 1 if place.order_side == "BUY" else -1
+        self._paid += bought * cash
+        self._held[place.token] = self._held.get(place.token, 0) + bought * size
         fill = FillSeen(
-            trade_id=f"paper-{self._trades}", order_id=order.order_id, size=size, settlement="matched", unix=unix
+            trade_id=f"paper-{place.intent}-{order.fills}",
+            order_id=order.order_id,
+            size=size,
+            settlement="matched",
+            unix=unix,
+            market=place.market,
+            token=place.token,
+            order_side=place.order_side,
+            price=place.price_text,
         )
+        confirmed = msgspec.structs.replace(fill, settlement="confirmed")
+        self._fills.append(msgspec.structs.replace(confirmed, source="read"))
         self._tell(fill, now)
-        self._tell(msgspec.structs.replace(fill, settlement="confirmed"), now)
+        self._tell(confirmed, now)
         if order.queue.remaining == 0:
-            del self._resting[self._market_of[order.order_id]][order.order_id]
+            del self._resting[place.market][order.order_id]
+            self._end(OrderSeen(order_id=order.order_id, status="matched", matched=order.size))
 
 
-def seen_of(venue: PaperVenue, order_id: str) -> OrderSeen:
-    """What a read of one order would say."""
-    return OrderSeen(order_id=order_id, status="live" if venue.is_open(order_id) else "absent")
+def _listed(place: Place, order_id: str, matched: Shares) -> ListedOrder:
+    return ListedOrder(
+        order_id=order_id,
+        market=place.market,
+        token=place.token,
+        order_side=place.order_side,
+        price=place.price_text,
+        size=place.size,
+        matched=matched,
+    )

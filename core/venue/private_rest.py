@@ -1,23 +1,40 @@
-"""Authenticated reads of the CLOB: our orders and balances, read leniently (polymarket-api.md 3.3, 4.2, 4.3).
+"""Authenticated reads of the CLOB: our orders, trades and balances, read leniently (polymarket-api.md 3.3, 4.2, 4.3).
 
 The official client's list parsers refuse a whole page for one empty number (order-clients.md), so state is read here.
+A read of the account never raises: it says whether it is complete, and absence may be concluded from complete ones
+only (reliability.md 4.4).
 """
 
 import base64
 import hashlib
 import hmac
-from collections.abc import Sequence
+import logging
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import msgspec
+from msgspec.structs import replace
 
 from core.clock import Clock
-from core.errors import CredentialError, VenueRefused
+from core.errors import CredentialError, MalformedMessage, VenueError, VenueRefused, VenueUnavailable
+from core.events import BalancesRead, OpenOrdersRead, OrderSeen, ScoringSeen, TradesRead
+from core.units import Shares, Usd
+from core.venue.account_rows import ORDERS_PATH, TRADES_PATH, open_orders_read, trades_read
+from core.venue.answers import Answer, mode_sign
 from core.venue.credentials import ApiCredentials
+from core.venue.gateway import Sign
 from core.venue.http import answer_of, http_client, json_of
+from core.venue.lenient import id_of, shown, summary, text_of
+from core.venue.order_id import exchange_of
+from core.venue.user_channel import order_seen
+
+log = logging.getLogger(__name__)
 
 END_CURSOR: Final = "LTE="
 MOST_PAGES: Final = 100
+_BALANCE_DIGITS: Final = 18
+_LONGEST_TOKEN: Final = 78
+"""Digits of 256 bits."""
 
 
 def l2_signature(secret: str, timestamp: int, method: str, path: str, body: str = "") -> str:
@@ -30,79 +47,150 @@ def l2_signature(secret: str, timestamp: int, method: str, path: str, body: str 
 class PrivateRest:
     """Reads that need the API credentials of one signer."""
 
-    def __init__(self, base_url: str, address: str, credentials: ApiCredentials, clock: Clock) -> None:
-        """``address`` is the signer's own address, for every kind of wallet (polymarket-api.md 3.1)."""
+    def __init__(
+        self,
+        base_url: str,
+        address: str,
+        credentials: ApiCredentials,
+        clock: Clock,
+        *,
+        wallet: str,
+        signature_type: int,
+        on_sign: Callable[[Sign], None],
+    ) -> None:
+        """Prepare the client; nothing is asked yet.
+
+        Args:
+            base_url: of the CLOB.
+            address: the signer's own, for every kind of wallet (polymarket-api.md 3.1).
+            credentials: of the signer.
+            clock: stamps requests and says when they left.
+            wallet: the funder's address; trades that name it are ours, whatever API key they came in with.
+            signature_type: kind of the wallet, 0 to 3, without which the venue shows another one's balances (4.3).
+            on_sign: hears what a refusal of service says of the venue's mode.
+        """
         self._client = http_client(base_url, 5.0)
         self._address = address
         self._credentials = credentials
         self._clock = clock
+        self._wallet = wallet
+        self._signature_type = signature_type
+        self._on_sign = on_sign
 
-    async def open_orders(self) -> list[dict[str, Any]]:
+    async def open_orders(self) -> OpenOrdersRead:
         """All open orders, page by page.
 
-        Raises:
-            VenueUnavailable, VenueRefused: a page is missing, so the list is not complete.
+        Cursors are offsets: of a list of several pages an order may slip through while others leave it, and a page
+        that came short cannot be told from a short list. So one absence is no proof, two lists are.
         """
-        return await self._pages("/data/orders", {})
+        asked_s = self._clock.monotonic()
+        rows, problems = await self._pages(ORDERS_PATH, {})
+        return open_orders_read(rows, asked_s, problems)
 
-    async def trades(self, after_unix: int) -> list[dict[str, Any]]:
-        """All trades of the account since a moment, page by page.
+    async def trades_since(self, after_unix: int) -> TradesRead:
+        """Our parts of all trades of the account from a moment on, page by page.
 
-        Raises:
-            VenueUnavailable, VenueRefused: a page is missing, so the list is not complete.
+        The venue leaves the moment itself out, so a second more is asked for. No ``before`` is sent: a venue's clock
+        behind ours would hide the newest. Trades told while pages are read make rows come twice and none be missed.
         """
-        return await self._pages("/data/trades", {"after": str(after_unix)})
+        asked_s = self._clock.monotonic()
+        rows, problems = await self._pages(TRADES_PATH, {"after": str(max(0, after_unix - 1))})
+        return trades_read(rows, self._credentials.key.reveal(), self._wallet, asked_s, after_unix, problems)
 
-    async def _pages(self, path: str, params: dict[str, str]) -> list[dict[str, Any]]:
-        rows: list[dict[str, Any]] = []
-        cursor = ""
-        for _ in range(MOST_PAGES):
-            page = await self._get(path, params | ({"next_cursor": cursor} if cursor else {}))
+    async def _pages(self, path: str, params: dict[str, str]) -> tuple[list[Any], list[str]]:
+        """Rows of all pages, and why these may not be all: the ledger of completeness (reliability.md X30)."""
+        rows: list[Any] = []
+        problems: list[str] = []
+        cursor, seen = "", {""}
+        for number in range(1, MOST_PAGES + 1):
+            where = f"{path}, page {number}"
+            try:
+                page = await self._ask("GET", path, params | ({"next_cursor": cursor} if cursor else {}))
+            except (VenueError, CredentialError) as error:
+                return rows, [*problems, f"{where}: {error}"]
             if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-                raise VenueRefused(f"{path}: not a page of rows")
+                return rows, [*problems, f"{where}: not a page of rows"]
             rows += page["data"]
-            cursor = page.get("next_cursor") or END_CURSOR
+            cursor = text_of(page.get("next_cursor"))
+            problems += [f"{where}: {why}" for why in _misfits(page, number, is_last=cursor == END_CURSOR)]
             if cursor == END_CURSOR:
-                return rows
-        raise VenueRefused(f"{path}: more than {MOST_PAGES} pages")
+                return rows, problems
+            if cursor in seen:
+                return rows, [*problems, f"{where}: no cursor that leads on"]
+            seen.add(cursor)
+        return rows, [*problems, f"{path}: more than {MOST_PAGES} pages"]
 
-    async def order(self, order_id: str) -> dict[str, Any] | None:
-        """One order; None when the venue does not know it.
+    async def read_order(self, order_id: str) -> OrderSeen | None:
+        """What the venue says of one order; None when it gave no answer that can be used, which is logged.
 
-        Raises:
-            VenueUnavailable, VenueRefused: the question was not answered.
+        An order that is filled or cancelled may read as ``absent`` (polymarket-api.md 4.2).
         """
-        answer = await self._get(f"/data/order/{order_id}", {}, absent_is_none=True)
-        return answer if isinstance(answer, dict) and answer.get("id") else None
-
-    async def scoring(self, order_ids: Sequence[str]) -> dict[str, bool]:
-        """Which of these orders count for liquidity rewards at the moment; the answer may leave some out.
-
-        Raises:
-            VenueUnavailable, VenueRefused: the question was not answered.
-        """
-        answer = await self._ask("POST", "/orders-scoring", {}, msgspec.json.encode(list(order_ids)))
-        if not isinstance(answer, dict) or not all(isinstance(flag, bool) for flag in answer.values()):
-            raise VenueRefused("/orders-scoring: not a flag for each order")
-        return answer
-
-    async def balance(self, asset_type: str, signature_type: int, token: str = "") -> int:
-        """Total balance in base units; open orders are not subtracted.
-
-        Raises:
-            VenueUnavailable, VenueRefused: the balance could not be read.
-        """
-        params = {"asset_type": asset_type, "signature_type": str(signature_type)}
-        if token:
-            params["token_id"] = token
-        answer = await self._get("/balance-allowance", params)
+        path, asked_s = f"/data/order/{order_id}", self._clock.monotonic()
         try:
-            return int(answer["balance"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise VenueRefused("/balance-allowance: no balance in the answer") from error
+            told = await self._ask("GET", path, {}, absent_is_none=True)
+            if not told and (told is None or isinstance(told, dict)):
+                return OrderSeen(order_id=order_id, status="absent", asked_s=asked_s)
+            if not isinstance(told, dict) or id_of(told.get("id")).lower() != order_id.lower():
+                raise MalformedMessage(f"{path}: not the order that was asked for")
+            seen = order_seen(order_id, told.get("status"), told.get("size_matched"))
+        except (VenueError, CredentialError, MalformedMessage) as error:
+            log.info("order_read_failed", extra={"order_id": order_id, "detail": str(error)})
+            return None
+        return replace(seen, asked_s=asked_s)
 
-    async def _get(self, path: str, params: dict[str, str], *, absent_is_none: bool = False) -> Any:
-        return await self._ask("GET", path, params, absent_is_none=absent_is_none)
+    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
+        """Which of these orders count for liquidity rewards; None when there was no answer to use, which is logged."""
+        path = "/orders-scoring"
+        try:
+            flags = await self._ask("POST", path, {}, msgspec.json.encode(list(order_ids)))
+            if not isinstance(flags, dict) or not all(isinstance(flag, bool) for flag in flags.values()):
+                raise VenueRefused(f"{path}: not a flag for each order")
+        except (VenueError, CredentialError) as error:
+            log.info("scoring_read_failed", extra={"detail": str(error)})
+            return None
+        return ScoringSeen(scoring=tuple((order, flags[order]) for order in order_ids if order in flags))
+
+    async def balances(self, tokens: Sequence[str]) -> BalancesRead:
+        """Cash and the shares of these tokens, in base units as the venue tells them; open orders are not taken off.
+
+        One after the other, which stays below 200 requests in 10 s (polymarket-api.md 10.1). A balance that cannot be
+        read costs no other; when the venue gives no answer, the rest is not asked for.
+
+        Args:
+            tokens: conditional tokens and Protocol V2 positions.
+        """
+        asked_s = self._clock.monotonic()
+        amounts: dict[str, int] = {}
+        problems: list[str] = []
+        for token in ("", *tokens):
+            try:
+                amounts[token] = await self._balance(token)
+            except VenueRefused as error:
+                problems.append(str(error))
+            except (VenueUnavailable, CredentialError) as error:
+                problems.append(str(error))
+                break
+        cash = amounts.pop("", None)
+        return BalancesRead(
+            asked_s=asked_s,
+            cash=None if cash is None else Usd(cash),
+            holdings=tuple((token, Shares(amount)) for token, amount in amounts.items()),
+            complete=not problems,
+            problem=summary(problems),
+        )
+
+    async def _balance(self, token: str) -> int:
+        """Base units of one token, of cash without one."""
+        path, params = "/balance-allowance", {"signature_type": str(self._signature_type)}
+        if token:
+            params |= {"asset_type": _asset_type(token), "token_id": token}
+        else:
+            params |= {"asset_type": "COLLATERAL"}
+        answer = await self._ask("GET", path, params)
+        text = text_of(answer.get("balance")) if isinstance(answer, dict) else ""
+        if not (text.isascii() and text.isdigit() and len(text) <= _BALANCE_DIGITS):
+            raise VenueRefused(f"{path}, {f'token {shown(token)}' if token else 'cash'}: no balance in the answer")
+        return int(text)
 
     async def _ask(
         self, method: str, path: str, params: dict[str, str], content: bytes = b"", *, absent_is_none: bool = False
@@ -120,14 +208,36 @@ class PrivateRest:
             headers["Content-Type"] = "application/json"
         sent = content or None
         status, body = await answer_of(self._client, method, path, params=params, headers=headers, content=sent)
+        if sign := mode_sign(Answer(status=status, body=body)):
+            self._on_sign(sign)
         if status == 401:
             raise CredentialError(f"{path}: the venue refuses the API credentials (check the clock too)")
         is_absent = absent_is_none and status == 404
         if status != 200 and not is_absent:
-            raise VenueRefused(f"{path}: status {status}")
+            kind = VenueUnavailable if status in (425, 429) or status >= 500 else VenueRefused
+            raise kind(f"{path}: status {status}")
         told = json_of(body, path)
         return None if is_absent else told
 
     async def close(self) -> None:
         """Release the connections."""
         await self._client.aclose()
+
+
+def _misfits(page: dict[str, Any], number: int, *, is_last: bool) -> list[str]:
+    """What the envelope says against its rows: another number of them, or not as many as others follow or led here."""
+    told, count, limit = len(page["data"]), page.get("count"), page.get("limit")
+    misfits = []
+    if isinstance(count, int) and count != told:
+        misfits.append(f"{told} rows, said to be {count}")
+    if isinstance(limit, int) and told < limit and not is_last:
+        misfits.append(f"{told} rows of {limit}, and more pages follow")
+    if not told and number > 1:
+        misfits.append("no row, though the page before led here")
+    return misfits
+
+
+def _asset_type(token: str) -> str:
+    """The kind of asset a token is asked for as (polymarket-api.md 4.3)."""
+    is_number = token.isascii() and token.isdigit() and len(token) <= _LONGEST_TOKEN
+    return "CONDITIONAL-V2" if is_number and exchange_of(int(token), neg_risk=False) == "v3" else "CONDITIONAL"

@@ -14,6 +14,7 @@ from polymm_tui.screens.layout import MINIMUM, PANES, Layout, Pane, layout_for, 
 from widgets.chart import Chart
 from widgets.data_health import DataHealth
 from widgets.events import EventLog
+from widgets.findings import Findings
 from widgets.inventory import AccountLine, Inventory
 from widgets.key_bar import KeyBar
 from widgets.ladder import Ladder
@@ -65,7 +66,7 @@ MainScreen { background: $background; overflow: hidden; }
 .-zoomed #page #account { layout: vertical; width: 1fr; }
 .-zoomed #page #reasons { layout: vertical; width: 1fr; }
 .-zoomed #page #health { display: block; }
-.-zoomed #page #inventory { height: 8; }
+.-zoomed #page #inventory { height: 9; }
 """
 """Loaded by the app, which owns the default screen."""
 _LAYOUT_CLASSES: Final = ("tiny", "compact", "normal", "wide")
@@ -100,6 +101,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.pnl = Pnl(id="pnl")
         self.why = Why(id="why")
         self.results = Results(id="results")
+        self.findings = Findings(id="findings")
         self.money = Horizontal(id="lower")
         self.account_line = AccountLine(id="account-line")
         self.key_bar = KeyBar(id="keys")
@@ -130,6 +132,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
                     yield self.pnl
             yield self.why
             yield self.results
+            yield self.findings
 
     def on_mount(self) -> None:
         """Keep the bottom line true to the keys."""
@@ -167,7 +170,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         Args:
             view: what to draw.
             table: also the table, the orders, the events and the strip.
-            money: also quote, data, inventory, profit, chart, reasons and results.
+            money: also quote, data, inventory, profit, chart, reasons, results and findings.
         """
         first = self._view is None
         known = bool(self._markets)
@@ -237,6 +240,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.why.show(market)
         if "results" in self._shown:
             self.results.show(market, view.cancels_per_1000)
+        if "findings" in self._shown:
+            self.findings.show(view)
         if self._layout_name == "compact":
             self.account_line.show(view, market)
 
@@ -274,6 +279,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             "money": self.money,
             "why": self.why,
             "results": self.results,
+            "findings": self.findings,
         }
 
     def _focus_shown(self) -> None:

@@ -40,6 +40,9 @@ class World:
         self.book = VenueBook()
         self.driver = Driver(self.book, **over)
         self.fills: list[FillSeen] = []
+        """Not final yet."""
+        self.told = 0
+        """Fills so far."""
         self.voided = False
         self.driver.feeds()
         held = self.random.choice(({}, {}, {"yes": 900.0}, {"no": 700.0}, {"yes": 400.0, "no": 300.0}))
@@ -93,8 +96,9 @@ class World:
             return
         part = self.random.choice((1.0, 0.5, 0.123457))
         size = Shares(max(1, int(order.remaining * part)))
+        self.told += 1
         told = FillSeen(
-            trade_id=f"t{len(self.fills)}",
+            trade_id=f"t{self.told}",
             order_id=order.order_id,
             size=size,
             settlement="matched",
@@ -106,8 +110,13 @@ class World:
     def settle(self) -> None:
         if self.fills:
             word = self.random.choice(("confirmed",) * 5 + ("mined", "retrying", "failed"))
+            if word == "failed" and self.voided:
+                return  # a second one would close the market for long, and nothing more be tried
             self.voided |= word == "failed"
-            self.driver.send(msgspec.structs.replace(self.random.choice(self.fills), settlement=word))
+            told = self.random.choice(self.fills)
+            if word in ("confirmed", "failed"):
+                self.fills.remove(told)
+            self.driver.send(msgspec.structs.replace(told, settlement=word))
 
     def act(self) -> None:
         self.check(self.driver.command(self.random.choice(ACTS)))

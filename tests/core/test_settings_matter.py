@@ -16,7 +16,7 @@ from core.actions import Note
 from core.clock import ManualClock
 from core.config import Settings
 from core.errors import PreflightError
-from core.events import Woken
+from core.events import BalancesRead, KnownOrder, Recovered, Woken
 from core.lab.replay import Replay
 from core.orders.order import State
 from core.quoting.plan import plan_quotes
@@ -27,9 +27,10 @@ from core.runtime.feeds import Feeds
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.selection.screen import screen
-from core.units import Ticks
+from core.units import Shares, Ticks, Usd
+from core.venue.credentials import Secret, Wallet
 from core.venue.gamma import GammaClient, GammaMarket
-from tests.builders import NOON, Driver, VenueBook, a_market
+from tests.builders import NOON, Driver, VenueBook, a_market, usd
 from tests.core.quoting.arrange import inputs, market, rules, shares
 
 EAGER: Final[dict[str, Any]] = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
@@ -184,6 +185,65 @@ def of_one_event(settings: dict[str, Any]) -> object:
             driver.send(book.set("ask", min(book.asks), 150 + 90 * (step % 3)))
             go_on(driver, 3.0)
     return go_on(driver, 3.0)
+
+
+def after_a_loss(settings: dict[str, Any]) -> object:
+    """What is placed in the minute after a position lost half a per cent of the account."""
+    driver, book = fine(settings, held=1_500)
+    for step in range(30):
+        move_to(driver, book, 300 + step % 2)
+        go_on(driver, 2.0)
+    return orders_of(driver)
+
+
+def earlier(state: str = "LIVE") -> KnownOrder:
+    """A bid of an earlier session."""
+    item = a_market()
+    price = (Usd(450_000), shares(100), Shares(0), Shares(0))
+    return KnownOrder(
+        7,
+        "0xold",
+        item.market,
+        item.yes_token,
+        "YES",
+        "BUY",
+        "0.01",
+        *price,
+        "bid",
+        0,
+        state,
+        "new target",
+        NOON - 60.0,
+    )
+
+
+def orders_of_an_earlier_session(settings: dict[str, Any]) -> object:
+    """What becomes of an order that an earlier session left resting."""
+    driver = Driver(VenueBook(), **settings)
+    driver.send(Woken(driver.unix))
+    driver.send(Recovered(orders=(earlier(),), next_intent=8))
+    return [order.state for order in driver.orders()]
+
+
+def shares_of_nobody_known(settings: dict[str, Any]) -> object:
+    """What counts as ours of shares that are found at the first sight of a market."""
+    driver = Driver(VenueBook(), **settings)
+    driver.send(Woken(driver.unix))
+    driver.send(Recovered())
+    held = ((driver.books[0].instrument.yes_token, shares(90)),)
+    driver.read_account()
+    driver.pass_time(1.0)
+    driver.send(BalancesRead(driver.now, usd(1_000), held, complete=True))
+    driver.pass_time(1.0)
+    driver.read_account()
+    return driver.desk.inventory.yes
+
+
+def order_client(settings: dict[str, Any]) -> object:
+    """Which client signs and sends."""
+    wallet = Wallet(Secret("0x" + "11" * 32), None)
+    session = SimpleNamespace(clock=ManualClock(), take_sign=lambda sign: None)
+    return type(compose.gateway_of(Settings(**settings), wallet, session))  # type: ignore[arg-type]
 
 
 def after_silence(settings: dict[str, Any]) -> object:
@@ -416,7 +476,10 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "hard_cap_delta_pct": (0.02, plan),
     "room_reserve_frac": (0.4, plan),
     "gross_cap": (0.01, story()),
-    "daily_loss_limit_pct": (50.0, story(held=8000, drop_to=300)),
+    "daily_loss_limit_pct": (0.1, after_a_loss),
+    "gateway": ("py-clob-client-v2", order_client),
+    "adopt_orders": (True, orders_of_an_earlier_session),
+    "adopt_shares": (True, shares_of_nobody_known),
     "quote_debounce_ms": (2_000, bid_after_a_move),
     "requote_triggers": ("literal", story()),
     "requote_mid_ticks": (2, verdict(46)),

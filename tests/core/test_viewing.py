@@ -3,11 +3,23 @@
 import msgspec
 import pytest
 
-from core.events import OperatorCommand, OrderAnswered
+from core.actions import Finding
+from core.events import (
+    BudgetSeen,
+    FillSeen,
+    HeartbeatSeen,
+    ListedOrder,
+    OpenOrdersRead,
+    OperatorCommand,
+    OrderAnswered,
+    OrderSeen,
+    VenueSeen,
+)
 from core.orders.order import State
-from core.viewing import LEVELS_SHOWN, Stage, console_view
-from core.views import ConsoleView
-from tests.builders import Driver, VenueBook, a_market, usd
+from core.risk.budget import SignerBudget
+from core.viewing import LEVELS_SHOWN, Stage, budget_view, console_view
+from core.views import BudgetView, ConsoleView, HeartbeatView
+from tests.builders import MARKET, NO, YES, Driver, VenueBook, a_market, shares, usd
 
 
 def view_of(driver: Driver, seq: int = 1) -> ConsoleView:
@@ -223,3 +235,111 @@ def test_the_schedule_is_told_from_the_first_decision_on() -> None:
     regime = view_of(driver).markets[0].regime
     assert (regime.name, regime.spread_factor, regime.time_factor, regime.calendar) == ("normal", 1.0, 1.0, "")
     assert regime.phase in ("open", "unknown")
+
+
+# The venue, and what does not fit
+
+
+def test_a_mode_of_the_venue_is_told_with_its_words_and_its_age() -> None:
+    driver = Driver(VenueBook()).quoting()
+    assert view_of(driver).venue.mode == "NORMAL"
+    driver.send(VenueSeen(mode="RESTARTING", detail="HTTP 425"))
+    driver.now += 12
+    venue = view_of(driver).venue
+    assert (venue.mode, venue.since_s, venue.detail) == ("RESTARTING", 12, "HTTP 425")
+    assert view_of(driver).markets[0].blocked_by == "the venue is restarting: HTTP 425"
+
+
+def test_the_age_of_the_heartbeat_is_that_of_the_last_acknowledgement() -> None:
+    """A beat that failed, or was withheld, makes nothing younger; where none is needed there is none."""
+    driver = Driver(VenueBook()).quoting()
+    assert view_of(driver).venue.heartbeat is None
+    driver.engine.venue.needs_heartbeat = True
+    assert view_of(driver).venue.heartbeat == HeartbeatView(None, "")
+    driver.send(HeartbeatSeen(acknowledged=True))
+    driver.now += 5
+    driver.send(HeartbeatSeen(acknowledged=False, detail="withheld: journal still for 4 s"))
+    driver.now += 3
+    assert view_of(driver).venue.heartbeat == HeartbeatView(8, "withheld: journal still for 4 s")
+
+
+def test_the_budget_is_what_the_model_of_the_buckets_says() -> None:
+    driver, budget = Driver(VenueBook()).quoting(), SignerBudget()
+    assert view_of(driver).venue.budget is None
+    budget.place(15, driver.now)
+    budget.told(
+        "cancels", remaining=30, tier="Copper", warned=True, refused=True, wait_s=2.0, now=driver.now
+    )  # fmt: skip
+    seen = budget_view(budget, driver.now)
+    assert seen == BudgetView("Copper", 45, 90, 30, 180, 1, 1)
+    driver.send(BudgetSeen(short="the cancel budget of 30 is below the reserve of 54"))
+    stage = Stage(1, "live", driver.now, driver.unix, 0.0, "", (), budget=seen)
+    venue = console_view(driver.engine, stage).venue
+    assert (venue.budget, venue.short) == (seen, "the cancel budget of 30 is below the reserve of 54")
+
+
+def test_an_unknown_order_carries_its_age_and_its_evidence() -> None:
+    driver = Driver(VenueBook())
+    driver.feeds()
+    driver.account()
+    driver.send(driver.books[0].book())
+    driver.pass_time(1)
+    lost, *rest = driver.orders(State.SENDING)
+    driver.send(OrderAnswered(intent=lost.intent, outcome="unknown", detail="timeout"))
+    for order in rest:
+        driver.send(OrderAnswered(intent=order.intent, outcome="live"))
+    driver.now += 8
+    driver.send(OrderSeen(order_id=lost.order_id, status="absent", asked_s=driver.now))
+    shown = {order.order_id: order for order in view_of(driver).markets[0].orders}
+    assert shown[lost.order_id].unknown_s == pytest.approx(8)
+    assert shown[lost.order_id].evidence == "read 1 of 2, list wanted, trades wanted"
+    assert {shown[order.order_id].unknown_s for order in rest} == {None}
+
+
+def test_what_is_not_ours_is_shown_apart_and_counted_nowhere() -> None:
+    driver = Driver(VenueBook()).quoting()
+    before = view_of(driver)
+    rows = (
+        ListedOrder("0xf0", MARKET, NO, "BUY", "0.01", shares(10), shares(4)),
+        ListedOrder("0xf1", "0xelsewhere", "9", "SELL", "0.99", shares(1)),
+    )
+    driver.send(OpenOrdersRead(asked_s=driver.now, orders=rows, complete=False))
+    driver.send(FillSeen("t1", "0xf2", shares(5), "matched", driver.unix, market=MARKET, order_side="BUY", price="0.3"))
+    driver.engine.reconciliation.foreign.shares[YES] = shares(7)
+    view = view_of(driver)
+    assert [(o.order_id, o.side, o.outcome, o.price, o.size, o.matched) for o in view.foreign_orders] == [
+        ("0xf0", "BUY", "NO", "0.01", shares(10), shares(4)),
+        ("0xf1", "SELL", "", "0.99", shares(1), 0),
+    ]
+    held = view.markets[0].inventory
+    assert (held.foreign_yes, held.foreign_no, held.yes, view.foreign_trades) == (shares(7), 0, 0, 1)
+    assert (view.open_orders, view.gross_exposure) == (before.open_orders, before.gross_exposure)
+    assert [finding.code for finding in view.findings] == ["foreign_order", "foreign_order", "foreign_fill"]
+
+
+def test_a_finding_is_shown_whole_and_the_market_it_closes_says_why() -> None:
+    driver = Driver(VenueBook()).quoting()
+    text = "5 cancels came to nothing"
+    found = Finding("cancel_unsettled", "alarm", "quarantine", MARKET, "0x1", text, "LIVE", "status 500")
+    driver.engine.reconciliation.tell([found], driver.unix)
+    view = view_of(driver)
+    (seen,) = view.findings
+    assert (seen.unix, seen.code, seen.severity, seen.effect) == (
+        driver.unix,
+        "cancel_unsettled",
+        "alarm",
+        "quarantine",
+    )
+    assert (seen.market, seen.subject, seen.text, seen.ours, seen.venue) == (MARKET, "0x1", text, "LIVE", "status 500")
+    assert view.markets[0].closed == f"quarantined: {text}" == view.markets[0].blocked_by
+
+
+def test_the_oldest_trade_that_is_not_final_has_an_age() -> None:
+    driver = Driver(VenueBook()).quoting()
+    bid = next(order for order in driver.orders() if order.side == "bid")
+    driver.fill(bid, 5, trade="t1")
+    driver.now += 70
+    driver.fill(bid, 5, trade="t2")
+    assert view_of(driver).markets[0].inventory.unsettled_s == pytest.approx(70)
+    driver.fill(bid, 5, "confirmed", trade="t1")
+    assert view_of(driver).markets[0].inventory.unsettled_s == 0

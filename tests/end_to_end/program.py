@@ -131,6 +131,11 @@ class Exchange:
         assert answer.status_code == 200, answer.text
         return answer.json()
 
+    def add_faults(self, rules: str) -> None:
+        """Let more go wrong from now on; TOML as in docs/exchange-scripts.md."""
+        answer = httpx.post(f"{self.urls['clob_url']}/_exchange/faults", content=rules)
+        assert answer.status_code == 200, answer.text
+
 
 @contextmanager
 def exchange(*arguments: str) -> Iterator[Exchange]:

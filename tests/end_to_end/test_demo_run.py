@@ -104,12 +104,17 @@ def test_the_session_row_tells_how_it_ended(demo_run: DemoRun) -> None:
     assert str(demo_run.database) == demo_run.report["database"]
 
 
-def test_orders_are_journaled_as_actions_and_events(demo_run: DemoRun) -> None:
-    """The journal tells the story: every order sent was wished for by the engine first."""
-    journal = rows(demo_run.database, "SELECT kind, body FROM journal ORDER BY id")
-    placed = sum(1 for row in journal if row["kind"] == "action" and '"type":"Place"' in row["body"])
-    signed = sum(1 for row in journal if row["kind"] == "event" and '"kind":"OrderSigned"' in row["body"])
-    assert placed >= signed >= demo_run.report["orders_placed"]
+def test_every_step_of_an_order_is_journaled(demo_run: DemoRun) -> None:
+    """The journal tells the story: every order was wished for, then signed, then sent, and nothing is missing of it."""
+    steps: dict[int, list[str]] = defaultdict(list)
+    for row in rows(demo_run.database, "SELECT intent, state FROM order_events ORDER BY id"):
+        steps[row["intent"]].append(row["state"])
+    orders = rows(demo_run.database, "SELECT * FROM orders")
+    assert {order["intent"]: order["state"] for order in orders} == {key: told[-1] for key, told in steps.items()}
+    assert all(told[0] == "INTENT" and told[1] in ("SENDING", "DENIED") for told in steps.values())
+    settings = {row["hash"] for row in rows(demo_run.database, "SELECT hash FROM settings")}
+    for order in orders:
+        assert order["reason"] and order["book"] and order["explanation"] and order["settings_hash"] in settings
 
 
 def test_the_metrics_move_while_it_runs(demo_run: DemoRun) -> None:
@@ -132,6 +137,5 @@ def test_nobody_else_may_read_the_files(demo_run: DemoRun) -> None:
 
 
 def _entry(fill: dict[str, Any]) -> Buy | Sell:
-    price = Usd(fill["price_ticks"] * fill["tick_micro_usd"])
     kind = Buy if fill["order_side"] == "BUY" else Sell
-    return kind(fill["outcome"], Shares(fill["size_micro"]), price)
+    return kind(fill["outcome"], Shares(fill["size_micro"]), Usd(fill["price_micro_usd"]))

@@ -82,7 +82,7 @@ async def test_the_canaries_are_the_real_ones(venue: Exchange) -> None:
     """If the exchange made other secrets than the ones looked for, the other tests would prove nothing."""
     urls = {name: url for name, url in venue.urls.items() if name.endswith("_url")}
     wallet = Wallet(Secret(CANARY_KEY), address_of(CANARY_KEY))
-    gateway = PolymarketGateway(Settings(mode="live", **urls), wallet, SystemClock())
+    gateway = PolymarketGateway(Settings(mode="live", **urls), wallet, SystemClock(), lambda sign: None)
     await gateway.open()
     held = gateway.credentials
     await gateway.close()

@@ -16,15 +16,18 @@ import httpx
 import msgspec
 
 from core.errors import MalformedMessage, UsageError, VenueError
-from core.events import BooksRead
+from core.events import BooksRead, FillSeen
 from core.lab.recording import Reading
 from core.market.proof import fits_its_hash
+from core.venue.account_rows import open_orders_read, trades_read
 from core.venue.public_rest import PublicRest
 from core.venue.user_channel import decode_user_frame
+from core.venue.wire import UNREADABLE
 from tests.hostile import KINDS, OUTCOMES, POISONS, STATES, Listener, next_message, poisoned, text
 
 MOST_FRAMES: Final = 8
 OWNER: Final = "owner"
+WALLET: Final = "0xFunder"
 
 
 class Target(NamedTuple):
@@ -89,9 +92,10 @@ def user(data: bytes) -> None:
     listener, digest = _pristine.get()
     events = []
     try:
-        for event in decode_user_frame(data, OWNER):
+        for event in decode_user_frame(data, OWNER, WALLET):
             events.append(event)
             msgspec.json.encode(event)  # the journal must be able to keep it
+            assert not isinstance(event, FillSeen) or (event.size > 0 and event.order_id and event.trade_id), data
             listener.engine.handle(event, listener.driver.now)
     except MalformedMessage:
         if not events:
@@ -100,21 +104,57 @@ def user(data: bytes) -> None:
         assert 0 <= order.filled <= order.size, data
 
 
+_ORDER: Final[dict[str, Any]] = {
+    "event_type": "order", "type": "UPDATE", "id": "id-1", "status": "LIVE", "size_matched": "1.5",
+    "original_size": "20", "price": "0.45", "side": "BUY", "timestamp": "1790000000000", "owner": OWNER,
+}  # fmt: skip
+_MAKER: Final[dict[str, Any]] = {
+    "order_id": "id-1", "matched_amount": "2.5", "owner": OWNER, "maker_address": "0x1", "asset_id": "2",
+}  # fmt: skip
+_TRADE: Final[dict[str, Any]] = {
+    "event_type": "trade", "id": "t-1", "status": "MATCHED", "size": "2.5", "taker_order_id": "id-2",
+    "trader_side": "MAKER", "owner": OWNER, "match_time": "1790000000", "maker_orders": [_MAKER], "side": "SELL",
+    "asset_id": "1", "transaction_hash": "0xfeed",
+}  # fmt: skip
+
+
 def _user_seeds() -> Iterator[bytes]:
-    order = {
-        "event_type": "order", "type": "UPDATE", "id": "id-1", "status": "LIVE", "size_matched": "1.5",
-        "original_size": "20", "price": "0.45", "timestamp": "1790000000000", "owner": OWNER,
-    }  # fmt: skip
-    maker = {"order_id": "id-1", "matched_amount": "2.5", "owner": OWNER, "maker_address": "0x1"}
-    trade = {
-        "event_type": "trade", "id": "t-1", "status": "MATCHED", "size": "2.5", "taker_order_id": "id-2",
-        "trader_side": "MAKER", "owner": OWNER, "match_time": "1790000000", "maker_orders": [maker],
-    }  # fmt: skip
+    order, maker, trade = _ORDER, _MAKER, _TRADE
     cancelled = order | {"type": "CANCELLATION", "status": "CANCELED"}
     for told in (order, cancelled, trade, trade | {"trader_side": "TAKER"}):
         yield json.dumps(told).encode()
     yield json.dumps([order, trade, trade | {"status": "CONFIRMED"}, trade | {"status": "FAILED"}]).encode()
     yield json.dumps([trade | {"maker_orders": [maker | {"matched_amount": "1e3"}]}, order]).encode()
+
+
+def rows(data: bytes) -> None:
+    """Rows of GET /data/orders and GET /data/trades, a line each: what cannot be read is said, nothing is raised."""
+    listener, _ = _pristine.get()
+    orders, _, trades = data.partition(b"\n")
+    now = listener.driver.now
+    for event in (open_orders_read(_listed(orders), now), trades_read(_listed(trades), OWNER, WALLET, now, 0)):
+        msgspec.json.encode(event)
+        assert event.complete == (not event.problem), data
+        assert len(event.problem) < 1_000 and event.problem.isprintable(), data
+        listener.engine.handle(event, now)
+    for order in listener.engine.orders.all_at_risk():
+        assert 0 <= order.filled <= order.size, data
+
+
+def _listed(data: bytes) -> list[Any]:
+    try:
+        told = msgspec.json.decode(data)
+    except UNREADABLE:
+        return []
+    return told if isinstance(told, list) else [told]
+
+
+def _row_seeds() -> Iterator[bytes]:
+    for order in (_ORDER, _ORDER | {"size_matched": ""}, _ORDER | {"original_size": 20, "size_matched": None}):
+        for trade in (_TRADE, _TRADE | {"status": "TRADE_STATUS_CONFIRMED", "fee_rate_bps": ""}):
+            yield f"{text([order, order | {'id': 'id-2'}])}\n{text([trade, trade | {'trader_side': 'TAKER'}])}".encode()
+    nameless = _MAKER | {"owner": "", "maker_address": WALLET.lower(), "matched_amount": 1e-06}
+    yield f"[]\n{text([_TRADE | {'maker_orders': [_MAKER, nameless], 'status': 'FAILED'}])}".encode()
 
 
 def reads(data: bytes) -> None:
@@ -207,6 +247,7 @@ def _memory() -> str | None:
 TARGETS: Final[dict[str, Target]] = {
     "frames": Target(frames, _frame_seeds),
     "user": Target(user, _user_seeds),
+    "rows": Target(rows, _row_seeds),
     "reads": Target(reads, _read_seeds),
     "recordings": Target(recordings, _recording_seeds),
 }
@@ -216,5 +257,6 @@ def dictionary() -> list[bytes]:
     """Words that a fuzzer should know."""
     words: list[Any] = [*KINDS, *OUTCOMES, "event_type", "market", "asset_id", "timestamp", "hash", "bids", "asks"]
     words += ["price_changes", "price", "size", "side", "BUY", "SELL", "best_bid", "best_ask", "tick_size", "0.001"]
+    words += [*_ORDER, *_MAKER, *_TRADE, "MATCHED", "TRADE_STATUS_FAILED", "CANCELLATION", "TAKER", OWNER, WALLET]
     words += [poison.raw for poison in POISONS if len(poison.raw) < 30 and poison.raw.isascii()]
     return sorted({str(word).encode() for word in words})

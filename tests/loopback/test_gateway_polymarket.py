@@ -1,72 +1,32 @@
-"""The official client behind our gateway, against the exchange: its private names, ids, legs, cancels and doubts."""
+"""The official client behind our gateway: its private names, keys and wallets it refuses, long lists, a dead venue."""
 
-import asyncio
+import contextlib
 import dataclasses
-import signal
-from collections.abc import AsyncIterator, Iterator
+import sys
+from importlib import import_module
 from typing import Any
 
 import pytest
-from polymarket._internal.actions.orders.post import parse_order_response
-from polymarket.errors import RequestRejectedError, TransportError
+from polymarket import AsyncSecureClient
 
-from core.actions import Place
 from core.clock import SystemClock
 from core.config import Settings
-from core.errors import CredentialError, OutcomeUnknown, VenueRefused, VenueUnavailable
-from core.market.instrument import Instrument
-from core.units import MICRO, OrderSide, Outcome, Shares
+from core.errors import CredentialError, OutcomeUnknown, PreflightError, VenueRefused, VenueUnavailable
+from core.venue import gateway_polymarket
 from core.venue.credentials import Secret, Wallet
-from core.venue.gamma import parse_market
-from core.venue.gateway import SignedPlace
-from core.venue.gateway_polymarket import PolymarketGateway, _leg, environment_for
-from tests.end_to_end.program import CANARY_KEY, Exchange, address_of, exchange
-
-ABSENT = "0x" + "77" * 32
+from core.venue.gateway_polymarket import PolymarketGateway, environment_for
+from tests.loopback.gateways import ABSENT, CLIENTS, Client, clob_bench, place
+from tests.loopback.venue import EOA, KEY, Venue, venue_running
 
 
-def settings_of(venue: Exchange) -> Settings:
-    return Settings(mode="live", **{name: url for name, url in venue.urls.items() if name.endswith("_url")})
+def gateway_of(venue: Venue, key: str = KEY, wallet: str | None = EOA) -> PolymarketGateway:
+    urls = {name: url for name, url in venue.urls.items() if name.endswith("_url")}
+    return PolymarketGateway(
+        Settings(mode="live", **urls), Wallet(Secret(key), wallet), SystemClock(), lambda sign: None
+    )
 
 
-def gateway_of(venue: Exchange, key: str = CANARY_KEY) -> PolymarketGateway:
-    return PolymarketGateway(settings_of(venue), Wallet(Secret(key), address_of(key)), SystemClock())
-
-
-@pytest.fixture(scope="module")
-def venue() -> Iterator[Exchange]:
-    """An exchange whose participants stand still: what moves in these books is ours."""
-    with exchange("--seed", "21", "--markets", "4", "--paused") as running:
-        yield running
-
-
-@pytest.fixture(scope="module")
-def instruments(venue: Exchange) -> list[Instrument]:
-    return [parse_market(raw).instrument for raw in venue.markets()]
-
-
-@pytest.fixture
-async def gateway(venue: Exchange) -> AsyncIterator[PolymarketGateway]:
-    made = gateway_of(venue)
-    await made.open()
-    yield made
-    await made.cancel_all()
-    await made.close()
-
-
-def place(
-    instrument: Instrument, intent: int, tick: int, *, outcome: Outcome = "YES", side: OrderSide = "BUY", size: int = 20
-) -> Place:
-    grid = instrument.grid
-    price = grid.ticks(grid.text(tick))  # type: ignore[arg-type]
-    return Place(
-        intent=intent, market=instrument.market, token=instrument.token_of(outcome), order_side=side, price=price,
-        price_text=grid.text(price), size=Shares(size * MICRO), side="bid", layer=0, reason="test",
-    )  # fmt: skip
-
-
-async def sign(gateway: PolymarketGateway, instrument: Instrument, *places: Place) -> list[SignedPlace]:
-    return [await gateway.sign(wish, instrument.neg_risk) for wish in places]
+# Where it is pointed, and what of it is needed
 
 
 def test_the_clients_private_names_are_still_there() -> None:
@@ -74,226 +34,146 @@ def test_the_clients_private_names_are_still_there() -> None:
     addresses = {name: f"http://{name}" for name in ("clob_url", "gamma_url", "data_url", "relayer_url", "rpc_url")}
     sockets = {"ws_market_url": "ws://market", "ws_user_url": "ws://user"}
     made = environment_for(Settings(**addresses, **sockets))  # type: ignore[arg-type]
-    told = str(dataclasses.asdict(made)) if dataclasses.is_dataclass(made) else str(vars(made))
-    for address in (*addresses.values(), *sockets.values()):
-        assert address in told, "an address was not taken over"
+    config = made._config
+    assert (config.clob_market_ws_url, config.clob_user_ws_url) == ("ws://market", "ws://user")
+    assert {name: getattr(config, name) for name in addresses} == addresses
+    assert config.chain_id == 137
 
 
-async def test_the_id_computed_before_sending_is_the_one_the_exchange_gives(
-    venue: Exchange, gateway: PolymarketGateway, instruments: list[Instrument]
+@dataclasses.dataclass(frozen=True)
+class Elsewhere:
+    """A configuration with other names than today's."""
+
+    clob_http: str = ""
+
+
+def test_a_client_whose_environment_moved_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Not with a traceback, and before a key is read."""
+    monkeypatch.setattr(gateway_polymarket, "PRODUCTION_CONFIG", Elsewhere())
+    with pytest.raises(PreflightError, match=r"polymarket-client [\d.]+ .* install >=0\.14,<0\.15"):
+        environment_for(Settings())
+
+
+@pytest.mark.parametrize("missing", ["polymarket", "polymarket._internal.environment"])
+def test_a_client_that_is_absent_or_without_its_private_modules_is_refused_in_words(
+    monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    """After a lost answer the id is all we have; on plain and neg-risk markets, both tokens, it must be right."""
-    assert {instrument.neg_risk for instrument in instruments} == {True, False}
-    signed: list[SignedPlace] = []
-    for number, instrument in enumerate(instruments):
-        both = (place(instrument, 2 * number, 2), place(instrument, 2 * number + 1, 2, outcome="NO"))
-        signed += await sign(gateway, instrument, *both)
-    answers = await gateway.post(signed)
-    assert [answer.outcome for answer in answers] == ["live"] * len(signed)
-    ids = {one.order_id for one in signed}
-    assert ids == set(venue.open_orders(address_of(CANARY_KEY)))
-    assert ids == {order.order_id for order in await gateway.open_orders()}
-    seen = await gateway.read_order(signed[0].order_id)
-    assert seen is not None and seen.status == "live"
+    """The remedy stands in the text; the traceback of an import would tell nobody."""
+    monkeypatch.delitem(sys.modules, "core.venue.gateway_polymarket")
+    monkeypatch.setitem(sys.modules, missing, None)
+    with pytest.raises(PreflightError, match=r"install >=0\.14,<0\.15"):
+        import_module("core.venue.gateway_polymarket")
 
 
-async def test_each_leg_of_a_batch_gets_its_own_answer(
-    venue: Exchange, gateway: PolymarketGateway, instruments: list[Instrument]
+@pytest.mark.parametrize("missing", ["secure_clob", "order_metadata"])
+async def test_a_client_whose_inside_moved_is_refused_in_words_and_closed(
+    monkeypatch: pytest.MonkeyPatch, missing: str
 ) -> None:
-    """One refused order says nothing about its neighbours: crossing, too small and good ones keep their places."""
-    instrument = instruments[0]
-    top = instrument.grid.k - 1
-    wishes = [
-        place(instrument, 1, 2),
-        place(instrument, 2, top),
-        place(instrument, 3, 3, size=1),
-        place(instrument, 4, 4),
-    ]
-    answers = await gateway.post(await sign(gateway, instrument, *wishes))
-    assert [(answer.intent, answer.outcome) for answer in answers] == [
-        (1, "live"), (2, "refused"), (3, "refused"), (4, "live"),
-    ]  # fmt: skip
-    assert "crosses book" in answers[1].detail and "lower than the minimum" in answers[2].detail
+    """Without our grids it would ask in the middle of quotes; without our hook no answer could be judged."""
+    names = [name for name in ("secure_clob", "order_metadata", "environment_config") if name != missing]
 
+    class Moved:
+        closed = False
 
-async def test_sending_the_same_order_again_is_doubt_and_never_a_second_order(
-    venue: Exchange, gateway: PolymarketGateway, instruments: list[Instrument]
-) -> None:
-    """ "Duplicated" speaks of an order that the venue has: to take it for a refusal would forget a resting order."""
-    signed = await sign(gateway, instruments[0], place(instruments[0], 1, 2))
-    first, second = [(await gateway.post(signed))[0] for _ in range(2)]
-    assert (first.outcome, second.outcome) == ("live", "unknown") and "Duplicated" in second.detail
-    assert len(venue.open_orders(address_of(CANARY_KEY))) == 1
+        def __init__(self) -> None:
+            hooks = type("Hooks", (), {"event_hooks": {"response": []}})()
+            parts = {"secure_clob": type("Transport", (), {"_client": hooks})(), "order_metadata": None}
+            context = dataclasses.make_dataclass("Context", [(name, Any, None) for name in names], frozen=True)
+            self._ctx = context(**{name: parts.get(name) for name in names})
 
+        async def close(self) -> None:
+            Moved.closed = True
 
-async def test_cancels_say_what_became_of_each_order(gateway: PolymarketGateway, instruments: list[Instrument]) -> None:
-    """Cancelled, gone before, and never heard of: the second and third are for fills and reads to decide."""
-    signed = await sign(gateway, instruments[0], place(instruments[0], 1, 2))
-    await gateway.post(signed)
-    order = signed[0].order_id
-    assert {(a.order_id, a.outcome) for a in await gateway.cancel([order, ABSENT])} == {
-        (order, "cancelled"), (ABSENT, "gone"),
-    }  # fmt: skip
-    [again] = await gateway.cancel([order])
-    assert again.outcome == "gone"
-    seen, unseen = await gateway.read_order(order), await gateway.read_order(ABSENT)
-    assert seen is not None and seen.status == "cancelled"
-    assert unseen is not None and unseen.status == "absent"
+    async def create(**options: Any) -> Moved:
+        return Moved()
 
-
-async def test_cancel_all_ends_everything_and_says_what(
-    gateway: PolymarketGateway, instruments: list[Instrument]
-) -> None:
-    """The one request of the kill."""
-    signed = await sign(gateway, instruments[0], *(place(instruments[0], n, 2 + n) for n in range(3)))
-    await gateway.post(signed)
-    answers = await gateway.cancel_all()
-    assert {answer.order_id for answer in answers} == {one.order_id for one in signed}
-    assert {answer.outcome for answer in answers} == {"cancelled"}
-    assert await gateway.open_orders() == [] and await gateway.cancel_all() == []
-
-
-async def test_many_open_orders_are_read_page_by_page(
-    gateway: PolymarketGateway, instruments: list[Instrument]
-) -> None:
-    """ "Zero open" may be said only of the whole list."""
-    fine = next(instrument for instrument in instruments if instrument.grid.k == 1000)
-    wishes = [place(fine, n, 2 + n % 20) for n in range(105)]
-    for start in range(0, len(wishes), 15):
-        answers = await gateway.post(await sign(gateway, fine, *wishes[start : start + 15]))
-        assert {answer.outcome for answer in answers} == {"live"}
-        await asyncio.sleep(15 / 40)  # the venue takes forty orders a second, and sixty at once
-    assert len({order.order_id for order in await gateway.open_orders()}) == 105
-
-
-async def test_the_account_is_read_for_the_right_wallet(
-    venue: Exchange, gateway: PolymarketGateway, instruments: list[Instrument]
-) -> None:
-    """Cash in micro-dollars, one holding for each token asked."""
-    tokens = [instruments[0].yes_token, instruments[0].no_token]
-    account = await gateway.account(tokens)
-    [told] = [one for one in venue.ledger()["accounts"] if one["address"] == address_of(CANARY_KEY)]
-    assert account.cash == round(float(told["cash"]) * MICRO)
-    assert [token for token, _ in account.holdings] == tokens
-
-
-async def test_on_a_dead_connection_everything_is_unknown_and_nothing_is_good_news(
-    instruments: list[Instrument],
-) -> None:
-    """The exchange dies between signing and sending: no outcome is invented, neither success nor failure."""
-    with exchange("--seed", "21", "--markets", "4", "--paused") as mortal:
-        gateway = gateway_of(mortal)
+    monkeypatch.setattr(AsyncSecureClient, "create", create)
+    gateway = PolymarketGateway(Settings(), Wallet(Secret(KEY), EOA), SystemClock(), lambda sign: None)
+    with pytest.raises(PreflightError, match="polymarket-client"):
         await gateway.open()
-        signed = await sign(gateway, instruments[0], *(place(instruments[0], n, 2 + n) for n in range(2)))
-        mortal.process.send_signal(signal.SIGKILL)
-        mortal.process.wait(5)
-        assert [answer.outcome for answer in await gateway.post(signed)] == ["unknown", "unknown"]
-        assert [answer.outcome for answer in await gateway.cancel([ABSENT])] == ["unknown"]
-        assert await gateway.read_order(ABSENT) is None
-        with pytest.raises(OutcomeUnknown):
-            await gateway.cancel_all()
-        with pytest.raises(VenueUnavailable):
-            await gateway.open_orders()
-        with pytest.raises(VenueUnavailable):
-            await gateway.account([])
-        await gateway.close()
+    await gateway.close()
+    assert Moved.closed
 
 
-@pytest.mark.parametrize(
-    ("status", "error"),
-    [(400, VenueRefused), (401, VenueRefused), (500, OutcomeUnknown), (503, OutcomeUnknown), (425, OutcomeUnknown)],
-)
-async def test_a_cancel_all_that_failed_is_refused_only_when_the_venue_said_so(
-    gateway: PolymarketGateway, monkeypatch: pytest.MonkeyPatch, status: int, error: type[Exception]
-) -> None:
-    """A server that fails may have carried the request out."""
-    rejected = RequestRejectedError("no", status=status)
-    monkeypatch.setattr(gateway._client, "cancel_all", _raiser(rejected))
-    with pytest.raises(error):
-        await gateway.cancel_all()
-    monkeypatch.undo()
+async def test_nothing_works_before_it_is_open() -> None:
+    gateway = PolymarketGateway(Settings(), Wallet(Secret(KEY), EOA), SystemClock(), lambda sign: None)
+    with pytest.raises(VenueUnavailable):
+        await gateway.cancel([ABSENT])
+    with pytest.raises(VenueUnavailable):
+        _ = gateway.credentials
+    with pytest.raises(VenueUnavailable):
+        await gateway.open_orders()
+    await gateway.close()
 
 
-@pytest.mark.parametrize(
-    ("status", "text", "outcome"),
-    [
-        (400, "invalid order version, please use the latest clob-client", "refused"),
-        (401, "Unauthorized/Invalid api key", "refused"),
-        (404, "market not found", "refused"),
-        (400, "<html>a proxy's page</html>", "unknown"),
-        (500, "invalid order version, please use the latest clob-client", "unknown"),
-        (503, "trading is disabled", "unknown"),
-    ],
-)
-async def test_a_batch_that_was_turned_away_as_a_whole(
-    gateway: PolymarketGateway,
-    instruments: list[Instrument],
-    monkeypatch: pytest.MonkeyPatch,
-    status: int,
-    text: str,
-    outcome: str,
-) -> None:
-    """Only the venue's own words with a definite status prove that nothing was placed."""
-    signed = await sign(gateway, instruments[0], place(instruments[0], 1, 2))
-    monkeypatch.setattr(gateway._client, "post_orders", _raiser(RequestRejectedError(text, status=status)))
-    assert [answer.outcome for answer in await gateway.post(signed)] == [outcome]
-    monkeypatch.setattr(gateway._client, "post_orders", _raiser(TransportError("lost")))
-    assert [answer.outcome for answer in await gateway.post(signed)] == ["unknown"]
-    monkeypatch.undo()
+# Keys and wallets
 
 
 @pytest.mark.parametrize("key", ["0x" + "00" * 32, "0x" + "ff" * 32])
-async def test_a_number_that_is_no_key_is_refused_without_being_shown(venue: Exchange, key: str) -> None:
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_a_number_that_is_no_key_is_refused_without_being_shown(key: str, client: Client) -> None:
     """Zero and numbers beyond the curve have the shape of a key."""
-    gateway = PolymarketGateway(settings_of(venue), Wallet(Secret(key), None), SystemClock())
+    gateway = CLIENTS[client](Settings(), Wallet(Secret(key), EOA), SystemClock(), lambda sign: None)
     with pytest.raises(CredentialError) as caught:
         await gateway.open()
-    assert key[2:] not in str(caught.value) and key[2:] not in repr(caught.value)
+    assert key[2:] not in str(caught.value) + repr(caught.value) + repr(caught.value.__context__)
     await gateway.close()
 
 
-async def test_a_wallet_that_does_not_belong_to_the_key_cannot_trade(
-    venue: Exchange, instruments: list[Instrument]
-) -> None:
+async def test_a_wallet_that_does_not_belong_to_the_key_cannot_trade() -> None:
     """A mistyped BROWSER_ADDRESS is found out before an order rests, in whatever step."""
-    stranger = address_of("0x" + "12" * 32)
-    gateway = PolymarketGateway(settings_of(venue), Wallet(Secret(CANARY_KEY), stranger), SystemClock())
-    with pytest.raises((CredentialError, VenueRefused, VenueUnavailable)):
-        await gateway.open()
-        signed = await sign(gateway, instruments[0], place(instruments[0], 1, 2))
-        [answer] = await gateway.post(signed)
-        assert answer.outcome == "refused"
-        raise VenueRefused(answer.detail)
-    await gateway.close()
+    async with venue_running() as venue:
+        gateway = gateway_of(venue, wallet="0x" + "12" * 20)
+        with pytest.raises((CredentialError, VenueRefused, VenueUnavailable)):
+            await gateway.open()
+            [answer] = await gateway.post([await gateway.sign(place(venue.instrument("plain"), 1, 2), False)])
+            assert answer.outcome == "refused"
+            raise VenueRefused(answer.detail)
+        await gateway.close()
 
 
-def _raiser(error: Exception) -> Any:
-    async def fail(*arguments: object, **options: object) -> None:
-        raise error
+async def test_a_venue_that_restarts_refuses_no_credentials() -> None:
+    """Wait and try again, not: fix your key."""
+    async with venue_running() as venue:
+        venue.exchange.restart(5_000)
+        gateway = gateway_of(venue)
+        with pytest.raises(VenueUnavailable, match="status 425"):
+            await gateway.open()
+        await gateway.close()
 
-    return fail
+
+# Long lists, and a venue that dies
 
 
-@pytest.mark.parametrize(
-    ("answer", "outcome"),
-    [
-        ({"errorMsg": "invalid post-only order: order crosses book"}, "refused"),
-        ({"errorMsg": "not enough balance / allowance: the balance is not enough"}, "refused"),
-        ({"errorMsg": "Size (1.08) lower than the minimum: 5"}, "refused"),
-        ({"errorMsg": "order 0xaa is invalid. Duplicated."}, "unknown"),
-        ({"errorMsg": ""}, "unknown"),
-        ({"errorMsg": "order timed out"}, "unknown"),
-        ({"success": True, "orderID": "0xaa", "status": "unmatched"}, "unknown"),
-        ({"success": True, "orderID": "0xaa", "status": "resting"}, "unknown"),
-        ({"success": True, "orderID": "0xbb", "status": "live"}, "unknown"),
-        ({"success": True, "orderID": "0xAA", "status": "live"}, "live"),
-    ],
-)
-def test_a_leg_is_refused_only_in_the_venue_s_own_words(answer: dict[str, object], outcome: str) -> None:
-    """What may be resting at the venue is never taken for refused: it would be placed again and again."""
-    blank = {"success": False, "errorMsg": "", "orderID": "", "status": "", "makingAmount": "", "takingAmount": ""}
-    leg = parse_order_response(blank | answer)
-    signed = SignedPlace(
-        place=place(Instrument("m", "1", "2", "t", "0.01", Shares(5)), 1, 2), order_id="0xaa", payload=None
-    )
-    assert _leg(signed, leg).outcome == outcome
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_many_open_orders_are_read_page_by_page(client: Client) -> None:
+    """ "Zero open" may be said only of the whole list."""
+    async with venue_running(markets=4) as venue, clob_bench(venue, client) as bench:
+        market = bench.instruments[0]
+        wishes = [place(market, n, 2 + n % 20) for n in range(105)]
+        for start in range(0, len(wishes), 15):
+            signed = [await bench.gateway.sign(wish, market.neg_risk) for wish in wishes[start : start + 15]]
+            assert {answer.outcome for answer in await bench.gateway.post(signed)} == {"live"}
+            venue.pass_time(15 / 40)  # the venue takes forty orders a second, and sixty at once
+        read = await bench.gateway.open_orders()
+        assert read.complete and {order.order_id for order in read.orders} == bench.resting()
+        assert len(read.orders) == 105
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+async def test_on_a_dead_connection_everything_is_unknown_and_nothing_is_good_news(client: Client) -> None:
+    """The exchange dies between signing and sending: no outcome is invented, neither success nor failure."""
+    async with contextlib.AsyncExitStack() as end:
+        async with venue_running() as venue:
+            bench = await end.enter_async_context(clob_bench(venue, client))
+            gateway = bench.gateway
+            signed = [await gateway.sign(place(venue.instrument("plain"), n, 2 + n), False) for n in range(2)]
+        assert [answer.outcome for answer in await gateway.post(signed)] == ["unknown", "unknown"]
+        assert [answer.outcome for answer in await gateway.cancel([ABSENT])] == ["unknown"]
+        assert (await gateway.heartbeat("")).status == "failed"
+        assert await gateway.read_order(ABSENT) is None and await gateway.read_scoring([ABSENT]) is None
+        for read in (await gateway.open_orders(), await gateway.trades_since(0), await gateway.balances([])):
+            assert not read.complete and read.problem
+        assert not (await gateway.positions([])).complete
+        with pytest.raises(OutcomeUnknown):
+            await gateway.cancel_all()

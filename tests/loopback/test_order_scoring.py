@@ -30,7 +30,7 @@ async def venue() -> AsyncIterator[Venue]:
 @pytest.fixture
 async def gateway(venue: Venue) -> AsyncIterator[PolymarketGateway]:
     urls = {name: url for name, url in venue.urls.items() if name.endswith("_url")}
-    made = PolymarketGateway(Settings(mode="live", **urls), Wallet(Secret(KEY), EOA), SystemClock())
+    made = PolymarketGateway(Settings(mode="live", **urls), Wallet(Secret(KEY), EOA), SystemClock(), lambda sign: None)
     await made.open()
     yield made
     await made.close()

@@ -4,9 +4,10 @@ import asyncio
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -18,12 +19,13 @@ from prometheus_client.parser import text_string_to_metric_families
 from core.actions import Place
 from core.clock import SystemClock
 from core.config import Settings
-from core.events import OperatorCommand
+from core.events import CancelAnswered, OperatorCommand, OrderAnswered
 from core.runtime.compose import composer
 from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.runtime.session import Parts, Session
+from core.units import Ticks
 from core.venue.gateway import Gateway, SignedPlace
 from tests.core.runtime.fakes import until
 from tests.end_to_end.program import CANARY_KEY, Exchange, address_of, exchange
@@ -41,11 +43,14 @@ def venue() -> Iterator[Exchange]:
 
 
 class Meddler:
-    """Passes everything on to a gateway, and spoils the price of an order when told to."""
+    """Passes everything on to a gateway, and spoils the price of an order or loses its answer when told to."""
 
     def __init__(self, gateway: Gateway) -> None:
         self._gateway = gateway
         self.spoil = 0
+        self.loses_next = False
+        self.is_deaf = False
+        """Once an answer was lost, those to cancels are lost too."""
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._gateway, name)
@@ -54,9 +59,24 @@ class Meddler:
         """Sign; a spoiled order crosses the book, which a post-only order must not."""
         if self.spoil:
             self.spoil -= 1
-            price = "0.99" if place.order_side == "BUY" else "0.01"
-            place = msgspec.structs.replace(place, price_text=price)
+            tick = Decimal(place.price_text) / place.price
+            text = "0.99" if place.order_side == "BUY" else "0.01"
+            place = msgspec.structs.replace(place, price=Ticks(int(Decimal(text) / tick)), price_text=text)
         return await self._gateway.sign(place, neg_risk)
+
+    async def post(self, orders: Sequence[SignedPlace]) -> list[OrderAnswered]:
+        """Post; a lost answer leaves the outcome unknown."""
+        answers = await self._gateway.post(orders)
+        if not self.loses_next:
+            return answers
+        self.loses_next, self.is_deaf = False, True
+        return [OrderAnswered(intent=answer.intent, outcome="unknown", detail="lost") for answer in answers]
+
+    async def cancel(self, order_ids: Sequence[str]) -> list[CancelAnswered]:
+        """Cancel, unless deaf."""
+        if not self.is_deaf:
+            return await self._gateway.cancel(order_ids)
+        return [CancelAnswered(order_id=order_id, outcome="unknown", detail="lost") for order_id in order_ids]
 
 
 @dataclass
@@ -147,9 +167,15 @@ async def test_every_metric_moves(tmp_path: Path, venue: Exchange) -> None:
         assert seen["mm_touch_checks_totalagreed"] > 0 == seen["mm_touch_checks_totalfailed"]
         assert 0 <= seen["mm_book_age_seconds" + first["conditionId"]] < 20 and seen["mm_oldest_proof_seconds"] < 20
         assert seen["mm_gc_pause_seconds"] == PAUSE_S
+        assert 0 <= seen["mm_heartbeat_age_seconds"] < 7 and seen["mm_venue_modeNORMAL"] == 1
+        assert (await run.reach("mm_account_reads_totalcompletebalances", 1))["mm_foreign_orders"] == 0
+        assert 0 < seen["mm_rate_budget_remainingorders"] <= 60 and seen["mm_rate_budget_remainingcancels"] <= 120
+        assert 0 < seen["mm_loop_lag_seconds"] < 5 and seen["mm_unknown_orders"] == 0
 
         for side in ("BUY", "SELL"):
             venue.admin("trade", {"market": first["conditionId"], "outcome": "YES", "side": side, "size": 400})
+        await run.reach("mm_unsettled_trades", 1)
+        await run.reach("mm_unsettled_trade_age_seconds", 0.01)
         seen = await run.reach("mm_fills_total", 1)
         assert (await run.reach("mm_trades_per_min" + token, 1))["mm_trades_per_min" + token] >= 1
         assert (await run.metrics())["mm_pnl_usd"] != 0
@@ -171,6 +197,61 @@ async def test_every_metric_moves(tmp_path: Path, venue: Exchange) -> None:
         run.meddler.spoil = 1
         run.session.command(OperatorCommand(act="widen", market=first["conditionId"], amount=3.0))
         await run.reach("mm_rejects_total", 1)
+
+
+FOREIGN = """
+[[fault]]
+do = "foreign_order"
+market = 1
+price = 0.02
+size = 10
+"""
+SILENT = """
+[[fault]]
+do = "mute_user"
+for = 6
+[[fault]]
+do = "http"
+request = "GET /data/*"
+status = 500
+for = 6
+"""
+CANCEL_ONLY = """
+[[fault]]
+do = "mode"
+mode = "cancel_only"
+for = 5
+"""
+
+
+async def test_what_goes_wrong_at_the_venue_shows(tmp_path: Path) -> None:
+    """Strangers' orders, reads that fail, unknown outcomes, a mode: each moves its own metric, and the view with it."""
+    with exchange("--seed", "12", "--markets", "2", "--speed", "24") as venue:
+        async with running(tmp_path, venue, free_port()) as run:
+            market, reconciliation = venue.market_ids()[0], run.session.engine.reconciliation
+            await run.reach("mm_orders_placed_total", 4)
+            venue.add_faults(FOREIGN)
+            reconciliation.wish(("orders",), "test")
+            seen = await run.reach("mm_foreign_orders", 1)
+            assert seen["mm_findings_totalforeign_orderwarning"] == 1
+            assert seen["mm_account_reads_totalincompleteorders"] == seen["mm_unknown_orders"] == 0
+            venue.add_faults(SILENT)
+            reconciliation.wish(("orders",), "test")
+            run.meddler.loses_next = True
+            run.session.command(OperatorCommand(act="cancel_market", market=market))
+            await run.reach("mm_unknown_orders", 1)
+            view = run.session.view
+            assert view is not None and view.foreign_orders and view.venue.heartbeat is not None
+            assert (await run.reach("mm_unknown_order_age_seconds", 1))["mm_unknown_orders"] >= 1
+            view = run.session.view
+            assert any(order.unknown_s is not None for each in view.markets for order in each.orders)
+            await run.reach("mm_account_reads_totalincompleteorders", 1)
+            run.meddler.is_deaf = False
+            await until(lambda: not run.session.engine.orders.in_doubt(), 30)
+            venue.add_faults(CANCEL_ONLY)
+            run.session.command(OperatorCommand(act="cancel_market", market=market))
+            await run.reach("mm_venue_modeCANCEL_ONLY", 1)
+            await until(lambda: run.session.view is not None and run.session.view.venue.mode == "CANCEL_ONLY")
 
 
 async def test_messages_that_are_lost_show_as_a_gap_and_heal(tmp_path: Path, venue: Exchange) -> None:

@@ -11,7 +11,16 @@ from polymm_tui.app import ConsoleApp
 from polymm_tui.keymap import builtin_keymap
 from polymm_tui.themes import DEFAULT_THEME
 from tests.widgets.harness import FakeLink, pictures, screen_text
-from tests.widgets.view_builders import NOON, a_data, a_frozen, a_reasoned_market, a_view, an_unproven, usd
+from tests.widgets.view_builders import (
+    NOON,
+    a_data,
+    a_frozen,
+    a_reasoned_market,
+    a_troubled_account,
+    a_view,
+    an_unproven,
+    usd,
+)
 
 FIGURES = (("6",), ("7",), ("e",))
 """Keys of the pages that need all that is known of a market."""
@@ -103,6 +112,19 @@ def test_reasons_and_forms(snap_compare, keys, size):
 
 
 @pictures
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36", "200x60"])
+@pytest.mark.parametrize("keys", [(), ("3",), ("8",)], ids=["page", "orders", "findings"])
+def test_troubled_account(snap_compare, keys, size):
+    assert snap_compare(app_of(), terminal_size=size, run_before=draw(keys, a_troubled_account()))
+
+
+@pictures
+def test_troubled_account_in_mono(snap_compare):
+    app = app_of("polymm-mono")
+    assert snap_compare(app, terminal_size=(120, 36), run_before=draw(("8",), a_troubled_account()))
+
+
+@pictures
 def test_question_after_a_form(snap_compare):
     app = ConsoleApp(FakeLink(result=CommandResult(True, PREVIEW)), builtin_keymap(), fps=0)
     assert snap_compare(app, terminal_size=(80, 24), run_before=draw(("a", "enter"), reasoned()))
@@ -127,12 +149,19 @@ def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
         ((120, 36), ("6",), "120x36-why"),
         ((80, 24), ("7",), "80x24-results"),
         ((80, 24), ("e",), "80x24-settings"),
+        ((80, 24), (), "80x24-account"),
+        ((80, 24), ("3",), "80x24-orders-account"),
+        ((80, 24), ("5",), "80x24-money-account"),
+        ((80, 24), ("8",), "80x24-findings-account"),
+        ((120, 36), (), "120x36-account"),
     ],
 )
 async def test_plain_text_twin(size, keys, name, request):
     app = app_of()
     async with app.run_test(size=size) as pilot:
-        await draw(keys, in_trouble() if name.endswith("trouble") else reasoned() if keys in FIGURES else None)(pilot)
+        views = {"trouble": in_trouble, "account": a_troubled_account}
+        view = views.get(name.rpartition("-")[2], reasoned if keys in FIGURES else a_view)()
+        await draw(keys, view)(pilot)
         shown = screen_text(app) + "\n"
     twin = TWINS / f"{name}.txt"
     if request.config.getoption("--snapshot-update"):

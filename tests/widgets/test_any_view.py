@@ -11,12 +11,17 @@ from core.units import Shares, Ticks, Usd
 from core.views import (
     AdjustmentView,
     BookState,
+    BudgetView,
     ControlState,
     DataView,
+    Effect,
     EventView,
     FeedView,
+    FindingView,
+    ForeignOrderView,
     Freshness,
     GroupView,
+    HeartbeatView,
     InventoryView,
     LayerView,
     LevelView,
@@ -27,10 +32,13 @@ from core.views import (
     RegimeView,
     RewardView,
     Severity,
+    VenueMode,
+    VenueView,
 )
 from tests.widgets.view_builders import NOON, a_market, a_view
 from widgets.data_health import health_rows
 from widgets.events import event_rows
+from widgets.findings import finding_rows
 from widgets.inventory import account_row, inventory_rows
 from widgets.ladder_rows import centre_of, clamp_top, ladder_rows, price_lines
 from widgets.market_table import table_rows
@@ -52,7 +60,7 @@ STATES = st.sampled_from(["INTENT", "SENDING", "LIVE", "PARTIAL", "DELAYED", "UN
 PNL = st.builds(PnlView, MONEY, MONEY, MONEY, st.integers(0, 10**7), SIZES, SIZES)
 INVENTORY = st.builds(
     InventoryView, SIZES, SIZES, SIZES, SIGNED, PRICES, st.integers(0, 10**12), st.integers(0, 10**12),
-    st.integers(0, 10**12), SIZES,
+    st.integers(0, 10**12), SIZES, st.floats(0, 1e9), SIZES, SIZES,
 )  # fmt: skip
 COUNTS = st.integers(0, 10**12)
 DATA = st.builds(
@@ -97,7 +105,7 @@ def market_views(draw):
 
     orders = st.builds(
         OrderView, st.just("0x1"), st.sampled_from(["bid", "ask"]), ticks, SIZES, SIZES, st.integers(0, 12),
-        st.booleans(), STATES, st.floats(0, 1e6), st.none() | SIZES, WORDS,
+        st.booleans(), STATES, st.floats(0, 1e6), st.none() | SIZES, WORDS, st.none() | st.booleans(), AGES, WORDS,
     )  # fmt: skip
     return MarketView(
         market=draw(st.sampled_from(["0x1", "0x2", "0x3"])),
@@ -123,6 +131,7 @@ def market_views(draw):
         last_buy=draw(st.none() | st.booleans()),
         inventory=draw(INVENTORY),
         pnl=draw(PNL),
+        closed=draw(WORDS),
     )
 
 
@@ -139,6 +148,23 @@ FEEDS = st.tuples(
     ),
     st.builds(FeedView, st.just("user"), st.booleans(), st.just(1), st.just(1), AGES, st.integers(0, 999), WORDS),
 )  # fmt: skip
+TOKENS = st.integers(-(10**7), 10**7)
+BUDGETS = st.builds(BudgetView, WORDS, TOKENS, TOKENS, TOKENS, TOKENS, COUNTS, COUNTS)
+VENUES = st.builds(
+    VenueView, st.sampled_from(get_args(VenueMode)), st.floats(0, 1e9), WORDS,
+    st.none() | st.builds(HeartbeatView, AGES, WORDS), WORDS, st.none() | BUDGETS,
+)  # fmt: skip
+FINDINGS = st.lists(
+    st.builds(
+        FindingView, st.floats(0, 2e9), WORDS, st.sampled_from(get_args(Severity)), st.sampled_from(get_args(Effect)),
+        st.sampled_from(["0x1", "0x9", ""]), WORDS, WORDS, WORDS, WORDS,
+    ),
+    max_size=4,
+).map(tuple)  # fmt: skip
+FOREIGN = st.lists(
+    st.builds(ForeignOrderView, WORDS, st.sampled_from(["0x1", "0x9"]), WORDS, WORDS, WORDS, SIZES, SIZES), max_size=3
+).map(tuple)
+ACCOUNTS = st.tuples(VENUES, WORDS, FINDINGS, FOREIGN, COUNTS)
 RATES = st.tuples(st.floats(0, 1e9), st.integers(1, 10**9))
 
 
@@ -199,4 +225,25 @@ def test_any_reasons_and_results_can_be_drawn(reasons, grid, width):
     ):
         for row in rows:
             assert cell_len(row.text) <= width, (name, row.text)
+            assert row.text.isprintable(), (name, row.text)
+
+
+@given(ACCOUNTS, WORDS, SIZES, st.integers(66, 200))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_any_account_can_be_drawn(account, closed, foreign_shares, width):
+    """What the venue says of itself and of our account is foreign text too, and its numbers are its own."""
+    venue, recovering, findings, foreign, trades = account
+    held = msgspec.structs.replace(a_market().inventory, foreign_yes=foreign_shares)
+    view = a_view(
+        venue=venue, recovering=recovering, findings=findings, foreign_orders=foreign, foreign_trades=trades,
+        markets=(a_market(market="0x1", closed=closed, inventory=held),),
+    )  # fmt: skip
+    for name, rows in (
+        ("findings", finding_rows(view, width)),
+        ("narrow findings", finding_rows(view, 66)),
+        ("strip", status_rows(view, width)),
+        ("inventory", inventory_rows(view.markets[0], 36, 9)),
+    ):
+        for row in rows:
+            assert cell_len(row.text) <= {"narrow findings": 66, "inventory": 36}.get(name, width), (name, row.text)
             assert row.text.isprintable(), (name, row.text)

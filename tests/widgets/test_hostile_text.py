@@ -7,6 +7,7 @@ from tests.widgets.harness import WidgetApp
 from tests.widgets.view_builders import HOSTILE, a_market, with_title
 from widgets.data_health import DataHealth
 from widgets.events import EventLog
+from widgets.findings import Findings
 from widgets.inventory import AccountLine, Inventory
 from widgets.ladder import Ladder
 from widgets.market_table import MarketTable
@@ -31,6 +32,7 @@ WIDGETS = {
     "why": (Why, lambda widget, view: widget.show(view.markets[0])),
     "results": (Results, lambda widget, view: widget.show(view.markets[0], 210.0)),
     "orders": (Orders, lambda widget, view: widget.show(view.markets, view.markets[0].market)),
+    "findings": (Findings, lambda widget, view: widget.show(view)),
     "events": (EventLog, lambda widget, view: widget.show(view.events, {"0xfed": view.markets[0].title})),
 }
 

@@ -7,7 +7,7 @@ from rich.cells import cell_len
 
 from core.units import Ticks
 from tests.widgets.harness import WidgetApp, pictures, texts
-from tests.widgets.view_builders import NOON, a_market, a_view, an_event, an_order, shares, usd
+from tests.widgets.view_builders import NOON, a_market, a_view, an_event, an_order, an_unknown_order, shares, usd
 from widgets.chart import Chart, chart_rows
 from widgets.events import EventLog, event_rows
 from widgets.key_bar import KeyBar, KeyHint, key_bar_row
@@ -41,11 +41,38 @@ def test_a_cancel_under_way_is_a_word_of_its_own():
     assert "CANCELLING" in texts(order_rows((market,), "", 0, 100, 5))[1]
 
 
+def test_an_unknown_order_tells_for_how_long_and_what_has_been_found():
+    """Issue 6: the local state says UNKNOWN with its evidence and age; at 80 columns there is room for it too."""
+    row, evidence = order_rows((a_market(orders=(an_unknown_order(),)),), "", 0, 78, 5)[1:]
+    assert row.text.startswith("  13s UNKNOWN 12s ") and ("UNKNOWN 12s ", "warn") in row.spans
+    assert evidence.text == "      └ may be at the venue: read 1 of 2, list wanted, trades wanted"
+
+
+def test_a_cancel_does_not_end_what_is_unknown():
+    order = an_unknown_order(state="CANCEL_SENT", evidence="")
+    row, evidence = texts(order_rows((a_market(orders=(order,)),), "", 0, 78, 5))[1:]
+    assert "UNKNOWN 12s" in row and "CANCELLING" not in row
+    assert evidence.strip() == "└ may be at the venue, cancelling: nobody has looked yet"
+
+
+async def test_lines_of_evidence_are_counted_when_scrolling():
+    orders = Orders()
+    market = a_market(orders=tuple(an_unknown_order(price=Ticks(400 + number)) for number in range(10)))
+    async with WidgetApp(orders, lambda: orders.show((market,), "0xfed")).run_test(size=(100, 6)) as pilot:
+        await pilot.pause()
+        assert orders.border_title == "Orders 10, 10 unknown"
+        orders.scroll_lines(99)
+        assert "40.9" in orders.rows[-2].text and "└" in orders.rows[-1].text
+
+
 @pytest.mark.parametrize("width", [66, 70, 78, 90, 110, 198])
 def test_orders_fit_the_width(width):
     market = a_market(
         title="日本 " * 50,
-        orders=(an_order(size=shares(1e8), remaining=shares(99_999_999), price=Ticks(999), reason="r" * 500),),
+        orders=(
+            an_order(size=shares(1e8), remaining=shares(99_999_999), price=Ticks(999), reason="r" * 500),
+            an_unknown_order(unknown_s=1e9, evidence="e" * 500),
+        ),
     )
     for line in order_rows((market,), "0xfed", 0, width, 5):
         assert cell_len(line.text) <= width

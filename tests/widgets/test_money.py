@@ -42,6 +42,21 @@ def test_a_flat_position_has_no_average():
     assert lines[5] == " pending    0  all fills confirmed"
 
 
+def test_a_trade_that_does_not_settle_shows_its_age():
+    """Most trades are final within a minute; one that is not is the first sign of one that will fail."""
+    held = an_inventory(unsettled_s=59.0)
+    assert texts(inventory_rows(a_market(inventory=held), 40, 8))[5] == " pending    60 not confirmed"
+    held = an_inventory(unsettled_s=190.0)
+    assert texts(inventory_rows(a_market(inventory=held), 40, 8))[5] == " pending    60 oldest 3m, not confirmed"
+
+
+def test_shares_that_are_not_ours_stand_apart():
+    held = an_inventory(foreign_yes=shares(500), foreign_no=shares(2.5))
+    lines = texts(inventory_rows(a_market(inventory=held), 40, 8))
+    assert lines[1] == " YES / NO   1,640 / 400" and lines[6] == " not ours   500 YES, 2.5 NO apart"
+    assert not any("not ours" in line for line in texts(inventory_rows(a_market(), 40, 8)))
+
+
 def test_a_short_position_names_the_no_token():
     assert texts(inventory_rows(a_cent_market(), 40, 8))[0] == " net        −80 NO at 37.00c"
 

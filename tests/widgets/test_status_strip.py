@@ -1,9 +1,19 @@
 import msgspec
 import pytest
 
-from core.views import FeedView
+from core.views import FeedView, HeartbeatView
 from tests.widgets.harness import WidgetApp, pictures, texts
-from tests.widgets.view_builders import a_data, a_market, a_view, an_empty_book, usd
+from tests.widgets.view_builders import (
+    a_data,
+    a_finding,
+    a_market,
+    a_troubled_account,
+    a_venue,
+    a_view,
+    an_empty_book,
+    some_findings,
+    usd,
+)
 from widgets.status_strip import StatusStrip, status_rows
 
 
@@ -161,3 +171,93 @@ def test_a_book_that_never_came_is_not_said_to_be_checked_by_its_touch():
 
 def test_the_rate_of_messages_is_shown_where_there_is_room():
     assert "messages 2,913/s" in lines(a_view(messages_per_s=2_913.4), 200)[1]
+
+
+# The venue and the account
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize(
+    ("beat", "said", "role"),
+    [
+        (HeartbeatView(None, ""), "beat –", "muted"),
+        (HeartbeatView(6.9, ""), "beat 6s", ""),
+        (HeartbeatView(7.0, ""), "beat 7s", "warn"),
+        (HeartbeatView(8.9, ""), "beat 8s", "warn"),
+        (HeartbeatView(9.0, ""), "beat 9s", "alarm"),
+        (HeartbeatView(2.0, "status 500"), "beat 2s  status 500", "warn"),
+    ],
+)
+def test_the_age_of_the_heartbeat_is_always_told(beat, said, role, width):
+    """At 9 s nothing new is placed, at 10 s the venue may cancel everything: an operator sees it coming from 7 s on."""
+    line = status_rows(a_view(venue=a_venue(heartbeat=beat)), width)[1]
+    assert said in line.text
+    assert (said.split("  ")[0].split()[1], role) in line.spans
+
+
+def test_where_there_is_no_heartbeat_none_is_told():
+    assert "beat" not in lines(a_view(venue=a_venue(heartbeat=None)), 200)[1]
+
+
+@pytest.mark.parametrize(
+    ("width", "said"),
+    [(80, "withheld: user channel stil…"), (120, "withheld: user channel still for 16 s")],
+)
+def test_a_withheld_heartbeat_says_why_as_far_as_there_is_room(width, said):
+    beat = HeartbeatView(9.4, "withheld: user channel still for 16 s")
+    view = a_view(venue=a_venue(heartbeat=beat), pnl=msgspec.structs.replace(a_view().pnl, total=usd(-1_234.56)))
+    assert said in lines(view, width)[1]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize(
+    ("mode", "said", "role"),
+    [
+        ("RESTARTING", "RESTARTING 12s", "warn"),
+        ("POST_ONLY", "POST ONLY 12s", "warn"),
+        ("CANCEL_ONLY", "CANCEL ONLY 12s", "warn"),
+        ("DISABLED", "DISABLED 12s", "alarm"),
+    ],
+)
+def test_a_venue_that_restricts_us_is_told_on_any_width_and_costs_no_order(mode, said, role, width):
+    top = status_rows(a_view(venue=a_venue(mode=mode, since_s=12.0), unknown_orders=3), width)[0]
+    assert (said, role) in top.spans
+    assert "orders 8 $1,141" in top.text and "unknown 3" in top.text
+
+
+def test_a_venue_that_trades_is_not_worth_a_word():
+    assert "venue" not in lines(a_view(), 200)[0]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_alarms_are_counted_on_any_width(width):
+    """Findings are the one list nobody may overlook: an alarm stands in the strip until the session ends."""
+    view = a_view(findings=(*some_findings(), a_finding(unix=a_view().unix - 61)))
+    line = status_rows(view, width)[1]
+    assert (" 2 alarms ", "alarm") in line.spans
+    assert "last 1m ago" in line.text
+
+
+def test_findings_that_are_no_alarms_stay_in_their_pane():
+    assert "alarm" not in lines(a_view(findings=some_findings()[::2]), 200)[1]
+
+
+def test_a_start_that_waits_and_a_short_budget_are_told():
+    view = a_view(recovering="recovering: 3 earlier orders", venue=a_venue(short="the cancel budget of 3"))
+    top, bottom = lines(view, 80)
+    assert "RECOVERING" in top and "rate budget short" in bottom
+
+
+@pytest.mark.parametrize("width", range(70, 200, 7))
+def test_everything_at_once_keeps_what_matters_most(width):
+    view = a_troubled_account(mode="live", control="CANCEL_ONLY")
+    top, bottom = lines(view, width)
+    assert "LIVE" in top and "CANCEL ONLY" in top and "RESTARTING 12s" in top
+    assert "1 alarm" in bottom and "beat 8s" in bottom
+
+
+@pictures
+def test_picture_in_trouble(snap_compare):
+    strip = StatusStrip()
+    app = WidgetApp(strip, lambda: strip.show(a_troubled_account(mode="live")))
+    assert snap_compare(app, terminal_size=(80, 2))

@@ -7,11 +7,15 @@ import msgspec
 from core.units import Shares, Ticks, Usd
 from core.views import (
     AdjustmentView,
+    BudgetView,
     ConsoleView,
     DataView,
     EventView,
     FeedView,
+    FindingView,
+    ForeignOrderView,
     GroupView,
+    HeartbeatView,
     InventoryView,
     LayerView,
     LevelView,
@@ -22,6 +26,7 @@ from core.views import (
     RegimeView,
     RewardView,
     SettingView,
+    VenueView,
 )
 
 NOON = 1_767_268_800.0
@@ -75,6 +80,16 @@ def an_order(**changes: Any) -> OrderView:
         reason="keep: in tolerance",
     )
     return msgspec.structs.replace(base, **changes)
+
+
+def an_unknown_order(**changes: Any) -> OrderView:
+    """An order whose placement was never answered."""
+    return an_order(
+        **{
+            "state": "UNKNOWN", "age_s": 13.0, "unknown_s": 12.0, "ahead": None, "reason": "place: missing",
+            "evidence": "read 1 of 2, list wanted, trades wanted",
+        } | changes
+    )  # fmt: skip
 
 
 def an_inventory(**changes: Any) -> InventoryView:
@@ -373,6 +388,95 @@ def flat_inventory() -> InventoryView:
     )
 
 
+def a_budget(**changes: Any) -> BudgetView:
+    """A signer of the smallest tier with most of its buckets left."""
+    base = BudgetView(
+        tier="Standard", orders=48, orders_burst=60, cancels=112, cancels_burst=120, warnings=0, refusals=0
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_venue(**changes: Any) -> VenueView:
+    """A venue that trades and hears that we live."""
+    base = VenueView(heartbeat=HeartbeatView(2.0, ""), budget=a_budget())
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_finding(**changes: Any) -> FindingView:
+    """A trade that failed three minutes ago."""
+    base = FindingView(
+        unix=NOON + 3682,
+        code="failed_trade",
+        severity="alarm",
+        effect="hold",
+        market="0xfed",
+        subject="trade-0x77ab12cd34ef",
+        text="a trade failed: bid 41.3c 55 sh is taken back",
+        ours="",
+        venue="",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_findings() -> tuple[FindingView, ...]:
+    """One of each severity, oldest first."""
+    return (
+        a_finding(
+            unix=NOON + 62, code="positions_index", severity="info", effect="none", subject="7" * 77,
+            text="the positions index says otherwise; it lags and is not believed", ours="1640", venue="1585",
+        ),
+        a_finding(),
+        a_finding(
+            unix=NOON + 3850, code="foreign_order", severity="warning", effect="none", market="0xrain",
+            subject="0xf0e1d2c3b4a5968778695a4b3c2d1e0f", text="an open order on this account is not ours: BUY 10 "
+            "shares at 0.01",
+        ),
+    )  # fmt: skip
+
+
+def a_foreign_order(**changes: Any) -> ForeignOrderView:
+    """A bid that somebody else made with our keys."""
+    base = ForeignOrderView(
+        order_id="0xf0e1d2c3b4a5968778695a4b3c2d1e0f",
+        market="0xrain",
+        side="BUY",
+        outcome="YES",
+        price="0.01",
+        size=shares(10),
+        matched=shares(0),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_troubled_account(**changes: Any) -> ConsoleView:
+    """The venue restarts, beats go unanswered, an order is unknown, and not everything on the account is ours."""
+    first, second, third, *rest = a_view().markets
+    restarting = "the venue is restarting: HTTP 425"
+    base = a_view(
+        venue=VenueView(
+            mode="RESTARTING", since_s=12.0, detail="HTTP 425", heartbeat=HeartbeatView(8.0, "HTTP 425"),
+            short="the cancel budget of 30 is below the reserve of 36 for 9 orders",
+            budget=a_budget(orders=4, cancels=30, warnings=3, refusals=1),
+        ),
+        unknown_orders=1,
+        findings=some_findings(),
+        foreign_orders=(a_foreign_order(),),
+        foreign_trades=1,
+        markets=(
+            msgspec.structs.replace(
+                first, quoting=False, blocked_by=restarting, orders=(an_unknown_order(), *first.orders[1:]),
+                inventory=an_inventory(unsettled_s=190.0, foreign_yes=shares(500)),
+            ),
+            msgspec.structs.replace(
+                second, quoting=False, blocked_by=restarting,
+                closed="quarantined: 3 trades failed within an hour; resume the market to quote it again",
+            ),
+            third, *rest,
+        ),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
 def an_event(seq: int = 1, **changes: Any) -> EventView:
     """A line of the log."""
     base = EventView(seq=seq, unix=NOON + seq, severity="info", market="0xfed", text="ask L2 41.8 -> 41.7")
@@ -423,6 +527,7 @@ def a_view(**changes: Any) -> ConsoleView:
                 last_buy=None, inventory=flat_inventory(), **blocked,
             ),
         ),
+        venue=a_venue(),
         events=(
             an_event(1, severity="info", market="", text="session started, preflight passed"),
             an_event(2, text="quotes placed: 3 bids, 3 asks"),
@@ -463,10 +568,23 @@ def with_title(title: str) -> ConsoleView:
             rewards=some_rewards(note=title),
             group=GroupView(title, None, usd(1)),
             settings=tuple(msgspec.structs.replace(each, origin=title) for each in some_settings()),
-            orders=tuple(msgspec.structs.replace(order, reason=title) for order in market.orders),
+            orders=tuple(
+                msgspec.structs.replace(order, reason=title, unknown_s=1.0, evidence=title) for order in market.orders
+            ),
+            closed=title,
         )
         for market in a_view().markets
     )
     events = tuple(msgspec.structs.replace(event, text=title) for event in a_view().events)
     feeds = tuple(msgspec.structs.replace(feed, detail=title) for feed in a_view().feeds)
-    return a_view(markets=markets, events=events, feeds=feeds)
+    venue = a_venue(mode="DISABLED", detail=title, short=title, heartbeat=HeartbeatView(8.0, title))
+    named = {"code": title, "subject": title, "text": title, "ours": title, "venue": title}
+    findings = tuple(
+        msgspec.structs.replace(each, market=market, **named)
+        for each, market in zip(some_findings(), ("0xfed", title, ""), strict=True)
+    )
+    foreign = tuple(a_foreign_order(order_id=title, market=market, price=title) for market in ("0xfed", title))
+    return a_view(
+        markets=markets, events=events, feeds=feeds, venue=venue, findings=findings, foreign_orders=foreign,
+        recovering=title,
+    )  # fmt: skip

@@ -14,10 +14,14 @@ from core.errors import UsageError
 from core.events import FillSeen, OrderAnswered, OrderSeen, OrderSigned
 from core.lab.calibrate import Evidence, TooThin, calibrate
 from core.lab.past_sessions import Past, is_database, read_past
-from core.orders.manager import OrderManager
-from core.store.database import FairRow, Store
+from core.orders.manager import OrderManager, StateChange
+from core.orders.order import State
+from core.store.changes import Changes, FairRow
+from core.store.database import Store
 from core.units import Shares, Ticks
 from tests.builders import MARKET, NOON, a_market, shares
+from tests.core.store.ledger import NOW, an_order, changes, opened
+from tests.core.store.old_files import an_old_file
 
 
 async def written(
@@ -41,7 +45,6 @@ async def written(
         manager.filled(told, 20.0)
     manager.seen(OrderSeen(order_id="0xYES", status="matched", matched=shares(10)), 20.0)
     clock.advance_to(20.0)
-    orders, fills = manager.take_touched()
     rows: list[FairRow] = [
         (
             MARKET,
@@ -52,7 +55,7 @@ async def written(
         )
         for t, fair in fairs
     ]
-    await store.write([(o, instrument.grid) for o in orders], [(f, s, instrument.grid) for f, s in fills], fairs=rows)
+    await store.write(Changes(manager.take_touched(), fairs=rows))
     clock.advance_to(ended)
     await store.end("quit", verified=True)
 
@@ -128,6 +131,51 @@ async def test_an_older_database_says_what_it_lacks(tmp_path: Path) -> None:
         db.execute("UPDATE meta SET value = '1'")
         db.commit()
     with pytest.raises(UsageError, match="kept no fair values"):
+        read_past(path)
+
+
+async def test_a_database_of_the_schema_before_is_read_as_it_is(tmp_path: Path) -> None:
+    """Reading brings no file up, and the numbers are those that the same file gives after it was brought up."""
+    path = tmp_path / "mm_state.db"
+    an_old_file(path, 2)
+    with closing(sqlite3.connect(path)) as db:
+        for session in (1, 2):
+            db.execute("INSERT INTO fairs VALUES (?, '0xm', ?, 10000, 460000, 461000)", (session, NOW + 5 * session))
+        db.commit()
+    before, evidence = path.read_bytes(), one(read_past(path))
+    assert path.read_bytes() == before
+    assert evidence.quotes is not None and evidence.fills is not None
+    assert evidence.quotes.price.tolist() == pytest.approx([0.47, 0.47, 0.4631])
+    assert [column.tolist() for column in evidence.fills] == [[NOW + 1, NOW + 6], [1.0, 1.0], [0.47, 0.47], [4.0, 4.0]]
+    store = Store(path, ManualClock(unix=NOW))
+    await store.open("live", "0", 1, {})
+    await store.end("quit", verified=True)
+    risen = one(read_past(path))
+    assert risen.quotes is not None and risen.fills is not None
+    for was, now in zip((*evidence.quotes, *evidence.fills), (*risen.quotes, *risen.fills), strict=True):
+        assert now.tolist() == was.tolist()
+
+
+async def test_an_order_ends_when_it_ended(tmp_path: Path) -> None:
+    """Not when news of it came afterwards, which is also written into its row."""
+    path, order = tmp_path / "mm_state.db", an_order(state=State.CANCELLED)
+    store = await opened(path)
+    ended = StateChange(1, "CANCELLED", 99.5, "")
+    await store.write(changes([order], states=[ended], fairs=[(MARKET, NOW - 9.0, 10_000, 460_000, 461_000)]))
+    await store.end("quit", verified=True)
+    quotes = one(read_past(path)).quotes
+    assert quotes is not None
+    assert (quotes.begin.tolist(), quotes.end.tolist()) == ([NOW - 1.0], [NOW - 0.5])
+
+
+async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
+    """Its tables may mean something else."""
+    path = tmp_path / "mm_state.db"
+    await written(path, [(0.0, 0.46)])
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("UPDATE meta SET value = '4'")
+        db.commit()
+    with pytest.raises(UsageError, match="newer program"):
         read_past(path)
 
 

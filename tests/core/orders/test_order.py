@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from core.errors import InvariantBroken
 from core.orders.order import AT_RISK, IN_BOOK, TERMINAL, TRANSITIONS, Order, OrderEvent, State
 from core.units import Shares, Ticks, grid_of
-from tests.builders import MARKET, YES, laws, shares
+from tests.builders import MARKET, YES, laws, shares, usd
 
 EVENTS: tuple[Any, ...] = get_args(OrderEvent)
 
@@ -54,20 +54,25 @@ def test_order_moves_along_the_table_or_not_at_all(state: State, event: Any) -> 
 
 def test_what_the_table_says() -> None:
     """The states and ends of the design, spelled out once: a changed table must be a wish and not an accident."""
-    reachable = {state: {target for (at, _), target in TRANSITIONS.items() if at is state} for state in State}
+    usual = {pair: target for pair, target in TRANSITIONS.items() if pair[1] != "revived"}
+    reachable = {state: {target for (at, _), target in usual.items() if at is state} for state in State}
     assert reachable[State.INTENT] == {State.SENDING, State.DENIED}
-    assert reachable[State.SENDING] == set(State) - {State.INTENT, State.SENDING, State.CANCEL_SENT, State.NOT_PLACED}
+    never_at_once = {State.INTENT, State.SENDING, State.CANCEL_SENT, State.NOT_PLACED, State.DONE}
+    assert reachable[State.SENDING] == set(State) - never_at_once
     assert reachable[State.LIVE] == {State.LIVE, State.PARTIAL, State.CANCEL_SENT, State.MATCHED, State.CANCELLED}
     assert State.NOT_PLACED in reachable[State.UNKNOWN]
     assert reachable[State.CANCEL_SENT] == {State.CANCEL_SENT, State.MATCHED, State.CANCELLED}
-    assert all(not reachable[state] for state in TERMINAL)
+    assert reachable[State.MATCHED] == {State.DONE}, "when its trades are final"
+    assert all(not reachable[state] for state in TERMINAL - {State.MATCHED})
+    revived = {at: target for (at, event), target in TRANSITIONS.items() if event == "revived"}
+    assert revived == dict.fromkeys(TERMINAL, State.LIVE), "an end is none while the venue shows the order open"
     assert set(State) - TERMINAL == AT_RISK
     assert IN_BOOK <= AT_RISK
     assert {at for at, event in TRANSITIONS if event == "cancel_sent"} == AT_RISK - {State.INTENT, State.SENDING}
 
 
 @laws(200)
-@given(st.lists(st.sampled_from(EVENTS), max_size=20))
+@given(st.lists(st.sampled_from([event for event in EVENTS if event != "revived"]), max_size=20))
 def test_an_end_is_an_end_whatever_is_told_later(events: list[Any]) -> None:
     order, ended = an_order(), None
     for now, event in enumerate(events):
@@ -75,7 +80,7 @@ def test_an_end_is_an_end_whatever_is_told_later(events: list[Any]) -> None:
             order.advance(event, float(now))
         except InvariantBroken:
             assert ended is None
-        assert ended is None or order.state is ended
+        assert ended is None or order.state is ended or (ended, order.state) == (State.MATCHED, State.DONE)
         ended = order.state if order.state in TERMINAL else None
 
 
@@ -104,3 +109,26 @@ def test_doubt_lasts_through_a_cancel_and_ends_with_evidence() -> None:
     assert order.in_doubt_since == 3.0
     order.advance("cancelled", 5.0)
     assert order.in_doubt_since is None
+
+
+def test_fills_that_an_ended_order_owes_are_in_doubt_since_its_end() -> None:
+    order = an_order(State.LIVE)
+    order.advance("cancelled", 5.0)
+    order.matched = shares(40)
+    assert (order.owed, order.in_doubt_since) == (shares(40), 5.0)
+    order.filled = shares(40)
+    assert order.in_doubt_since is None
+
+
+def test_what_a_bare_cancel_may_hide_counts_with_the_larger_of_what_is_held_and_owed() -> None:
+    order = an_order(State.CANCELLED, held=shares(70), matched=shares(40), filled=shares(30))
+    assert order.remaining == shares(70)
+    order.held = Shares(0)
+    assert order.remaining == shares(10)
+
+
+def test_open_buy_reserves_its_dollars_and_a_sell_none() -> None:
+    order = an_order(State.LIVE, filled=shares(30))
+    assert order.reserves == usd(0.45 * 70)
+    order.order_side = "SELL"
+    assert order.reserves == 0

@@ -1,6 +1,7 @@
 """A session without a venue: a gateway that says what a test wants, and feeds that find nobody."""
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
@@ -9,14 +10,19 @@ from core.clock import SystemClock
 from core.config import Settings
 from core.errors import OutcomeUnknown
 from core.events import (
-    AccountSeen,
+    BalancesRead,
     CancelAnswered,
     FillSeen,
+    IndexedTradesRead,
     InstrumentAdded,
+    ListedOrder,
     MarketMessage,
+    OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PositionsRead,
     ScoringSeen,
+    TradesRead,
 )
 from core.market.instrument import Instrument
 from core.runtime.ending import Outcome
@@ -24,7 +30,7 @@ from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.runtime.session import Compose, Parts, Session
 from core.units import MICRO, Shares, Usd
-from core.venue.gateway import OpenOrder, SignedPlace
+from core.venue.gateway import HeartbeatAnswer, SignedPlace
 from core.venue.public_rest import PublicRest
 
 NOBODY = "ws://127.0.0.1:9/nobody"
@@ -48,6 +54,7 @@ class FakeGateway:
         self.fills_error: Exception | None = None
         self.fills_hang = False
         self.on_post: Callable[[], Awaitable[None]] | None = None
+        self._places: dict[str, Place] = {}
 
     async def open(self) -> None:
         """Nothing to connect to."""
@@ -59,12 +66,18 @@ class FakeGateway:
         if self.on_post is not None:
             await self.on_post()
         self.posted += [signed.place for signed in batch]
+        self._places |= {signed.order_id: signed.place for signed in batch}
         self.open_ids |= {signed.order_id for signed in batch}
         return [OrderAnswered(intent=signed.place.intent, outcome="live") for signed in batch]
 
     async def cancel(self, order_ids: Sequence[str]) -> list[CancelAnswered]:
+        if self.cancel_error is not None:
+            return [CancelAnswered(order_id=order, outcome="unknown") for order in order_ids]
         self.open_ids -= set(order_ids)
         return [CancelAnswered(order_id=order, outcome="cancelled") for order in order_ids]
+
+    async def cancel_market(self, market: str) -> list[CancelAnswered]:
+        return await self.cancel([order for order in self.open_ids if self._row(order).market == market])
 
     async def cancel_all(self) -> list[CancelAnswered]:
         self.cancel_alls += 1
@@ -72,17 +85,18 @@ class FakeGateway:
             raise self.cancel_error
         return await self.cancel(list(self.open_ids))
 
-    async def open_orders(self) -> list[OpenOrder]:
+    async def open_orders(self) -> OpenOrdersRead:
         if self.listing_error is not None:
-            raise self.listing_error
-        return [OpenOrder(order_id=order, market="", matched=Shares(0)) for order in self.open_ids]
+            return OpenOrdersRead(asked_s=time.monotonic(), problem=str(self.listing_error))
+        rows = tuple(self._row(order) for order in sorted(self.open_ids))
+        return OpenOrdersRead(asked_s=time.monotonic(), orders=rows, complete=True)
 
-    async def fills_since(self, unix: int) -> list[FillSeen]:
-        if self.fills_error is not None:
-            raise self.fills_error
+    async def trades_since(self, unix: int) -> TradesRead:
         if self.fills_hang:
             await asyncio.Event().wait()
-        return self.fills
+        problem = "" if self.fills_error is None else str(self.fills_error)
+        fills = () if problem else tuple(self.fills)
+        return TradesRead(asked_s=time.monotonic(), after_unix=unix, fills=fills, complete=not problem, problem=problem)
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
         return None
@@ -90,14 +104,37 @@ class FakeGateway:
     async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
         return ScoringSeen(scoring=tuple((order, order in self.open_ids) for order in order_ids))
 
-    async def account(self, tokens: Sequence[str]) -> AccountSeen:
-        return AccountSeen(cash=Usd(1_000 * MICRO), holdings=())
+    async def balances(self, tokens: Sequence[str]) -> BalancesRead:
+        none = tuple((token, Shares(0)) for token in tokens)
+        return BalancesRead(asked_s=time.monotonic(), cash=Usd(1_000 * MICRO), holdings=none, complete=True)
+
+    async def positions(self, tokens: Sequence[str]) -> PositionsRead:
+        return PositionsRead(asked_s=time.monotonic(), complete=True)
+
+    async def indexed_trades(self, unix: int) -> IndexedTradesRead:
+        return IndexedTradesRead(asked_s=time.monotonic(), after_unix=unix, complete=True)
+
+    async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:
+        return HeartbeatAnswer(status="ok", heartbeat_id=heartbeat_id + "x")
 
     def see(self, message: MarketMessage) -> None:
         """Nothing to learn."""
 
     async def close(self) -> None:
         self.closed = True
+
+    def _row(self, order_id: str) -> ListedOrder:
+        """An order as the venue lists it; one that nobody here placed is a small bid of the only market."""
+        place = self._places.get(order_id)
+        if place is None:
+            return ListedOrder(
+                order_id=order_id, market=INSTRUMENT.market, token=INSTRUMENT.yes_token, order_side="BUY",
+                price="0.01", size=Shares(5 * MICRO),
+            )  # fmt: skip
+        return ListedOrder(
+            order_id=order_id, market=place.market, token=place.token, order_side=place.order_side,
+            price=place.price_text, size=place.size,
+        )  # fmt: skip
 
 
 UNKNOWN = OutcomeUnknown("nobody knows")
@@ -132,6 +169,7 @@ def composing(gateway: FakeGateway, closed: list[str] | None = None) -> Compose:
             instruments=(InstrumentAdded(instrument=INSTRUMENT),),
             user_frame=None,
             owner="",
+            wallet="",
             close=close,
         )
 

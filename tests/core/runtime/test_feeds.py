@@ -11,12 +11,11 @@ from core.actions import Action, ReadBooks, Reconnect, Resubscribe, Unsubscribe
 from core.clock import ManualClock
 from core.config import Settings
 from core.engine import Engine
-from core.errors import VenueUnavailable
 from core.events import BooksRead, Event, FeedAlive, FeedChanged, FillSeen, InstrumentAdded, MarketMessage
 from core.runtime import user_feed as module
 from core.runtime.feeds import Feeds
 from core.runtime.user_feed import UserFeed
-from core.units import MICRO, Shares
+from core.units import MICRO
 from core.venue.public_rest import PublicRest
 from tests.core.runtime.fakes import INSTRUMENT, NOBODY, FakeGateway
 
@@ -48,7 +47,7 @@ class FakeSession:
         self.notes: list[str] = []
         self.tasks: dict[str, asyncio.Task[None]] = {}
         self.gateway = SeeingGateway(self.engine)
-        self.user = UserFeed(self, self.gateway, NOBODY, lambda: b"{}", "me")
+        self.user = UserFeed(self, NOBODY, lambda: b"{}", "me", "0xwallet")
         self.rest = PublicRest(self.settings.clob_url)
         self.feeds = Feeds(self, self.settings, self.gateway, self.rest, self.user)
 
@@ -153,7 +152,7 @@ async def test_everything_that_runs_is_owned_by_the_session_and_ends_with_it(ses
 
 async def test_without_a_user_channel_it_counts_as_connected(session: FakeSession) -> None:
     """Paper: fills come from the simulated venue."""
-    UserFeed(session, session.gateway, NOBODY, None, "").start()
+    UserFeed(session, NOBODY, None, "", "").start()
     assert session.events[-1][0] == FeedChanged(feed="user", connected=True)
     assert session.engine.user_feed.connected and session.user.frames == 0
 
@@ -162,7 +161,7 @@ async def test_the_user_channel_tells_what_it_can_and_complains_seldom(session: 
     """A venue that talks nonsense at length must not fill log and console, nor hide the fills beside it."""
     good = {"event_type": "order", "id": "0xa", "status": "LIVE", "type": "PLACEMENT", "size_matched": "0"}
     assert session.user._on_frame(a_frame(good))
-    assert session.user._on_frame(a_frame(good, {"event_type": "order", "id": 7})), "one of them was valid"
+    assert session.user._on_frame(a_frame(good, {"event_type": "order", "id": None})), "one of them was valid"
     for _ in range(50):
         assert not session.user._on_frame(b"{nonsense")
     assert len(session.notes) == 1 and session.notes[0].startswith("alarm: a message of the user channel")
@@ -172,33 +171,28 @@ async def test_the_user_channel_tells_what_it_can_and_complains_seldom(session: 
     assert len(session.notes) == 2
 
 
-async def test_what_the_user_channel_missed_is_read_each_time_it_comes_up(session: FakeSession) -> None:
-    """From well before the last reading: a trade may be told long after it was matched."""
-    asked: list[int] = []
-    fill = FillSeen(trade_id="t", order_id="0xa", size=Shares(MICRO), settlement="confirmed", unix=0.0)
+async def test_a_fill_that_names_the_wallet_only_is_ours(session: FakeSession) -> None:
+    """An order placed with a key that was renewed since; and what cannot be read of a trade names it."""
+    entry = {"order_id": "0xa", "owner": "old key", "maker_address": "0xWALLET", "matched_amount": "3"}
+    trade = {"event_type": "trade", "id": "t1", "status": "MATCHED", "trader_side": "MAKER", "maker_orders": [entry]}
+    assert session.user._on_frame(a_frame(trade))
+    [fill] = session.journaled
+    assert isinstance(fill, FillSeen) and (fill.order_id, fill.size, fill.owned) == ("0xa", 3 * MICRO, True)
+    assert not session.user._on_frame(a_frame(trade | {"maker_orders": [entry | {"matched_amount": "x"}]}))
+    assert "trade 't1': maker 0" in session.notes[0]
 
-    async def fills_since(unix: int) -> list[FillSeen]:
-        asked.append(unix)
-        return [fill]
 
-    session.gateway.fills_since = fills_since  # type: ignore[method-assign]
-    session.user._on_state(True, "")
-    await session.tasks["recover-fills"]
-    session.clock.advance_to(5_050.0)
+async def test_a_channel_that_comes_back_is_told_to_the_engine_which_asks_for_what_was_missed(
+    session: FakeSession,
+) -> None:
+    """The channel has no history (polymarket-api.md 6); reading it is the engine's wish, in one place."""
     session.user._on_state(False, "reset")
     session.user._on_state(True, "")
-    await session.tasks["recover-fills"]
-    session.user._on_state(True, "")
-    await session.tasks["recover-fills"]
-    assert asked == [1_790_000_000, 1_790_000_000, 1_790_005_000 - 600]
-    assert session.journaled.count(fill) == 3
-
-
-async def test_fills_that_cannot_be_read_are_an_alarm_and_asked_for_again(session: FakeSession) -> None:
-    session.gateway.fills_error = VenueUnavailable("gone")
-    await session.user.recover_fills()
-    assert session.notes == ["alarm: fills could not be read, inventory may be wrong: gone"]
-    assert session.user._fills_unix == 1_790_000_000.0
+    assert session.journaled == [
+        FeedChanged(feed="user", connected=False, detail="reset"),
+        FeedChanged(feed="user", connected=True),
+    ]
+    assert session.tasks == {}
 
 
 async def test_a_market_that_is_over_is_heard_no_more() -> None:

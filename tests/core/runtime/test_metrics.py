@@ -1,6 +1,7 @@
 """Every metric moves, each for its own reason; scrape and engine never touch the same thing at the same time."""
 
 import asyncio
+import re
 import socket
 import threading
 from collections.abc import Iterator
@@ -16,7 +17,20 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from core.config import Settings
 from core.engine import Engine
-from core.events import FeedChanged, MarketMessage, RestBook, RestTouch
+from core.events import (
+    FeedChanged,
+    HeartbeatSeen,
+    ListedOrder,
+    MarketMessage,
+    OpenOrdersRead,
+    OrderAnswered,
+    RestBook,
+    RestTouch,
+    TradesRead,
+    VenueSeen,
+)
+from core.orders.order import State
+from core.risk.budget import SignerBudget
 from core.runtime.metrics import EngineCollector, MetricsServer, Sources
 from tests.builders import MARKET, NO, YES, Driver, VenueBook, a_market
 
@@ -348,6 +362,85 @@ def _lose_a_change(driver: Driver, book: VenueBook) -> None:
     driver.pass_time(0.6)
 
 
+# The venue and the account
+
+
+async def test_the_mode_of_the_venue_is_one_of_five() -> None:
+    driver = Driver(VenueBook()).quoting()
+    modes = dict.fromkeys(("NORMAL", "RESTARTING", "POST_ONLY", "CANCEL_ONLY", "DISABLED"), 0)
+    assert (await scrape(driver)).by("mm_venue_mode") == modes | {"NORMAL": 1}
+    driver.send(VenueSeen(mode="RESTARTING"))
+    assert (await scrape(driver)).by("mm_venue_mode") == modes | {"RESTARTING": 1}
+
+
+async def test_a_heartbeat_has_an_age_once_one_was_acknowledged() -> None:
+    """A number before the first, or on paper, would be an alarm that means nothing."""
+    driver = Driver(VenueBook()).quoting()
+    driver.engine.venue.needs_heartbeat = True
+    assert ("mm_heartbeat_age_seconds",) not in (await scrape(driver)).samples
+    driver.send(HeartbeatSeen(acknowledged=True))
+    driver.now += 4
+    driver.send(HeartbeatSeen(acknowledged=False, detail="status 500"))
+    assert (await scrape(driver))["mm_heartbeat_age_seconds"] == 4
+
+
+async def test_what_the_signer_may_send_and_how_late_the_loop_is_come_from_the_session() -> None:
+    driver, budget = Driver(VenueBook()).quoting(), SignerBudget()
+    before = await scrape(driver)
+    assert before.by("mm_rate_budget_remaining") == {}
+    assert before["mm_rate_warnings_total"] == before["mm_loop_lag_seconds"] == 0
+    budget.place(15, driver.now)
+    budget.told("cancels", remaining=30, tier="", warned=True, refused=False, wait_s=0.0, now=driver.now)
+    seen = await scrape(driver, Sources(budget=budget, lag_s=lambda: 0.025))
+    assert seen.by("mm_rate_budget_remaining") == {"orders": 45, "cancels": 30}
+    assert (seen["mm_rate_warnings_total"], seen["mm_loop_lag_seconds"]) == (1, 0.025)
+
+
+async def test_orders_of_which_nobody_knows_are_counted_with_the_age_of_the_oldest() -> None:
+    driver = Driver(VenueBook())
+    driver.feeds()
+    driver.account()
+    driver.send(driver.books[0].book())
+    driver.pass_time(1)
+    for order in driver.orders(State.SENDING)[:2]:
+        driver.send(OrderAnswered(intent=order.intent, outcome="unknown"))
+        driver.now += 3
+    seen = await scrape(driver)
+    assert (seen["mm_unknown_orders"], seen["mm_unknown_order_age_seconds"]) == (2, 6)
+
+
+async def test_trades_that_are_not_final_are_counted_with_the_age_of_the_oldest() -> None:
+    driver = Driver(VenueBook()).quoting()
+    bid = next(order for order in driver.orders() if order.side == "bid")
+    driver.fill(bid, 5, trade="t1")
+    driver.now += 9
+    driver.fill(bid, 5, trade="t2")
+    seen = await scrape(driver)
+    assert (seen["mm_unsettled_trades"], seen["mm_unsettled_trade_age_seconds"]) == (2, 9)
+    for trade in ("t1", "t2"):
+        driver.fill(bid, 5, "confirmed", trade=trade)
+    seen = await scrape(driver)
+    assert (seen["mm_unsettled_trades"], seen["mm_unsettled_trade_age_seconds"]) == (0, 0)
+
+
+async def test_findings_foreign_orders_and_reads_are_counted_by_what_they_are() -> None:
+    driver = Driver(VenueBook()).quoting()
+    before = await scrape(driver)
+    assert before["mm_foreign_orders"] == 0
+    rows = tuple(ListedOrder(f"0xf{number}", MARKET, YES, "BUY", "0.01") for number in range(3))
+    driver.send(OpenOrdersRead(asked_s=driver.now, orders=rows, complete=False))
+    driver.send(TradesRead(asked_s=driver.now, after_unix=0, complete=True))
+    seen = await scrape(driver)
+    assert seen["mm_foreign_orders"] == 3
+    assert seen.samples["mm_findings_total", "foreign_order", "warning"] == 3
+    reads = {key[1:]: value for key, value in seen.samples.items() if key[0] == "mm_account_reads_total"}
+    grown = {key: value - before.samples["mm_account_reads_total", *key] for key, value in reads.items()}
+    assert {tuple(sorted(key)) for key, value in grown.items() if value} == {
+        ("incomplete", "orders"),
+        ("complete", "trades"),
+    }
+
+
 # Size
 
 
@@ -358,11 +451,28 @@ async def test_series_grow_by_seven_with_each_market() -> None:
     few, many = Driver(*books[:2]).quoting(), Driver(*books).quoting()
     counts = [len((await scrape(driver)).samples) for driver in (few, many)]
     assert counts[1] - counts[0] == 2 * 7
-    assert counts[0] - 2 * 7 < 90
+    assert counts[0] - 2 * 7 < 120
 
 
-async def test_the_page_on_data_names_every_metric() -> None:
-    page = (Path(__file__).parents[3] / "docs" / "data-health.md").read_text(encoding="utf-8")
+async def test_the_pages_on_data_and_account_name_every_metric() -> None:
+    docs = Path(__file__).parents[3] / "docs"
+    page = "".join((docs / name).read_text(encoding="utf-8") for name in ("data-health.md", "account.md"))
     driver = Driver(VenueBook()).quoting()
-    names = {key[0] for key in (await scrape(driver)).samples if not key[0].endswith(("_bucket", "_sum", "_count"))}
+    driver.engine.venue.needs_heartbeat = True
+    driver.send(HeartbeatSeen(acknowledged=True))
+    driver.send(OpenOrdersRead(asked_s=driver.now, orders=(ListedOrder("0xf0"),)))
+    seen = await scrape(driver, Sources(budget=SignerBudget()))
+    names = {key[0] for key in seen.samples if not key[0].endswith(("_bucket", "_sum", "_count"))}
+    assert {"mm_heartbeat_age_seconds", "mm_rate_budget_remaining", "mm_findings_total"} < names
     assert {name for name in names if f"`{name}`" not in page} == set()
+
+
+def test_the_page_on_the_account_names_every_finding() -> None:
+    """A code is a label of a metric and a word on the screen: somebody who is woken by it looks it up."""
+    root = Path(__file__).parents[3]
+    page = (root / "docs" / "account.md").read_text(encoding="utf-8")
+    rooms = [*(root / "core").glob("*.py"), *(root / "core" / "orders").glob("*.py")]
+    source = "".join(path.read_text(encoding="utf-8") for path in rooms)
+    codes = set(re.findall(r'(?:Finding|_finding)\(\s*(?:code=)?"([a-z_]+)"', source))
+    assert {"unknown_order", "missing_shares", "failed_trade"} < codes
+    assert {code for code in codes if f"`{code}`" not in page} == set()

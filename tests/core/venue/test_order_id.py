@@ -2,7 +2,7 @@
 
 import pytest
 
-from core.venue.order_id import order_id
+from core.venue.order_id import exchange_of, order_id
 from core.venue.private_rest import l2_signature
 
 EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
@@ -41,6 +41,12 @@ def test_order_id_is_the_one_the_venue_gives(
         )
         == "0x" + wanted
     )
+
+
+def test_the_bits_of_a_token_choose_the_exchange_before_its_markets_flag() -> None:
+    """polymarket-api.md 2.1, 3.4: a position of the second protocol is never signed for the neg-risk contract."""
+    assert [exchange_of(FIRST_PROTOCOL, flag) for flag in (False, True)] == ["v2", "v2_neg_risk"]
+    assert [exchange_of(SECOND_PROTOCOL, flag) for flag in (False, True)] == ["v3", "v3"]
 
 
 @pytest.mark.parametrize(

@@ -9,8 +9,8 @@ from core.actions import Place
 from core.events import CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered
 from core.market.continuity import TrackedBook
 from core.units import MICRO, Shares, Side, Ticks
-from core.venue.paper import ANSWER_SEC, ENTRY_SEC, PaperVenue, seen_of
-from tests.builders import MARKET, NO, YES, VenueBook, shares
+from core.venue.paper import ANSWER_SEC, ENTRY_SEC, PaperVenue
+from tests.builders import MARKET, NO, YES, VenueBook, shares, usd
 
 ROUND_TRIP = ENTRY_SEC + ANSWER_SEC
 
@@ -174,7 +174,9 @@ def test_cancelled_order_is_filled_no_more() -> None:
     paper.venue.cancel(order, paper.now)
     assert outcomes(paper.wait(1.0)) == ["cancelled"]
     assert fills(paper.see(paper.book.trade("0.40", "500", side="SELL"))) == {}
-    assert seen_of(paper.venue, order).status == "absent"
+    seen = paper.venue.order_seen(order, paper.now)
+    assert (seen.status, seen.matched, seen.asked_s) == ("cancelled", 0, paper.now)
+    assert paper.venue.order_seen("stranger", paper.now).status == "absent"
 
 
 def test_every_fill_is_confirmed_once() -> None:
@@ -183,7 +185,7 @@ def test_every_fill_is_confirmed_once() -> None:
     paper.wait(ROUND_TRIP)
     events = paper.see(paper.book.trade("0.46", "40", side="SELL"))
     told = [(event.trade_id, event.settlement) for event in events if isinstance(event, FillSeen)]
-    assert told == [("paper-1", "matched"), ("paper-1", "confirmed")]
+    assert told == [("paper-1-1", "matched"), ("paper-1-1", "confirmed")]
 
 
 @pytest.mark.parametrize("side", ["bid", "ask"])
@@ -205,6 +207,45 @@ def test_open_orders_are_those_that_rest_or_are_on_their_way() -> None:
     two = paper.submit("bid", 44)
     assert sorted(paper.venue.open_order_ids()) == [one, two]
     assert Shares(0) == paper.tracked.book.size_at("bid", Ticks(46))
+
+
+def test_refusals_say_what_they_are_about() -> None:
+    """Crossing is for another price, an unproven book for another time."""
+    paper = Paper()
+    paper.submit("bid", 60)
+    [crossed] = paper.wait(ROUND_TRIP)
+    paper.tracked.lose("test", paper.now)
+    paper.submit("bid", 40)
+    [unproven] = paper.wait(1.0)
+    assert isinstance(crossed, OrderAnswered) and isinstance(unproven, OrderAnswered)
+    assert (crossed.refusal, unproven.refusal) == ("crossed", "not_ready")
+    assert paper.venue.orders_of(MARKET) == []
+
+
+def test_reads_of_the_account_agree_with_the_fills_told() -> None:
+    """40 shares bought at 46 cents and 10 of the other token at 53: cash, holdings, trades and orders say so."""
+    paper = Paper()
+    one, two = paper.submit("bid", 46), paper.submit("ask", 47, size=10, on_no=True)
+    paper.wait(ROUND_TRIP)
+    told = paper.see(paper.book.trade("0.46", "40", side="SELL"))
+    told += paper.see(paper.book.trade("0.48", "5", side="BUY"))
+    venue, now = paper.venue, paper.now
+    read = venue.trades_since(0, now)
+    confirmed = [event for event in told if isinstance(event, FillSeen) and event.settlement == "confirmed"]
+    assert read.complete and [msgspec.structs.replace(fill, source="channel") for fill in read.fills] == confirmed
+    assert [(fill.order_id, fill.token, fill.order_side, fill.price, fill.size) for fill in read.fills] == [
+        (one, YES, "BUY", "0.46", shares(40)),
+        (two, NO, "BUY", "0.53", shares(10)),
+    ]
+    assert venue.trades_since(round(read.fills[-1].unix) + 1, now).fills == ()
+    balances = venue.balances(usd(1_000), [YES, NO, "9"], now)
+    assert balances.complete and balances.cash == usd(1_000 - 40 * 0.46 - 10 * 0.53)
+    assert balances.holdings == ((YES, shares(40)), (NO, shares(10)), ("9", 0))
+    assert venue.positions([YES], now).holdings == ((YES, shares(40)),)
+    [order] = venue.open_orders(now).orders
+    assert (order.order_id, order.price, order.size, order.matched) == (one, "0.46", shares(100), shares(40))
+    assert (venue.order_seen(one, now).status, venue.order_seen(one, now).matched) == ("live", shares(40))
+    assert (venue.order_seen(two, now).status, venue.order_seen(two, now).matched) == ("matched", shares(10))
 
 
 # Scoring

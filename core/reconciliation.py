@@ -1,0 +1,402 @@
+"""Our books against the venue's: what to read and when, what to believe of it, and what does not fit.
+
+Reads come as events and may be incomplete; an incomplete one proves nothing and changes nothing but what it shows.
+Authority, from the highest: trades, reads of an order, the list of open orders, balances, the positions index
+(reliability.md 4.4). What does not fit becomes a finding; what is not ours is shown apart and never touched.
+"""
+
+import math
+from collections import deque
+from collections.abc import Iterable
+from typing import Final
+
+import msgspec
+
+from core.actions import AccountSection, Action, CancelMarket, Finding, Note, ReadAccount
+from core.balances import Balances, tokens_of
+from core.desk import Desk
+from core.events import (
+    BalancesRead,
+    FillSeen,
+    IndexedTradesRead,
+    OpenOrdersRead,
+    PositionsRead,
+    Recovered,
+    TradesRead,
+)
+from core.foreign import Foreign
+from core.orders.cross_check import cross_check
+from core.orders.fills import TrackedFill
+from core.orders.manager import CANCEL_RETRY_SEC, MOST_CANCELS, OrderManager
+from core.orders.order import IN_BOOK, Order, State
+from core.portfolio.account import Account
+from core.risk.gate import UNKNOWN_LIMIT_SEC
+from core.risk.quarantine import Quarantine
+from core.units import Shares, Usd, micro_text
+
+CADENCE_SEC: Final[dict[AccountSection, float]] = {
+    "orders": 10.0,
+    "trades": 15.0,
+    "balances": 30.0,
+    "positions": 60.0,
+    "index": 300.0,
+}
+"""Time between reads of each section (reliability.md 4.4); the index of trades is cached that long by the venue."""
+INDEX_LAG_SEC: Final = 600.0
+"""What settled later than this ago may not be in the index yet."""
+ANSWER_SEC: Final = 20.0
+"""A read that is not answered by then is asked for again."""
+HURRY_SEC: Final = 0.25
+"""Least time between two reads of one section."""
+REPEAT_SEC: Final = 2.0
+"""After an incomplete reading the next one waits so long."""
+OVERLAP_SEC: Final = 120.0
+"""Trades are read again from so long before the last reading."""
+UNTOLD_SEC: Final = 60.0
+"""A fill that only one source tells after this is worth a finding."""
+UNSETTLED_ALARM_SEC: Final = 600.0
+"""A trade that is not final by then is worth an alarm (reliability.md 2.2, X08)."""
+CENT: Final = Usd(10_000)
+KEPT_FINDINGS: Final = 100
+
+
+class Reconciliation:
+    """What is known of the account besides what the user channel tells."""
+
+    def __init__(
+        self,
+        desks: dict[str, Desk],
+        orders: OrderManager,
+        account: Account,
+        *,
+        adopts_orders: bool,
+        adopts_shares: bool,
+    ) -> None:
+        """Nothing has been read.
+
+        Args:
+            desks: of the session.
+            orders: of the session.
+            account: of the session; opened here unless somebody tells what it holds.
+            adopts_orders: orders of an earlier session stay in the book if they still rest; else they are cancelled.
+            adopts_shares: what is held in a market at its first sight is the maker's; else it is shown apart.
+        """
+        self._desks = desks
+        self._orders = orders
+        self._account = account
+        self.foreign = Foreign()
+        self.quarantine = Quarantine()
+        self.findings: deque[tuple[float, Finding]] = deque(maxlen=KEPT_FINDINGS)
+        """(wall time, finding), newest last."""
+        self.counts: dict[tuple[str, str], int] = {}
+        """Findings so far, by code and severity."""
+        self.readings: dict[tuple[AccountSection, bool], int] = {}
+        """Readings so far, by section and whether they were complete."""
+        self.read_until_unix = 0.0
+        """The account's trades are known completely up to here, seconds; 0 before the first complete reading."""
+        self.is_recovering = False
+        """What an earlier session left, or what the venue did while it was out, is not settled yet."""
+        self._keeps_orders = adopts_orders
+        self._wished: dict[AccountSection, tuple[float, str]] = {}
+        """(not before, why)."""
+        self._asked_s: dict[AccountSection, float] = {}
+        self._answered_s: dict[AccountSection, float] = {}
+        self._balances = Balances(desks, orders, account, self.foreign, adopts_shares)
+        self._index_differs: dict[str, int] = {}
+        """Transactions of which the public index last told another sum, and by how much."""
+        self._told: set[tuple[str, str]] = set()
+        """(code, subject) of findings that are told once."""
+        self._completed: set[AccountSection] = set()
+        """Sections that were read completely since the start."""
+        self._problems: set[AccountSection] = set()
+        """Sections whose last reading was not complete."""
+
+    # What to read
+
+    def wish(self, sections: Iterable[AccountSection], reason: str, not_before_s: float = -math.inf) -> None:
+        """Read these sections as soon as may be, or as soon as ``not_before_s``, monotonic seconds."""
+        for section in sections:
+            at_s, why = self._wished.get(section, (math.inf, reason))
+            self._wished[section] = (min(at_s, not_before_s), why)
+
+    @property
+    def due_s(self) -> float:
+        """When the next wished reading is due; infinity when none is wished."""
+        return max(0.0, min((self._at_s(section) for section in self._wished), default=math.inf))
+
+    def _at_s(self, section: AccountSection) -> float:
+        """When a section is to be read next."""
+        asked = self._asked_s.get(section, -math.inf)
+        if self._answered_s.get(section, -math.inf) < asked:
+            return asked + ANSWER_SEC
+        if section in self._wished:
+            return max(self._wished[section][0], asked + HURRY_SEC)
+        return asked + CADENCE_SEC[section]
+
+    def ask(self, now: float, unix: float) -> list[Action]:
+        """The reads that are due."""
+        if self._orders.wants_lists():
+            self.wish(("orders", "trades"), "an order is in doubt")
+        due = [section for section in CADENCE_SEC if self._at_s(section) <= now]
+        if not due:
+            return []
+        reason = next((self._wished[section][1] for section in due if section in self._wished), "cadence")
+        for section in due:
+            self._asked_s[section] = now
+            self._wished.pop(section, None)
+        if "balances" in due:
+            self._balances.asked(now)
+        since = self._trades_from(now, unix)
+        if "index" in due:
+            since = min(since, int(unix - 2 * CADENCE_SEC["index"] - INDEX_LAG_SEC))
+        return [ReadAccount(sections=tuple(due), reason=reason, after_unix=since)]
+
+    def _trades_from(self, now: float, unix: float) -> int:
+        """From when on trades are of interest: the last reading, orders in doubt and trades that are not final."""
+        begins = [self.read_until_unix or unix]
+        begins += [known.fill.unix for known in self._orders.book.open() if known.fill.unix > 0]
+        begins += [unix - (now - order.created_s) for order in self._orders.unproven()]
+        return max(0, int(min(begins) - OVERLAP_SEC))
+
+    # What the journal says
+
+    def recover(self, event: Recovered, now: float, unix: float) -> list[Action]:
+        """Begin where the journal ends: nothing is quoted until :attr:`is_recovering` ends.
+
+        What was asked for before did not know from when on, so everything is asked for again.
+        """
+        self.is_recovering = True
+        self._asked_s.clear()
+        self.read_until_unix = event.read_until_unix
+        self._orders.recover(event, now, unix)
+        held = {(market, outcome): shares for market, outcome, shares in event.holdings}
+        known_markets = self._balances.known_markets
+        known_markets.update(market for market, _ in held)
+        for desk in self._desks.values():
+            yes, no = (held.get((desk.market, outcome), Shares(0)) for outcome, _ in tokens_of(desk))
+            desk.position.open_with(yes, no)
+        for known in self._orders.book.open():
+            known_markets.add(known.fill.market)
+            if known.fill.market in self._desks:
+                self._desks[known.fill.market].position.take_fill(known.fill, counts=True)
+        self.wish(CADENCE_SEC, "start")
+        left = sum(1 for _ in self._orders.all_at_risk())
+        if not left:
+            return []
+        what = "adopting" if self._keeps_orders else "cancelling"
+        return [Note("warning", "", f"{what} {left} orders that an earlier session may have left")]
+
+    def leftovers(self) -> list[Order]:
+        """Orders of an earlier session that are to be cancelled now; in a market that is not made any more, always."""
+        is_for_all = self.is_recovering and not self._keeps_orders
+        return [
+            order
+            for order in self._orders.all_at_risk()
+            if (is_for_all or order.market not in self._desks)
+            and (order.state in IN_BOOK or order.state is State.DELAYED)
+        ]
+
+    def start_over(self, now: float, reason: str) -> None:
+        """The venue was out, or may have cancelled everything: of no order it is known any more that it rests."""
+        self._keeps_orders = self._keeps_orders or not self.is_recovering  # leftovers stay leftovers
+        self.is_recovering = True
+        self._completed -= {"orders", "trades"}
+        self._orders.venue_was_out(now)
+        self.wish(("orders", "trades", "balances"), reason)
+
+    def recovering(self) -> str:
+        """Why nothing is quoted yet, in words; "" when everything is settled, and from then on."""
+        if not self.is_recovering:
+            return ""
+        if "trades" not in self._completed:
+            return "recovering: trades are not read yet"
+        if "orders" not in self._completed:
+            return "recovering: open orders are not listed yet"
+        unproven = self._orders.unproven() if self._keeps_orders else list(self._orders.all_at_risk())
+        if unproven:
+            return f"recovering: {len(unproven)} earlier orders are not settled yet"
+        return "recovering: balances are not proven yet" if self._account.cash is None else ""
+
+    def look(self) -> None:
+        """Something may have been learned: end the recovery when nothing is left of it."""
+        if self.is_recovering and not self.recovering():
+            self.is_recovering = False
+
+    # What was read
+
+    def take_orders(self, event: OpenOrdersRead, now: float, unix: float) -> list[Action]:
+        """Take a list of the account's open orders."""
+        revived = [self.revived(order) for order in self._orders.listed(event, now)]
+        strange = [row for row in event.orders if self._orders.find(row.order_id) is None]
+        found = self.tell([*revived, *self.foreign.list_orders(strange, event.complete)], unix)
+        return [*found, *self._took("orders", event.complete, event.problem, now)]
+
+    def revived(self, order: Order) -> Finding:
+        """What to tell of an order that the venue has although it was thought to be over."""
+        text = "the venue has an order that was thought to be over: it counts again, and is cancelled"
+        place = (order.market, order.order_id)
+        return Finding("undead_order", "alarm", "none", *place, text, order.detail, "open")
+
+    def take_trades(self, event: TradesRead, now: float, unix: float) -> list[Action]:
+        """Take a list of the account's trades; its fills have been booked."""
+        actions = self._took("trades", event.complete, event.problem, now)
+        if not event.complete:
+            return actions
+        if not self.read_until_unix or event.after_unix <= self.read_until_unix:
+            self.read_until_unix = max(self.read_until_unix, unix - (now - event.asked_s))
+        else:
+            self._completed.discard("trades")
+            self.wish(("trades",), "the last reading began too late")
+        covers_s = now - (unix - event.after_unix)
+        found = [
+            Finding(
+                code="untold_fill",
+                severity="alarm",
+                effect="none",
+                market=order.market,
+                subject=order.order_id,
+                text="the venue said the order was matched, and its trades do not show it; the trades are believed",
+                ours=micro_text(order.filled),
+                venue=micro_text(order.size),
+            )
+            for order in self._orders.traded(event.asked_s, covers_s, now)
+        ]
+        listed = {(fill.trade_id, fill.order_id) for fill in event.fills}
+        found += self._one_sided(event, listed)
+        done, differing, reads_again = self._balances.compare(event, now)
+        if reads_again:
+            self.wish(("balances",), "trades settled while balances were read")
+        return [*actions, *self.tell([*found, *differing], unix), *done]
+
+    def take_balances(self, event: BalancesRead, now: float) -> list[Action]:
+        """Take balances; they are compared once trades have been read after them."""
+        if self._balances.take(event, now):
+            self.wish(("trades",), "balances were read")
+        return self._took("balances", event.complete, event.problem, now)
+
+    def take_positions(self, event: PositionsRead, now: float, unix: float) -> list[Action]:
+        """Take the positions index."""
+        actions = self._took("positions", event.complete, event.problem, now)
+        return [*actions, *self.tell(self._balances.take_index(event, now), unix)] if event.complete else actions
+
+    def take_index(self, event: IndexedTradesRead, now: float, unix: float) -> list[Action]:
+        """Compare our fills with the public index of trades, as far as it has caught up; asked twice, it is told."""
+        actions = self._took("index", event.complete, event.problem, now)
+        if not event.complete:
+            return actions
+        fills = [known for known in self._orders.book.all() if known.fill.market in self._desks]
+        ours = [_placed_word(known, self._desks) for known in fills]
+        differences = cross_check(
+            [*ours, *self.foreign.fills.values()],
+            event.trades,
+            event.after_unix + UNTOLD_SEC,
+            unix - INDEX_LAG_SEC,
+        )
+        before, self._index_differs = self._index_differs, {}
+        found = []
+        for one in differences:
+            name, amount = f"{one.transaction} {one.token}", one.theirs - one.ours
+            self._index_differs[name] = amount
+            if before.get(name) == amount and self._is_news("index_fill", name):
+                text = "the public index of trades says otherwise of a transaction; asking the venue's own lists"
+                said = (micro_text(one.ours), micro_text(one.theirs))
+                found.append(Finding("index_fill", "warning", "none", "", one.transaction, text, *said))
+        if found:
+            self.wish(("trades", "balances"), "the index of trades says otherwise")
+        return [*actions, *self.tell(found, unix)]
+
+    def _took(self, section: AccountSection, is_complete: bool, problem: str, now: float) -> list[Action]:
+        """An incomplete reading proves nothing and is repeated; the first of several is worth a line."""
+        self._answered_s[section] = now
+        self.readings[section, is_complete] = self.readings.get((section, is_complete), 0) + 1
+        if is_complete:
+            self._completed.add(section)
+            self._problems.discard(section)
+            return []
+        self.wish((section,), "the last reading was not complete", now + REPEAT_SEC)
+        is_first = section not in self._problems
+        self._problems.add(section)
+        return [Note("warning", "", f"{section} of the account could not be read whole: {problem}")] if is_first else []
+
+    # What does not fit
+
+    def check(self, now: float, unix: float) -> list[Action]:
+        """Look for what has stayed open too long; once in a while."""
+        found = []
+        for known in self._orders.book.open():
+            age = max(now - known.since_s, unix - known.fill.unix if known.fill.unix > 0 else 0.0)
+            if age >= UNSETTLED_ALARM_SEC and self._is_news("unsettled", known.fill.trade_id):
+                text = f"a trade is not final after {age / 60:.0f} minutes; the shares are counted and not sold"
+                fill = known.fill
+                found.append(
+                    Finding("unsettled", "alarm", "none", fill.market, fill.trade_id, text, "", known.word.settlement)
+                )
+        actions: list[Action] = []
+        for order in self._orders.all_at_risk():
+            is_unknown = order.unknown_s is not None and now - order.unknown_s >= UNKNOWN_LIMIT_SEC
+            if is_unknown and self._is_news("unknown_order", order.order_id):
+                evidence = "" if order.evidence is None else order.evidence.words()
+                text = f"nobody knows whether the venue has the order: {evidence}"
+                found.append(
+                    Finding("unknown_order", "alarm", "none", order.market, order.order_id, text, "", order.detail)
+                )
+                if not self.foreign.in_market(order.market):
+                    actions.append(CancelMarket(market=order.market, reason="outcome unknown"))
+            if _is_stuck(order, now) and self._is_news("cancel_unsettled", order.order_id):
+                text = f"{order.cancels} cancels came to nothing; the order is only read from here on"
+                place = (order.market, order.order_id)
+                found.append(Finding("cancel_unsettled", "alarm", "hold", *place, text, "", order.detail))
+        return [*self.tell(found, unix), *actions]
+
+    def closed(self, market: str, now: float) -> str:
+        """Why nothing is to be done in a market, in words; "" when nothing is in the way."""
+        if any(_is_stuck(order, now) for order in self._orders.at_risk(market)):
+            return "an order could not be cancelled, and nobody knows what became of it"
+        return self._balances.closed(market) or self.quarantine.why(market, now)
+
+    def unsettled_s(self, market: str, now: float) -> float:
+        """Age of the oldest trade of a market that is not final; 0 without one."""
+        return max((now - known.since_s for known in self._orders.book.open_in(market)), default=0.0)
+
+    def _one_sided(self, event: TradesRead, listed: set[tuple[str, str]]) -> list[Finding]:
+        """Fills of the user channel that a later complete list of trades does not have."""
+        found = []
+        for known in self._orders.book.all():
+            fill = known.fill
+            late = event.asked_s - known.since_s >= UNTOLD_SEC and fill.unix > event.after_unix
+            is_missing = late and "read" not in known.sources and fill.key not in listed
+            if is_missing and self._is_news("unlisted_fill", fill.trade_id):
+                text = "the user channel told a trade that the list of trades does not have; it is counted"
+                found.append(Finding("unlisted_fill", "alarm", "none", fill.market, fill.trade_id, text))
+        return found
+
+    def _is_news(self, code: str, subject: str) -> bool:
+        if (code, subject) in self._told:
+            return False
+        self._told.add((code, subject))
+        return True
+
+    def tell(self, findings: Iterable[Finding], unix: float) -> list[Action]:
+        """Note findings, close the markets that they close, and hand them on."""
+        actions: list[Action] = []
+        for finding in findings:
+            key = (finding.code, finding.severity)
+            self.counts[key] = self.counts.get(key, 0) + 1
+            self.findings.append((unix, finding))
+            if finding.effect == "quarantine":
+                self.quarantine.close(finding.market, finding.text)
+            actions.append(finding)
+        return actions
+
+
+def _is_stuck(order: Order, now: float) -> bool:
+    """All its cancels were sent, and long enough ago for an answer."""
+    is_spent = order.state is State.CANCEL_SENT and order.cancels >= MOST_CANCELS
+    return is_spent and now - order.cancel_sent_s >= CANCEL_RETRY_SEC[-1]
+
+
+def _placed_word(known: TrackedFill, desks: dict[str, Desk]) -> FillSeen:
+    """The latest word on a fill, with what we know of it better than the word does."""
+    fill = known.fill
+    token = desks[fill.market].instrument.token_of(fill.outcome)
+    return msgspec.structs.replace(known.word, token=token, order_side=fill.order_side, unix=fill.unix)

@@ -1,0 +1,151 @@
+"""The public Data API: positions and settled trades of an account, advice and a second source (polymarket-api.md 8).
+
+Cached for seconds to minutes, numbers as floats, and silent about what it left out: nothing here is evidence.
+"""
+
+from collections.abc import Callable, Collection
+from typing import Any, Final
+
+from core.clock import Clock
+from core.errors import MalformedMessage, VenueError
+from core.events import IndexedTrade, IndexedTradesRead, PositionsRead
+from core.units import Shares
+from core.venue.http import answer_of, http_client, json_of
+from core.venue.lenient import id_of, micro_of, shown, side_of, summary, text_of, unix_of
+
+PAGE: Final = 500
+"""Largest page; whoever asks for more, or for less than the venue likes, is not told what was cut."""
+MOST_PAGES: Final = 10
+"""Offsets beyond 1,000 to 3,500 are refused with 400."""
+_MARKS: Final = ("asset", "transactionHash", "side", "size", "timestamp")
+"""What a row is known by; prices and values in it move."""
+
+
+class DataApi:
+    """Reads of the Data API; a read never raises, it says whether it is complete."""
+
+    def __init__(self, base_url: str, wallet: str, clock: Clock) -> None:
+        """``wallet`` is the funder's address."""
+        self._wallet = wallet
+        self._client = http_client(base_url, 5.0)
+        self._clock = clock
+
+    async def positions(self, tokens: Collection[str]) -> PositionsRead:
+        """Shares that the index shows of these tokens, dust included; what it does not list is left out, not 0.
+
+        Args:
+            tokens: told of; all that are held when there are none.
+        """
+        asked_s = self._clock.monotonic()
+        rows, problems = await self._rows(
+            "/positions", {"user": self._wallet, "sizeThreshold": "0"}, lambda page: False
+        )
+        held: dict[str, Shares] = {}
+        for number, row in enumerate(rows):
+            try:
+                token, size = _position(row, self._wallet)
+                if token in held:
+                    raise MalformedMessage(f"token {shown(token)} stands there twice")
+            except MalformedMessage as error:
+                problems.append(f"/positions, row {number}: {error}")
+            else:
+                held[token] = size
+        return PositionsRead(
+            asked_s=asked_s,
+            holdings=tuple((token, size) for token, size in held.items() if not tokens or token in tokens),
+            complete=not problems,
+            problem=summary(problems),
+        )
+
+    async def trades_since(self, after_unix: int) -> IndexedTradesRead:
+        """The account's settled trades from a moment on (unix seconds), as maker and as taker, newest first."""
+        asked_s = self._clock.monotonic()
+
+        def is_older(page: list[Any]) -> bool:
+            return all(isinstance(row, dict) and 0 < unix_of(row.get("timestamp")) < after_unix for row in page)
+
+        rows, problems = await self._rows("/trades", {"user": self._wallet, "takerOnly": "false"}, is_older)
+        trades = []
+        for number, row in enumerate(rows):
+            try:
+                trades.append(_trade(row, self._wallet))
+            except MalformedMessage as error:
+                problems.append(f"/trades, row {number}: {error}")
+        return IndexedTradesRead(
+            asked_s=asked_s,
+            after_unix=after_unix,
+            trades=tuple(trade for trade in trades if trade.unix >= after_unix),
+            complete=not problems,
+            problem=summary(problems),
+        )
+
+    async def _rows(
+        self, path: str, params: dict[str, str], is_enough: Callable[[list[Any]], bool]
+    ) -> tuple[list[Any], list[str]]:
+        """Rows of all pages, and why these may not be all.
+
+        Pages go by offset, so each begins with the last row of the one before: where it does not, the list moved.
+        The end is a page without a new row, because a limit may be cut down without a word.
+        """
+        rows: list[Any] = []
+        for number in range(1, MOST_PAGES + 1):
+            where = f"{path}, page {number}"
+            paging = {"limit": str(PAGE), "offset": str(max(0, len(rows) - 1))}
+            try:
+                status, body = await answer_of(self._client, "GET", path, params=params | paging)
+                if status != 200:
+                    return rows, [f"{where}: status {status}"]
+                page = json_of(body, where)
+            except VenueError as error:
+                return rows, [str(error)]
+            if not isinstance(page, list):
+                return rows, [f"{where}: not a list of rows"]
+            if rows:
+                if not page or _marks(page[0]) != _marks(rows[-1]):
+                    return rows, [f"{where}: the list moved while it was read"]
+                page = page[1:]
+            rows += page
+            if not page or is_enough(page):
+                return rows, []
+        return rows, [f"{path}: more than {MOST_PAGES} pages"]
+
+    async def close(self) -> None:
+        """Release the connections."""
+        await self._client.aclose()
+
+
+def _marks(row: Any) -> Any:
+    return [row.get(name) for name in _MARKS] if isinstance(row, dict) else row
+
+
+def _own(row: Any, wallet: str) -> dict[str, Any]:
+    """A row of our account: an index that overlooks ``user`` lists everybody's."""
+    if not isinstance(row, dict):
+        raise MalformedMessage("no object")
+    if text_of(row.get("proxyWallet")).lower() != wallet.lower():
+        raise MalformedMessage(f"of another account: {shown(row.get('proxyWallet'))}")
+    return row
+
+
+def _position(raw: Any, wallet: str) -> tuple[str, Shares]:
+    row = _own(raw, wallet)
+    token = id_of(row.get("asset"))
+    if not token:
+        raise MalformedMessage("no asset")
+    return token, Shares(micro_of(row.get("size")))
+
+
+def _trade(raw: Any, wallet: str) -> IndexedTrade:
+    row = _own(raw, wallet)
+    transaction, token, side = id_of(row.get("transactionHash")), id_of(row.get("asset")), side_of(row.get("side"))
+    unix = unix_of(row.get("timestamp"))
+    if not (transaction and token and side and unix):
+        raise MalformedMessage("no transaction, asset, side or time")
+    return IndexedTrade(
+        transaction=transaction,
+        token=token,
+        order_side=side,
+        size=Shares(micro_of(row.get("size"))),
+        price=id_of(row.get("price")),
+        unix=unix,
+    )

@@ -1,0 +1,344 @@
+"""What every gateway that sends real orders shares: reads, judging answers, order ids, signs and deadlines.
+
+An implementation lends a client that signs and sends. What the venue answered is taken from the wire, before the
+client's own parsers, so every client's answers are judged by the same rules (:mod:`core.venue.answers`).
+"""
+
+import asyncio
+import contextlib
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Iterator, Sequence
+from contextvars import ContextVar
+from typing import Any, Final
+
+import httpx
+import msgspec
+from coincurve import PrivateKey
+from eth_keys.backends import get_backend
+from eth_keys.backends.coincurve import CoinCurveECCBackend
+
+from core.actions import Place
+from core.clock import Clock
+from core.config import Settings
+from core.errors import CredentialError, OutcomeUnknown, PreflightError, VenueRefused, VenueUnavailable
+from core.events import (
+    BalancesRead,
+    CancelAnswered,
+    IndexedTradesRead,
+    MarketMessage,
+    OpenOrdersRead,
+    OrderAnswered,
+    OrderSeen,
+    PositionsRead,
+    ScoringSeen,
+    TradesRead,
+)
+from core.units import MICRO, parse_micro
+from core.venue import answers
+from core.venue.answers import Answer, Bucket
+from core.venue.credentials import ApiCredentials, Secret, Wallet
+from core.venue.data_api import DataApi
+from core.venue.gateway import HeartbeatAnswer, Sign, SignedPlace
+from core.venue.private_rest import PrivateRest
+
+PLACE_DEADLINE_S: Final = 10.0
+CANCEL_DEADLINE_S: Final = 5.0
+HEARTBEAT_DEADLINE_S: Final = 5.0
+"""Longest wait for the answer to a write; after it the outcome is unknown (reliability.md 4.3)."""
+DEPOSIT_WALLET: Final = 3
+"""Signature type of a contract wallet that is the signer of its orders itself (polymarket-api.md 3.1)."""
+_LOT: Final = MICRO // 100
+"""The venue keeps two decimals of a size (polymarket-api.md 2.3)."""
+
+
+class Account(msgspec.Struct, frozen=True):
+    """Who signs, for which wallet (polymarket-api.md 3.1)."""
+
+    address: str
+    """Of the signer: what the headers of private calls carry, for every kind of wallet."""
+    wallet: str
+    """Of the wallet that holds the money."""
+    signature_type: int
+    credentials: ApiCredentials
+
+
+class ClobGateway(ABC):
+    """The :class:`core.venue.gateway.Gateway` of demo and live mode, but for the client that signs and sends."""
+
+    def __init__(self, settings: Settings, wallet: Wallet, clock: Clock, on_sign: Callable[[Sign], None]) -> None:
+        """Nothing is connected yet.
+
+        Args:
+            settings: addresses of the venue.
+            wallet: key and funder.
+            clock: stamps requests.
+            on_sign: hears what answers tell of the venue's mode and of the signer's buckets.
+
+        Raises:
+            PreflightError: signing would block the session for milliseconds an order.
+        """
+        if not isinstance(get_backend(), CoinCurveECCBackend):
+            raise PreflightError("coincurve is not in use, signing would block the session: install coincurve")
+        self._settings = settings
+        self._wallet = wallet
+        self._clock = clock
+        self._on_sign = on_sign
+        self._known: Account | None = None
+        self._reads: PrivateRest | None = None
+        self._data: DataApi | None = None
+
+    @abstractmethod
+    async def _connect(self) -> Account:
+        """Fetch or derive credentials; raises as :meth:`open` does."""
+
+    @abstractmethod
+    async def _sign(self, place: Place, neg_risk: bool, maker_amount: int, taker_amount: int) -> SignedPlace:
+        """Sign an order that gives and gets these amounts; raises as :meth:`sign` does."""
+
+    @abstractmethod
+    def _send_orders(self, payloads: list[Any]) -> Awaitable[Answer]:
+        """POST /orders."""
+
+    @abstractmethod
+    def _send_cancels(self, order_ids: list[str]) -> Awaitable[Answer]:
+        """DELETE /orders."""
+
+    @abstractmethod
+    def _send_cancel_market(self, market: str) -> Awaitable[Answer]:
+        """DELETE /cancel-market-orders."""
+
+    @abstractmethod
+    def _send_cancel_all(self) -> Awaitable[Answer]:
+        """DELETE /cancel-all."""
+
+    @abstractmethod
+    def _send_heartbeat(self, heartbeat_id: str) -> Awaitable[Answer]:
+        """POST /v1/heartbeats."""
+
+    @abstractmethod
+    async def _disconnect(self) -> None:
+        """Release the client's connections; also after a failed :meth:`_connect`."""
+
+    @property
+    def account(self) -> Account:
+        """Who trades, known once open.
+
+        Raises:
+            VenueUnavailable: it is not.
+        """
+        if self._known is None:
+            raise VenueUnavailable("the gateway is not open")
+        return self._known
+
+    @property
+    def credentials(self) -> ApiCredentials:
+        """The API credentials, known once open; the user channel logs in with them."""
+        return self.account.credentials
+
+    async def open(self) -> None:
+        """Derive or fetch the API credentials and prepare the reads.
+
+        Raises:
+            CredentialError: key, wallet or credentials are refused.
+            VenueUnavailable: the venue cannot be reached.
+            PreflightError: the client is of a version that cannot be used.
+        """
+        _check_key(self._wallet.private_key)
+        account = await self._connect()
+        self._reads = PrivateRest(
+            self._settings.clob_url,
+            account.address,
+            account.credentials,
+            self._clock,
+            wallet=account.wallet,
+            signature_type=account.signature_type,
+            on_sign=self._on_sign,
+        )
+        self._data = DataApi(self._settings.data_url, account.wallet, self._clock)
+        self._known = account
+
+    async def sign(self, place: Place, neg_risk: bool) -> SignedPlace:
+        """Sign one order and compute the id the venue will give it; asks nothing, so it does not yield to others.
+
+        Raises:
+            VenueRefused: the order cannot be built.
+        """
+        return await self._sign(place, neg_risk, *amounts_of(place))
+
+    async def post(self, batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
+        """Send a batch and map the answer to its orders by their ids."""
+        if not batch:
+            return []
+        payloads = [signed.payload for signed in batch]
+        answer = await self._write(self._send_orders(payloads), PLACE_DEADLINE_S, "orders")
+        told = answers.placements(answer, {signed.place.intent: signed.order_id for signed in batch})
+        if any(each.outcome in ("live", "matched", "delayed") for each in told):
+            self._on_sign(answers.success_sign("orders"))
+        return told
+
+    async def cancel(self, order_ids: Sequence[str]) -> list[CancelAnswered]:
+        """Cancel up to 1,000 orders by id; doubt comes back as ``unknown`` for each (polymarket-api.md 2.5)."""
+        if not order_ids:
+            return []
+        answer = await self._write(self._send_cancels(list(order_ids)), CANCEL_DEADLINE_S, "cancels")
+        self._note_carried_out(answer)
+        return answers.cancellations(answer, order_ids)
+
+    async def cancel_market(self, market: str) -> list[CancelAnswered]:
+        """Cancel everything of this API key in one market.
+
+        Raises:
+            VenueRefused: it was refused for certain.
+            OutcomeUnknown: it may have been carried out.
+        """
+        return await self._cancel_many(self._send_cancel_market(market), "cancel market")
+
+    async def cancel_all(self) -> list[CancelAnswered]:
+        """Cancel everything of this API key; raises as :meth:`cancel_market`."""
+        return await self._cancel_many(self._send_cancel_all(), "cancel all")
+
+    async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:
+        """Tell the venue that we live; what goes wrong is in the answer."""
+        return answers.heartbeat(await self._write(self._send_heartbeat(heartbeat_id), HEARTBEAT_DEADLINE_S, None))
+
+    async def open_orders(self) -> OpenOrdersRead:
+        """The account's open orders."""
+        return await self._private.open_orders()
+
+    async def trades_since(self, unix: int) -> TradesRead:
+        """Our parts of the account's trades since a moment."""
+        return await self._private.trades_since(unix)
+
+    async def read_order(self, order_id: str) -> OrderSeen | None:
+        """What the venue knows of one order."""
+        return await self._private.read_order(order_id)
+
+    async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
+        """Which of these orders count for liquidity rewards."""
+        return await self._private.read_scoring(order_ids)
+
+    async def balances(self, tokens: Sequence[str]) -> BalancesRead:
+        """Cash and the holdings of these tokens."""
+        return await self._private.balances(tokens)
+
+    async def positions(self, tokens: Sequence[str]) -> PositionsRead:
+        """Shares of these tokens by the venue's index."""
+        return await self._index.positions(tokens)
+
+    async def indexed_trades(self, unix: int) -> IndexedTradesRead:
+        """The account's settled trades by the venue's public index."""
+        return await self._index.trades_since(unix)
+
+    def see(self, message: MarketMessage) -> None:  # noqa: B027 - nothing is what a real venue's gateway does here
+        """Fills come from the venue, not from the tape."""
+
+    async def close(self) -> None:
+        """Release the connections."""
+        if self._reads is not None:
+            await self._reads.close()
+        if self._data is not None:
+            await self._data.close()
+        await self._disconnect()
+
+    @property
+    def _private(self) -> PrivateRest:
+        if self._reads is None:
+            raise VenueUnavailable("the gateway is not open")
+        return self._reads
+
+    @property
+    def _index(self) -> DataApi:
+        if self._data is None:
+            raise VenueUnavailable("the gateway is not open")
+        return self._data
+
+    async def _write(self, sending: Awaitable[Answer], deadline_s: float, bucket: Bucket | None) -> Answer:
+        """Wait for an answer for so long, and tell what it shows of mode and bucket."""
+        try:
+            async with asyncio.timeout(deadline_s):
+                answer = await sending
+        except TimeoutError:
+            answer = Answer(status=0, lost=f"nothing within {deadline_s:g} s")
+        if bucket is not None and (rate := answers.rate_sign(answer, bucket)):
+            self._on_sign(rate)
+        if mode := answers.mode_sign(answer):
+            self._on_sign(mode)
+        return answer
+
+    async def _cancel_many(self, sending: Awaitable[Answer], what: str) -> list[CancelAnswered]:
+        answer = await self._write(sending, CANCEL_DEADLINE_S, "cancels")
+        self._note_carried_out(answer)
+        told = answers.told_cancels(answer)
+        if told is None:
+            kind = VenueRefused if answers.is_refused(answer) else OutcomeUnknown
+            raise kind(f"{what}: {answers.in_words(answer)}")
+        return told
+
+    def _note_carried_out(self, answer: Answer) -> None:
+        if answers.told_cancels(answer) is not None:
+            self._on_sign(answers.success_sign("cancels"))
+
+
+def amounts_of(place: Place) -> tuple[int, int]:
+    """What an order gives and gets, base units: a BUY gives cash for shares (polymarket-api.md 2.4).
+
+    Raises:
+        VenueRefused: the size has more than two decimals, or the price more than an order can carry.
+    """
+    cash, rest = divmod(parse_micro(place.price_text) * place.size, MICRO)
+    if rest or place.size % _LOT or place.size <= 0:
+        raise VenueRefused(f"no order can carry {place.size} micro-shares at {place.price_text}")
+    return (cash, place.size) if place.order_side == "BUY" else (place.size, cash)
+
+
+def _check_key(key: Secret) -> None:
+    """Refuse what is no key before a client may quote it in an error."""
+    try:
+        PrivateKey(bytes.fromhex(key.reveal().removeprefix("0x")))
+    except ValueError:
+        raise CredentialError("PK is not a private key: it is no number of the curve") from None
+
+
+# The answer as it came. Both clients use httpx, whose hooks run where the request was made: in the task, or in the
+# thread, that called the client.
+
+_hearing: ContextVar[list[Answer] | None] = ContextVar("hearing", default=None)
+
+
+@contextlib.contextmanager
+def hearing() -> Iterator[list[Answer]]:
+    """Collects the answers to what is asked in here, on clients that have one of the hooks below."""
+    heard: list[Answer] = []
+    token = _hearing.set(heard)
+    try:
+        yield heard
+    finally:
+        _hearing.reset(token)
+
+
+def hear(response: httpx.Response) -> None:
+    """Response hook of a synchronous client."""
+    if (heard := _hearing.get()) is not None:
+        response.read()
+        heard.append(_answer(response))
+
+
+async def hear_async(response: httpx.Response) -> None:
+    """Response hook of an asynchronous client."""
+    if (heard := _hearing.get()) is not None:
+        await response.aread()
+        heard.append(_answer(response))
+
+
+def _answer(response: httpx.Response) -> Answer:
+    told = ((name.lower(), value) for name, value in response.headers.items())
+    kept = {name: value for name, value in told if name in answers.HEADERS}
+    return Answer(status=response.status_code, body=response.content, headers=kept)
+
+
+def heard_or_lost(heard: Sequence[Answer], problem: BaseException | None) -> Answer:
+    """The answer heard last, or why there is none, by the kind of error: its text may quote headers."""
+    if heard:
+        return heard[-1]
+    cause = problem and (problem.__cause__ or problem.__context__ or problem)
+    return Answer(status=0, lost=type(cause).__name__ if cause else "the client asked nothing")
