@@ -22,8 +22,8 @@ from core.exchange.arguments import DEFAULT_SEED, INVENTED_ONLY
 from core.exchange.exchange import Exchange
 from core.exchange.faults.script import load
 from core.exchange.signing import CHAIN_ID, address_of_key
-from core.exchange.wallets import wallets_of
 from core.units import usd_from_float
+from core.venue.wallets import wallets_of
 
 _STDIN = 0
 _STDOUT = 1

@@ -10,9 +10,9 @@ from core.exchange.exchange import Exchange
 from core.exchange.limits import Limits
 from core.exchange.orders import NewOrder, OrderType
 from core.exchange.signing import SignedOrder, SigningError
-from core.exchange.wallets import wallets_of
 from core.market.instrument import Instrument
 from core.units import SIZE_QUANTUM, Grid, Shares, Ticks, Usd
+from core.venue.wallets import wallets_of
 
 BATCH_LIMIT: Final = 15
 """Most orders in one POST /orders (polymarket-api.md 2.5)."""

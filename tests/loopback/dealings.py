@@ -24,13 +24,13 @@ from core.exchange.exchange import Exchange
 from core.exchange.faults.script import read_toml
 from core.exchange.orders import Order
 from core.exchange.signing import address_of_key
-from core.exchange.wallets import wallets_of
 from core.runtime.compose import composer
 from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.runtime.session import Parts, Session
 from core.units import MICRO, OrderSide, Shares, Usd
+from core.venue.wallets import wallets_of
 from tests.loopback.jumping import jumping_runner
 
 KEY: Final = hashlib.sha256(b"order outcomes").hexdigest()
@@ -247,13 +247,28 @@ async def dealings_at(
 
 
 def deal(
-    play: Callable[[Dealings], Coroutine[Any, Any, None]], *, markets: int = 1, lively: bool = False, **settings: Any
+    play: Callable[[Dealings], Coroutine[Any, Any, None]],
+    *,
+    markets: int = 1,
+    lively: bool = False,
+    before: str = "",
+    **settings: Any,
 ) -> None:
-    """Play a scene to its end; without a lively crowd nobody trades but who is told to."""
+    """Play a scene to its end.
+
+    Args:
+        play: the scene, from the session's start on.
+        markets: of the exchange.
+        lively: a crowd trades; without, only who is told to.
+        before: a fault that is there before the session begins.
+        settings: of the session.
+    """
     clock = ManualClock(unix=time.time())
 
     async def scene(root: str) -> None:
         async with dealings_at(Path(root), clock, markets=markets, lively=lively, **settings) as dealings:
+            if before:
+                dealings.arm(before)
             await dealings.begin()
             await play(dealings)
             outcome = await dealings.end()

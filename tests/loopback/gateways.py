@@ -10,7 +10,6 @@ from core.clock import Clock, SystemClock
 from core.config import Settings
 from core.events import CancelAnswered, Event, OrderAnswered
 from core.exchange.faults.script import read_toml
-from core.exchange.wallets import wallets_of
 from core.market.continuity import TrackedBook
 from core.market.instrument import Instrument
 from core.units import MICRO, OrderSide, Outcome, Shares
@@ -21,6 +20,7 @@ from core.venue.gateway_clob_v2 import ClobV2Gateway
 from core.venue.gateway_paper import PaperGateway
 from core.venue.gateway_polymarket import PolymarketGateway
 from core.venue.paper import PaperVenue
+from core.venue.wallets import wallets_of
 from tests.builders import VenueBook, a_market
 from tests.loopback.venue import CASH, EOA, KEY, PATIENCE_S, Venue
 

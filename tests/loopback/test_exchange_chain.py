@@ -18,8 +18,8 @@ from polymarket.errors import RateLimitError, RequestRejectedError, TransactionF
 from core.clock import ManualClock
 from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.lifecycle import Result
-from core.exchange.wallets import wallets_of
 from core.units import MICRO, Usd
+from core.venue.wallets import wallets_of
 
 KEY = "0x" + "11" * 32
 EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"

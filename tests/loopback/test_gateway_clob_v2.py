@@ -10,10 +10,10 @@ import pytest
 from core.clock import SystemClock
 from core.config import Settings
 from core.errors import CredentialError, PreflightError, VenueUnavailable
-from core.exchange.wallets import wallets_of
 from core.venue import gateway_clob
 from core.venue.credentials import Secret, Wallet
 from core.venue.gateway_clob_v2 import ClobV2Gateway
+from core.venue.wallets import wallets_of
 from tests.loopback.gateways import clob_bench, place
 from tests.loopback.venue import EOA, KEY, venue_running
 

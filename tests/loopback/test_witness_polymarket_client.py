@@ -13,9 +13,9 @@ from polymarket._internal.wallet import derive_proxy_wallet_address, derive_safe
 from polymarket.errors import OrderHeartbeatMismatchError, RateLimitError, RequestRejectedError
 from polymarket.streams import MarketSpec, UserSpec
 
-from core.exchange.wallets import wallets_of
 from core.market.instrument import Instrument
 from core.units import MICRO
+from core.venue.wallets import wallets_of
 from tests.loopback.venue import (
     ALL_MARKETS,
     CASH,

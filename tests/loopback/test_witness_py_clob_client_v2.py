@@ -8,9 +8,9 @@ from typing import Any, TypeVar
 import pytest
 
 from core.exchange.signing import SignedOrder
-from core.exchange.wallets import wallets_of
 from core.market.instrument import Instrument
 from core.units import MICRO
+from core.venue.wallets import wallets_of
 from tests.loopback.venue import (
     ALL_MARKETS,
     CASH,

@@ -21,9 +21,9 @@ from core.exchange.auth import Credentials, l2_signature
 from core.exchange.listing import Listing
 from core.exchange.plots import PLOTS
 from core.exchange.signing import SignedOrder
-from core.exchange.wallets import wallets_of
 from core.market.instrument import Instrument
 from core.units import MICRO, Usd
+from core.venue.wallets import wallets_of
 
 KEY = "0x" + "11" * 32
 EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"

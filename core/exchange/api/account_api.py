@@ -18,8 +18,8 @@ from core.exchange.exchange import Exchange
 from core.exchange.intake import Refused, parse
 from core.exchange.orders import Order, Trade
 from core.exchange.signing import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE, SigningError, spelled
-from core.exchange.wallets import wallets_of
 from core.units import micro_text
+from core.venue.wallets import wallets_of
 
 PAGE: Final = 100
 _CTF_SPENDERS: Final = (EXCHANGE, NEG_RISK_EXCHANGE, contracts.ADAPTER, contracts.NEG_RISK_ADAPTER)

@@ -13,7 +13,7 @@ from core.exchange.chain.envelopes import RELAY, SIGNATURE_TYPES, Envelope, Enve
 from core.exchange.chain.quota import Quota
 from core.exchange.chain.transactions import Chain, Refused
 from core.exchange.signing import SigningError
-from core.exchange.wallets import wallets_of
+from core.venue.wallets import wallets_of
 
 RELAYER: Final = "/relayer"
 _BUILDER: Final = ("poly_builder_api_key", "poly_builder_passphrase", "poly_builder_signature")

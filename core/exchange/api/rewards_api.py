@@ -18,8 +18,8 @@ from core.exchange.api.params import Asked, BadParam
 from core.exchange.auth import Credentials
 from core.exchange.ledger import Account
 from core.exchange.listing import Listing
-from core.exchange.wallets import wallets_of
 from core.units import MICRO, OUTCOMES, Usd, micro_text
+from core.venue.wallets import wallets_of
 
 PAGE: Final = 100
 PAGE_MOST: Final = 500

@@ -17,7 +17,7 @@ from core.exchange.chain.contracts import CallError
 from core.exchange.chain.envelopes import RELAY, SIGNATURE_TYPES, EnvelopeError, open_raw
 from core.exchange.chain.transactions import Chain, Refused, Transaction
 from core.exchange.signing import CHAIN_ID
-from core.exchange.wallets import wallets_of
+from core.venue.wallets import wallets_of
 
 RPC: Final = "/rpc"
 _BLOCK_MS: Final = 2_000

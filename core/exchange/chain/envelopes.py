@@ -14,7 +14,7 @@ from eth_hash.auto import keccak
 from core.exchange.chain import contracts
 from core.exchange.chain.contracts import Call, CallError
 from core.exchange.signing import CHAIN_ID, SigningError, address_bytes, digest, domain_separator, recover
-from core.exchange.wallets import wallets_of
+from core.venue.wallets import wallets_of
 
 RELAY: Final = "0x" + keccak(b"relay of the exchange")[12:].hex()
 """The relayer's own address, which a proxy transaction is bound to."""

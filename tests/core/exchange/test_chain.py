@@ -22,8 +22,8 @@ from core.exchange.chain.contracts import Approve, Call, CallError, Merge, Redee
 from core.exchange.chain.envelopes import Batch, Envelope, EnvelopeError, open_envelope, open_raw
 from core.exchange.chain.transactions import Chain, Refused
 from core.exchange.exchange import Exchange
-from core.exchange.wallets import wallets_of
 from core.units import MICRO, Shares, Usd
+from core.venue.wallets import wallets_of
 
 SIGNER = Account.from_key("0x" + "11" * 32)
 OTHER = Account.from_key("0x" + "22" * 32)

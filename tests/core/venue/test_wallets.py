@@ -4,7 +4,7 @@ import pytest
 from polymarket._internal import wallet as official
 from polymarket._internal.environment import PRODUCTION_CONFIG
 
-from core.exchange.wallets import wallets_of
+from core.venue.wallets import wallets_of
 
 EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 OTHER = "0xf39Fd6e51aad88F6F4ce6aB8827279cffFb92266"
