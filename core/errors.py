@@ -9,6 +9,7 @@ PolymmError
   CredentialError       key or API credentials missing or refused     exit 13
   VenueError
     VenueUnavailable    wait and try again
+      VenueRestarting   it says that it will be back
     VenueRefused        do not retry; tell the engine
     OutcomeUnknown      may or may not have happened: a state, never swallowed
   MalformedMessage      count it, change nothing else
@@ -71,6 +72,10 @@ class VenueError(PolymmError):
 
 class VenueUnavailable(VenueError):
     """The venue could not be reached or is restarting; nothing was changed by the request."""
+
+
+class VenueRestarting(VenueUnavailable):
+    """The venue answers that it takes nothing at the moment (polymarket-api.md 10.3)."""
 
 
 class VenueRefused(VenueError):

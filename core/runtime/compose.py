@@ -4,12 +4,13 @@ The official order client is imported here and only when orders can be placed: i
 """
 
 import asyncio
+import itertools
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from core.config import Settings
-from core.errors import PreflightError
+from core.errors import PreflightError, VenueRestarting
 from core.events import InstrumentAdded
 from core.quoting.schedule import lives_long_enough
 from core.runtime.demo import DemoExchange, throw_away_wallet
@@ -19,6 +20,7 @@ from core.units import usd_from_float
 from core.venue.channel import subscribe_user_frame
 from core.venue.credentials import Wallet, wallet_from_environment
 from core.venue.gamma import GammaClient
+from core.venue.gateway import Gateway
 from core.venue.gateway_paper import PaperGateway
 from core.venue.paper import PaperVenue
 from core.venue.public_rest import PublicRest
@@ -26,8 +28,10 @@ from core.venue.public_rest import PublicRest
 if TYPE_CHECKING:
     from core.venue.gateway_clob import ClobGateway
 
-FIRST_PAINT_SEC = 5.0
+FIRST_PAINT_SEC: Final = 5.0
 """Longest that heavy imports wait for the console's first paint."""
+RESTART_WAITS_SEC: Final = (1.0, 2.0, 4.0, 8.0)
+"""Between tries to open an account at a venue that restarts (reliability.md 2.2, X01)."""
 
 
 def composer(environment: Mapping[str, str], painted: threading.Event) -> Compose:
@@ -82,7 +86,7 @@ async def _signed(
     session.redactor.add(wallet.private_key.reveal())
     gateway = gateway_of(settings, wallet, session)
     try:
-        await gateway.open()
+        await open_account(gateway, session)
     except BaseException:
         await gateway.close()
         raise
@@ -103,6 +107,20 @@ async def _signed(
         wallet=gateway.account.wallet,
         close=close,
     )
+
+
+async def open_account(gateway: Gateway, session: Session) -> None:
+    """Open a gateway; a venue that restarts is waited for: orders of an earlier session may be there.
+
+    Raises:
+        CredentialError, VenueUnavailable, PreflightError: it cannot be opened.
+    """
+    for wait_s in (*RESTART_WAITS_SEC, *itertools.repeat(RESTART_WAITS_SEC[-1])):
+        try:
+            return await gateway.open()
+        except VenueRestarting as error:
+            session.note("warning", f"{error}; trying again in {wait_s:g} s")
+            await asyncio.sleep(wait_s)
 
 
 def gateway_of(settings: Settings, wallet: Wallet, session: Session) -> "ClobGateway":

@@ -47,6 +47,8 @@ HEARTBEAT_DEADLINE_S: Final = 5.0
 """Longest wait for the answer to a write; after it the outcome is unknown (reliability.md 4.3)."""
 DEPOSIT_WALLET: Final = 3
 """Signature type of a contract wallet that is the signer of its orders itself (polymarket-api.md 3.1)."""
+RESTARTING_STATUSES: Final = frozenset({425, 503})
+"""Answers of a venue that will be back (polymarket-api.md 10.3)."""
 _LOT: Final = MICRO // 100
 """The venue keeps two decimals of a size (polymarket-api.md 2.3)."""
 

@@ -15,13 +15,21 @@ from typing import Any, Final, TypeVar
 from core.actions import Place
 from core.clock import Clock
 from core.config import Settings
-from core.errors import CredentialError, PreflightError, VenueUnavailable
-from core.exchange.wallets import wallets_of
+from core.errors import CredentialError, PreflightError, VenueRestarting, VenueUnavailable
 from core.venue.answers import Answer
 from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.gateway import Sign, SignedPlace
-from core.venue.gateway_clob import DEPOSIT_WALLET, Account, ClobGateway, hear, heard_or_lost, hearing
+from core.venue.gateway_clob import (
+    DEPOSIT_WALLET,
+    RESTARTING_STATUSES,
+    Account,
+    ClobGateway,
+    hear,
+    heard_or_lost,
+    hearing,
+)
 from core.venue.order_id import CHAIN_ID, Exchange, exchange_of, order_id
+from core.venue.wallets import wallets_of
 
 _THREADS: Final = 4
 """One each for placing, cancelling by id, cancelling everything and heartbeats: none of them waits for another."""
@@ -73,7 +81,10 @@ class ClobV2Gateway(ClobGateway):
             status = error.status_code
             if status in (400, 401, 403, 404):
                 raise CredentialError(f"the venue refuses the credentials: status {status}") from None
-            raise VenueUnavailable(f"the venue gives no credentials: status {status or 'none'}") from None
+            is_restarting = status in RESTARTING_STATUSES
+            raise (VenueRestarting if is_restarting else VenueUnavailable)(
+                f"the venue gives no credentials now: status {status or 'none'}"
+            ) from None
         except (KeyError, TypeError):
             raise VenueUnavailable("the venue gives no credentials: the answer cannot be read") from None
         builder, contracts = self._order_utils.ExchangeOrderBuilderV2, self._contracts

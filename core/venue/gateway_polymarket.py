@@ -14,12 +14,12 @@ from typing import Any, Final
 from core.actions import Place
 from core.clock import Clock
 from core.config import Settings
-from core.errors import CredentialError, PreflightError, VenueRefused, VenueUnavailable
+from core.errors import CredentialError, PreflightError, VenueRefused, VenueRestarting, VenueUnavailable
 from core.units import micro_text
 from core.venue.answers import Answer, in_a_line
 from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.gateway import Sign, SignedPlace
-from core.venue.gateway_clob import Account, ClobGateway, hear_async, heard_or_lost, hearing
+from core.venue.gateway_clob import RESTARTING_STATUSES, Account, ClobGateway, hear_async, heard_or_lost, hearing
 from core.venue.order_id import order_id
 
 
@@ -116,7 +116,8 @@ class PolymarketGateway(ClobGateway):
         except RequestRejectedError as error:
             if error.status in _CREDENTIAL_STATUSES:
                 raise CredentialError(f"the venue refuses the credentials: {in_a_line(str(error))}") from None
-            raise VenueUnavailable(f"the venue gives no credentials now: status {error.status}") from None
+            kind = VenueRestarting if error.status in RESTARTING_STATUSES else VenueUnavailable
+            raise kind(f"the venue gives no credentials now: status {error.status}") from None
         except PolymarketError as error:
             raise VenueUnavailable(f"the venue cannot be reached: {type(error).__name__}") from None
         self._client = client

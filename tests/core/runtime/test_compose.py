@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from core.errors import PreflightError
+from core.errors import PreflightError, VenueRestarting, VenueUnavailable
+from core.runtime import compose as compose_module
 from core.runtime.compose import composer
 from core.venue.gamma import GammaClient, GammaMarket
 from tests.builders import NOON, a_market
@@ -45,3 +46,24 @@ async def test_markets_of_a_quarter_of_an_hour_are_left_out_and_named(
     found, told = await made(tmp_path, monkeypatch, listed(**dates))
     assert bool(found) == is_made
     assert any("left out for a life of 900 seconds at most" in text for text in told) != is_made
+
+
+async def test_a_venue_that_restarts_is_waited_for_and_any_other_trouble_is_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Orders of an earlier session may be there: giving up at the start would leave them without an owner."""
+    tries = 0
+
+    class Restarting(FakeGateway):
+        async def open(self) -> None:
+            nonlocal tries
+            tries += 1
+            raise VenueRestarting("status 425") if tries <= 5 else VenueUnavailable("nobody there")
+
+    monkeypatch.setattr(compose_module, "RESTART_WAITS_SEC", (0.001, 0.002, 0.004))
+    session = session_in(tmp_path, composing(FakeGateway()))
+    with pytest.raises(VenueUnavailable, match="nobody there"):
+        await compose_module.open_account(Restarting(), session)
+    session.places.release()
+    waits = ["0.001", "0.002", "0.004", "0.004", "0.004"]
+    assert [event.text for event in session._events] == [f"status 425; trying again in {wait} s" for wait in waits]
