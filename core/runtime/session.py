@@ -32,7 +32,7 @@ from core.actions import (
     Unsubscribe,
 )
 from core.clock import Clock
-from core.config import Settings, hash_of
+from core.config import Settings
 from core.engine import Engine
 from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
 from core.events import (
@@ -43,39 +43,33 @@ from core.events import (
     OpenOrdersRead,
     OperatorCommand,
     PositionsRead,
-    Recovered,
     StopRequested,
     TradesRead,
     Woken,
 )
 from core.explaining import Explained, explained
-from core.orders.order import Order
-from core.portfolio.markouts import Drift
 from core.profiles import Profiles
 from core.runtime.control_socket import ControlSocket, Explain
 from core.runtime.courier import Courier
 from core.runtime.ending import Outcome, verdict, verify_zero
-from core.runtime.fair_samples import FairSamples
 from core.runtime.feeds import Feeds
 from core.runtime.heartbeat import Heartbeat, Liveness
+from core.runtime.journaling import Journaling
 from core.runtime.link import CommandResult
 from core.runtime.logs import Redactor
 from core.runtime.loop_lag import LoopLag
 from core.runtime.metrics import EngineCollector, MetricsServer, Sources
 from core.runtime.places import Places
 from core.runtime.reader import Rest
-from core.runtime.report import mark_rows, run_report
+from core.runtime.report import run_report
 from core.runtime.user_feed import UserFeed
-from core.store.changes import Changes, MarkoutRow
 from core.store.database import Store
-from core.units import MICRO
 from core.venue.gateway import Gateway, Sign
 from core.viewing import Stage, budget_view, console_view
 from core.views import ConsoleView, EventView
 
 log = logging.getLogger(__name__)
 
-FLUSH_SEC: Final = 0.25
 VIEW_SEC: Final = 0.1
 EVENTS_KEPT: Final = 200
 IDLE_SEC: Final = 4.0
@@ -155,6 +149,7 @@ class Session:
         self._version = version
         self._store = Store(places.database, clock)
         self._store_open = False
+        self._journal = Journaling(self._store, self.engine, clock)
         self._courier: Courier | None = None
         self._control = ControlSocket(places.control, {Explain: self._explain}, redactor.clean)
         self._heartbeat: Heartbeat | None = None
@@ -171,8 +166,6 @@ class Session:
         """For the metrics."""
         self._handled_s = clock.monotonic()
         """When the engine last handled anything."""
-        self._flushed_s = clock.monotonic()
-        """When the journal was last known to be whole."""
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
         self._ending = asyncio.Event()
@@ -182,10 +175,6 @@ class Session:
         self._failure: BaseException | None = None
         self._tasks: list[asyncio.Task[None]] = []
         self._started_s = clock.monotonic()
-        self._write_lock = asyncio.Lock()
-        self._fair_samples = FairSamples()
-        self._changes = Changes()
-        """Not written yet."""
 
     # From outside, on the loop
 
@@ -281,7 +270,7 @@ class Session:
             gateway,
             clock,
             self.emit_quietly,
-            self.flush,
+            self._journal.flush,
             is_neg_risk=self._is_neg_risk,
             is_wanted=self.engine.orders.is_wanted,
             open_orders=self.engine.orders.sent,
@@ -300,31 +289,22 @@ class Session:
         sources = self._sources
         sources.intake, sources.feed, sources.reader, sources.user = feeds.ingest, feeds.market, feeds.reader, user
         sources.budget = courier.budget
-        recovered = await self._store.recover()
-        self.emit(self._without_holdings(recovered) if self.settings.mode == "paper" else recovered)
+        self.emit(await self._journal.recover(begins_anew=self.settings.mode == "paper"))
         for name, lane in courier.lanes():
             self.own(lane, name)
-        self.own(self._flush_often(), "journal")
+        self.own(self._journal.run(), "journal")
         feeds.start(tokens)
-        self._flushed_s = clock.monotonic()
         if self.engine.venue.needs_heartbeat:
             self._heartbeat = Heartbeat(gateway, clock, self.emit_quietly, self._liveness(courier))
             self.own(self._heartbeat.run(), "heartbeat")
         await self._ending.wait()
-
-    def _without_holdings(self, recovered: Recovered) -> Recovered:
-        """A paper account begins anew with each session: what the last one held is taken off in the journal."""
-        for market, outcome, shares in recovered.holdings:
-            row = (self.clock.monotonic(), market, outcome, -shares, "a paper account begins anew")
-            self._changes.corrections.append(row)
-        return msgspec.structs.replace(recovered, holdings=())
 
     def _liveness(self, courier: Courier) -> tuple[Liveness, ...]:
         """What has to move for the venue to be told that we live (reliability.md I-33)."""
         engine, began_s = self.engine, self.clock.monotonic()
         return (
             Liveness("engine", lambda: self._handled_s, ENGINE_STILL_SEC),
-            Liveness("journal", lambda: self._flushed_s, JOURNAL_STILL_SEC),
+            Liveness("journal", lambda: self._journal.whole_s, JOURNAL_STILL_SEC),
             Liveness("market channel", lambda: max(began_s, engine.data.feed.heard_s), FEEDS_STILL_SEC),
             Liveness("user channel", lambda: max(began_s, engine.user_feed.heard_s), FEEDS_STILL_SEC),
             Liveness("cancels", courier.cancel_progress_s, CANCELS_STILL_SEC),
@@ -387,11 +367,10 @@ class Session:
                 if self._courier is not None:
                     self._courier.take(action)
             case Finding():
-                self._changes.findings.append((self.clock.monotonic(), action))
+                self._journal.found(action)
                 self.note(action.severity, _finding_text(action), action.market)
             case Correction():
-                row = (self.clock.monotonic(), action.market, action.outcome, action.micro, action.reason)
-                self._changes.corrections.append(row)
+                self._journal.corrected(action)
             case Place() | Cancel() | CancelAll() | CancelMarket() | ReadOrder() | ReadAccount():
                 if not isinstance(action, Place):  # its order has rows of its own
                     self._store.journal("action", action)
@@ -445,45 +424,6 @@ class Session:
 
     def _is_neg_risk(self, market: str) -> bool:
         return self.engine.desks[market].instrument.neg_risk
-
-    async def _flush_often(self) -> None:
-        while True:
-            await asyncio.sleep(FLUSH_SEC)
-            await self.flush()
-
-    async def flush(self) -> None:
-        """Write what has changed since the last time; returns when it is on the disk.
-
-        Raises:
-            StoreError: it is not.
-        """
-        async with self._write_lock:
-            engine, changes = self.engine, self._changes
-            now = self.clock.monotonic()
-            touched = engine.orders.take_touched()
-            changes.touched = touched
-            changes.settings |= self._settings_of(touched.orders)
-            changes.fairs += self._fair_samples.rows(engine, now, self.clock.unix())
-            changes.markouts += [_markout_row(market, drift) for market, drift in engine.take_drifts()]
-            changes.trades_read_until = engine.reconciliation.read_until_unix or None
-            self._changes = Changes()
-            try:
-                await self._store.write(changes)
-            except StoreError:
-                engine.orders.put_back(touched)
-                changes.findings += self._changes.findings
-                changes.corrections += self._changes.corrections
-                self._changes = changes
-                raise
-            self._flushed_s = now
-
-    def _settings_of(self, orders: Sequence[Order]) -> dict[str, dict[str, Any]]:
-        """The settings that orders name, by hash."""
-        if not orders:
-            return {}
-        named = {order.settings_hash for order in orders}
-        sets = {hash_of(desk.settings): desk.settings for desk in self.engine.desks.values()}
-        return {name: asdict(settings) for name, settings in sets.items() if name in named}
 
     async def _publish_views(self) -> None:
         while True:
@@ -549,9 +489,12 @@ class Session:
 
     async def _hear_last_words(self) -> None:
         """Fills and ends of orders that the venue still tells; the verdict on open orders stands without them."""
-        self.engine.reconciliation.wish(("trades",), "the end")
+        if self._parts is None:
+            return
+        since = self.engine.reconciliation.trades_from(self.clock.monotonic(), self.clock.unix())
         try:
             async with asyncio.timeout(SETTLE_SEC):
+                self.emit_quietly(await self._parts.gateway.trades_since(since))
                 await self._quiet.wait()
         except TimeoutError:
             self.note("warning", "the venue has not told the end of every order")
@@ -564,8 +507,7 @@ class Session:
         report = self._report(open_orders, now)  # and the marks below: of one moment, so that both say the same
         if self._store_open:
             try:
-                await self.flush()
-                await self._store.write(Changes(marks=mark_rows(self.engine, now)))
+                await self._journal.close()
             except StoreError as error:
                 self._fail(error)
             try:
@@ -595,7 +537,7 @@ class Session:
         """End everything that runs by itself; a write to the database is let finish first."""
         if self._wake is not None:
             self._wake.cancel()
-        async with self._write_lock:
+        async with self._journal.lock:
             tasks = list(self._tasks)
             for task in tasks:
                 task.cancel()
@@ -618,8 +560,3 @@ def _finding_text(finding: Finding) -> str:
     """A finding for people: what it is about, and what each side says."""
     said = f" (ours {finding.ours or '-'}, the venue's {finding.venue})" if finding.venue else ""
     return f"{finding.text}{said} [{finding.subject[:18]}]"
-
-
-def _markout_row(market: str, drift: Drift) -> MarkoutRow:
-    spread, moved = round(drift.spread * MICRO), round(drift.drift * MICRO)
-    return (*drift.key, drift.horizon, market, drift.side, drift.layer, drift.size, spread, moved)

@@ -16,6 +16,7 @@ from core.portfolio.markouts import Drift
 from core.runtime import ending as ending_module
 from core.runtime import session as session_module
 from core.runtime.control_socket import Explain, ask
+from core.runtime.journaling import FLUSH_SEC
 from core.runtime.session import Parts, Session
 from core.store.database import Store
 from core.units import MICRO, Shares, Ticks
@@ -291,7 +292,7 @@ async def test_nothing_is_written_after_the_database_was_closed(
     async def slow_end(store: Store, reason: str, verified: bool) -> None:
         await end(store, reason, verified)
         session._store.journal("event", Woken(unix=0.0))
-        await asyncio.sleep(2 * session_module.FLUSH_SEC)
+        await asyncio.sleep(2 * FLUSH_SEC)
 
     monkeypatch.setattr(Store, "end", slow_end)
     task = await run_until_trading(session)
