@@ -242,7 +242,7 @@ class Effective:
 
 _FIELDS: Final = {item.name: item for item in fields(Settings)}
 _ENVIRONMENT_ALIASES: Final = {"POLYGON_RPC_URL": "rpc_url"}
-_GENERIC: Final = frozenset({"mode", "seed", "markets", "state_dir"})
+_GENERIC: Final = frozenset({"mode", "seed", "markets", "state_dir", "gateway", "adopt_orders", "adopt_shares"})
 """Names too general to be taken from the environment without the program's prefix."""
 
 
@@ -276,6 +276,9 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
             values[name], origins[name] = typed_setting(name, value, f"{path}: {key}"), str(path)
     for name in _FIELDS:
         variable = environment_name(name)
+        other = f"POLYMM_{name.upper()}"
+        if other != variable and other in environment:
+            raise ConfigError(f"environment {other}: this setting is called {variable} there")
         if environment.get(variable, "") != "":
             values[name] = typed_setting(name, environment[variable], f"environment {variable}")
             origins[name] = f"environment {variable}"

@@ -115,7 +115,7 @@ async def open_account(gateway: Gateway, session: Session) -> None:
     Raises:
         CredentialError, VenueUnavailable, PreflightError: it cannot be opened.
     """
-    for wait_s in (*RESTART_WAITS_SEC, *itertools.repeat(RESTART_WAITS_SEC[-1])):
+    for wait_s in itertools.chain(RESTART_WAITS_SEC, itertools.repeat(RESTART_WAITS_SEC[-1])):
         try:
             return await gateway.open()
         except VenueRestarting as error:
