@@ -26,7 +26,7 @@ from core.events import (
 )
 from core.foreign import Foreign
 from core.orders.cross_check import cross_check
-from core.orders.fills import TrackedFill
+from core.orders.fills import Key, TrackedFill
 from core.orders.manager import CANCEL_RETRY_SEC, MOST_CANCELS, OrderManager
 from core.orders.order import IN_BOOK, Order, State
 from core.portfolio.account import Account
@@ -52,6 +52,8 @@ REPEAT_SEC: Final = 2.0
 """After an incomplete reading the next one waits so long."""
 OVERLAP_SEC: Final = 120.0
 """Trades are read again from so long before the last reading."""
+LISTED_SEC: Final = 10.0
+"""A list of trades may not have a fill yet that was told within so long before it was asked for."""
 UNTOLD_SEC: Final = 60.0
 """A fill that only one source tells after this is worth a finding."""
 UNSETTLED_ALARM_SEC: Final = 600.0
@@ -106,6 +108,8 @@ class Reconciliation:
         """Transactions of which the public index last told another sum, and by how much."""
         self._told: set[tuple[str, str]] = set()
         """(code, subject) of findings that are told once."""
+        self._missed: dict[Key, float] = {}
+        """Fills that lists of trades lack, and since when."""
         self._completed: set[AccountSection] = set()
         """Sections that were read completely since the start."""
         self._problems: set[AccountSection] = set()
@@ -146,13 +150,13 @@ class Reconciliation:
             self._wished.pop(section, None)
         if "balances" in due:
             self._balances.asked(now)
-        since = self._trades_from(now, unix)
+        since = self.trades_from(now, unix)
         if "index" in due:
             since = min(since, int(unix - 2 * CADENCE_SEC["index"] - INDEX_LAG_SEC))
         return [ReadAccount(sections=tuple(due), reason=reason, after_unix=since)]
 
-    def _trades_from(self, now: float, unix: float) -> int:
-        """From when on trades are of interest: the last reading, orders in doubt and trades that are not final."""
+    def trades_from(self, now: float, unix: float) -> int:
+        """From when on trades are of interest, unix seconds: last reading, orders in doubt, trades not final."""
         begins = [self.read_until_unix or unix]
         begins += [known.fill.unix for known in self._orders.book.open() if known.fill.unix > 0]
         begins += [unix - (now - order.created_s) for order in self._orders.unproven()]
@@ -172,6 +176,8 @@ class Reconciliation:
         held = {(market, outcome): shares for market, outcome, shares in event.holdings}
         known_markets = self._balances.known_markets
         known_markets.update(market for market, _ in held)
+        known_markets.update(order.market for order in event.orders)
+        known_markets.update(order.market for order in event.orders)
         for desk in self._desks.values():
             yes, no = (held.get((desk.market, outcome), Shares(0)) for outcome, _ in tokens_of(desk))
             desk.position.open_with(yes, no)
@@ -239,16 +245,19 @@ class Reconciliation:
 
     def take_trades(self, event: TradesRead, now: float, unix: float) -> list[Action]:
         """Take a list of the account's trades; its fills have been booked."""
-        actions = self._took("trades", event.complete, event.problem, now)
-        if not event.complete:
-            return actions
+        found, lacks = self._look_for_known(event) if event.complete else ([], False)
+        is_complete = event.complete and not lacks
+        problem = "it lacks trades that are known" if lacks else event.problem
+        actions = self._took("trades", is_complete, problem, now)
+        if not is_complete:
+            return [*actions, *self.tell(found, unix)]
         if not self.read_until_unix or event.after_unix <= self.read_until_unix:
             self.read_until_unix = max(self.read_until_unix, unix - (now - event.asked_s))
         else:
             self._completed.discard("trades")
             self.wish(("trades",), "the last reading began too late")
         covers_s = now - (unix - event.after_unix)
-        found = [
+        found += [
             Finding(
                 code="untold_fill",
                 severity="alarm",
@@ -261,8 +270,6 @@ class Reconciliation:
             )
             for order in self._orders.traded(event.asked_s, covers_s, now)
         ]
-        listed = {(fill.trade_id, fill.order_id) for fill in event.fills}
-        found += self._one_sided(event, listed)
         done, differing, reads_again = self._balances.compare(event, now)
         if reads_again:
             self.wish(("balances",), "trades settled while balances were read")
@@ -358,17 +365,26 @@ class Reconciliation:
         """Age of the oldest trade of a market that is not final; 0 without one."""
         return max((now - known.since_s for known in self._orders.book.open_in(market)), default=0.0)
 
-    def _one_sided(self, event: TradesRead, listed: set[tuple[str, str]]) -> list[Finding]:
-        """Fills of the user channel that a later complete list of trades does not have."""
-        found = []
+    def _look_for_known(self, event: TradesRead) -> tuple[list[Finding], bool]:
+        """Look for our fills in a list of trades that calls itself complete.
+
+        Returns:
+            What only the user channel or an earlier list has told for long, and whether the list lacks anything else:
+            then it is not complete, whatever it says.
+        """
+        found, lacks = [], False
+        listed = {(fill.trade_id, fill.order_id) for fill in event.fills}
         for known in self._orders.book.all():
             fill = known.fill
-            late = event.asked_s - known.since_s >= UNTOLD_SEC and fill.unix > event.after_unix
-            is_missing = late and "read" not in known.sources and fill.key not in listed
-            if is_missing and self._is_news("unlisted_fill", fill.trade_id):
-                text = "the user channel told a trade that the list of trades does not have; it is counted"
+            is_old = known.is_recovered or event.asked_s - known.since_s >= LISTED_SEC
+            if fill.key in listed or not is_old or fill.unix <= event.after_unix + 1:
+                self._missed.pop(fill.key, None)
+            elif event.asked_s - self._missed.setdefault(fill.key, event.asked_s) < UNTOLD_SEC:
+                lacks = True
+            elif self._is_news("unlisted_fill", fill.trade_id):
+                text = "a trade was told that the list of trades does not have; it is counted"
                 found.append(Finding("unlisted_fill", "alarm", "none", fill.market, fill.trade_id, text))
-        return found
+        return found, lacks
 
     def _is_news(self, code: str, subject: str) -> bool:
         if (code, subject) in self._told:
