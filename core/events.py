@@ -363,7 +363,7 @@ class KnownFill(msgspec.Struct, frozen=True):
 
 
 class Recovered(_Event, frozen=True):
-    """What the journal says of earlier sessions; the first event of a session that has a journal."""
+    """What the journal says of earlier sessions, before anything is heard of the account."""
 
     orders: tuple[KnownOrder, ...] = ()
     """Those that may be at the venue still, those whose fills may not all be told, and the recently ended."""

@@ -26,8 +26,9 @@ from core.events import (
 )
 from core.foreign import Foreign
 from core.orders.cross_check import cross_check
+from core.orders.doubts import is_stuck
 from core.orders.fills import Key, TrackedFill
-from core.orders.manager import CANCEL_RETRY_SEC, MOST_CANCELS, OrderManager
+from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, Order, State
 from core.portfolio.account import Account
 from core.risk.gate import UNKNOWN_LIMIT_SEC
@@ -139,7 +140,7 @@ class Reconciliation:
 
     def ask(self, now: float, unix: float) -> list[Action]:
         """The reads that are due."""
-        if self._orders.wants_lists():
+        if self._orders.doubts.wants_lists():
             self.wish(("orders", "trades"), "an order is in doubt")
         due = [section for section in CADENCE_SEC if self._at_s(section) <= now]
         if not due:
@@ -349,7 +350,7 @@ class Reconciliation:
                 )
                 if not self.foreign.in_market(order.market):
                     actions.append(CancelMarket(market=order.market, reason="outcome unknown"))
-            if _is_stuck(order, now) and self._is_news("cancel_unsettled", order.order_id):
+            if is_stuck(order, now) and self._is_news("cancel_unsettled", order.order_id):
                 text = f"{order.cancels} cancels came to nothing; the order is only read from here on"
                 place = (order.market, order.order_id)
                 found.append(Finding("cancel_unsettled", "alarm", "hold", *place, text, "", order.detail))
@@ -357,7 +358,7 @@ class Reconciliation:
 
     def closed(self, market: str, now: float) -> str:
         """Why nothing is to be done in a market, in words; "" when nothing is in the way."""
-        if any(_is_stuck(order, now) for order in self._orders.at_risk(market)):
+        if any(is_stuck(order, now) for order in self._orders.at_risk(market)):
             return "an order could not be cancelled, and nobody knows what became of it"
         return self._balances.closed(market) or self.quarantine.why(market, now)
 
@@ -403,12 +404,6 @@ class Reconciliation:
                 self.quarantine.close(finding.market, finding.text)
             actions.append(finding)
         return actions
-
-
-def _is_stuck(order: Order, now: float) -> bool:
-    """All its cancels were sent, and long enough ago for an answer."""
-    is_spent = order.state is State.CANCEL_SENT and order.cancels >= MOST_CANCELS
-    return is_spent and now - order.cancel_sent_s >= CANCEL_RETRY_SEC[-1]
 
 
 def _placed_word(known: TrackedFill, desks: dict[str, Desk]) -> FillSeen:

@@ -11,6 +11,7 @@ from typing import Final, Literal
 import msgspec
 
 from core.events import FillSeen
+from core.orders.order import Order
 from core.units import OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 FINAL: Final = frozenset({"confirmed", "failed"})
@@ -166,3 +167,22 @@ class FillBook:
         self.versions[market] = self.versions.get(market, 0) + 1
         self._touched[known.fill.key] = known
         self._steps.append((now, known.word))
+
+
+def fill_of(order: Order, event: FillSeen) -> Fill:
+    """The fill that the venue tells of one of our orders."""
+    return Fill(
+        trade_id=event.trade_id,
+        order_id=event.order_id,
+        intent=order.intent,
+        market=order.market,
+        outcome=order.outcome,
+        order_side=order.order_side,
+        price=order.price,
+        yes_price=order.yes_price,
+        usd=order.usd,
+        side=order.side,
+        size=event.size,
+        layer=order.layer,
+        unix=event.unix,
+    )

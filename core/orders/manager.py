@@ -15,7 +15,6 @@ from core.errors import InvariantBroken
 from core.events import (
     CancelAnswered,
     FillSeen,
-    KnownOrder,
     OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
@@ -23,21 +22,14 @@ from core.events import (
     Recovered,
 )
 from core.market.instrument import Instrument
-from core.orders.evidence import RECENT_GUARD_SEC, Evidence
-from core.orders.fills import FINAL, Fill, FillBook, FillChange, Step, TrackedFill
+from core.orders.doubts import MOST_CANCELS, READ_SEC, Doubts, asked_for, wants_cancel
+from core.orders.evidence import RECENT_GUARD_SEC
+from core.orders.fills import FINAL, Fill, FillBook, FillChange, Step, TrackedFill, fill_of
 from core.orders.order import IN_BOOK, TERMINAL, Order, OrderEvent, State
+from core.orders.restored import restored
 from core.quoting.explain import LayerExplanation
-from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd, grid_of
+from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
-READ_SEC: Final = 2.0
-"""Time between reads of an order of unknown outcome while it is young."""
-SLOW_READ_SEC: Final = 8.0
-"""The same later (reliability.md 2.0)."""
-QUICK_READS: Final = 8
-CANCEL_RETRY_SEC: Final = (2.0, 4.0, 8.0, 8.0)
-"""Time from each cancel of an order to the next."""
-MOST_CANCELS: Final = len(CANCEL_RETRY_SEC) + 1
-"""Cancels of one order that nothing came of; after these only reads go on (reliability.md 4.2)."""
 CANCEL_HOLD_SEC: Final = 1.0
 """How long a cancelled order still counts when only the cancel's answer told of it: a fill may have been faster."""
 SENDING_DEADLINE_SEC: Final = 20.0
@@ -49,8 +41,6 @@ TRADES_LATE_SEC: Final = 60.0
 
 _RESTLESS: Final = frozenset({State.SENDING, State.DELAYED, State.CANCEL_SENT})
 """States that may want a repetition or a question as time passes."""
-_GRIDLESS: Final = "0.000001"
-"""Tick of an order whose market's tick is not known to fit its price."""
 
 
 class Counts(msgspec.Struct):
@@ -104,8 +94,7 @@ class OrderManager:
         """For the journal."""
         self._restless: dict[int, Order] = {}
         self._held: dict[int, Order] = {}
-        self._doubted: dict[int, Order] = {}
-        """Orders with evidence against them."""
+        self.doubts = Doubts()
         self._trades_s = 0.0
         """Trades of this session are known completely up to here, monotonic seconds."""
         self._reserved: dict[str, int] = {}
@@ -275,32 +264,19 @@ class OrderManager:
             if order.state is State.SENDING and now - order.since_s > SENDING_DEADLINE_SEC:
                 self._advance(order, "unknown", now)
             elif order.state is State.DELAYED and now - order.since_s >= READ_SEC:
-                self._doubt(order, order.since_s)
-            elif order.state is State.CANCEL_SENT and not is_out and _wants_cancel(order, now):
+                self.doubts.begin(order, order.since_s)
+            elif order.state is State.CANCEL_SENT and not is_out and wants_cancel(order, now):
                 actions += self._send_cancel(order, now)
         if not is_out:
-            actions += [action for order in list(self._doubted.values()) for action in self._look_for(order, now)]
+            actions += self.doubts.ask(now)
         return actions
 
     def _send_cancel(self, order: Order, now: float) -> list[Cancel]:
         order.cancel_sent_s = now
         order.cancels += 1
         if order.cancels > 1:
-            self._doubt(order, order.since_s)
+            self.doubts.begin(order, order.since_s)
         return [Cancel(order_id=order.order_id, market=order.market, reason=order.reason)]
-
-    def _look_for(self, order: Order, now: float) -> list[Cancel | ReadOrder]:
-        """Ask for an order of which nobody knows; one that may have landed unseen is cancelled by its id too."""
-        every = READ_SEC if order.reads < QUICK_READS else SLOW_READ_SEC
-        if now - order.last_read_s < every:
-            return []
-        order.last_read_s = now
-        order.reads += 1
-        actions: list[Cancel | ReadOrder] = []
-        if order.state is State.UNKNOWN and order.cancels < MOST_CANCELS:
-            order.cancels += 1
-            actions.append(Cancel(order_id=order.order_id, market=order.market, reason="outcome unknown"))
-        return [*actions, ReadOrder(order_id=order.order_id)]
 
     def change_grid(self, market: str, old: Grid, new: Grid) -> None:
         """Tell a market's orders and fills in the nearest ticks of its new grid; their dollars stay what they are."""
@@ -355,9 +331,8 @@ class OrderManager:
             return []
         if event.outcome != "gone":
             return []
-        self._doubt(order, order.since_s)
-        order.last_read_s = now
-        return [ReadOrder(order_id=event.order_id)]
+        self.doubts.begin(order, order.since_s)
+        return [asked_for(order, now)]
 
     def seen(self, event: OrderSeen, now: float) -> Order | None:
         """Take the venue's word on one order. Returns it when it is ours."""
@@ -380,7 +355,7 @@ class OrderManager:
             self._hold(order)
         elif event.status == "cancelled" or is_whole:
             self._release(order)
-        self._sign_of(order)
+        self.doubts.end(order)
         self._note_matched(order, order.size if is_whole else matched)
         if order.state in TERMINAL or order.state is State.INTENT:
             return order
@@ -417,7 +392,7 @@ class OrderManager:
             if order.order_id in shown or order.state in (State.INTENT, State.SENDING):
                 continue
             if order.evidence is None and event.asked_s - order.since_s >= RECENT_GUARD_SEC:
-                self._doubt(order, order.since_s)
+                self.doubts.begin(order, order.since_s)
             if order.evidence is not None:
                 order.evidence.unlisted(event.asked_s)
                 self._judge(order, now)
@@ -431,7 +406,7 @@ class OrderManager:
         """
         if covers_s <= self._trades_s:
             self._trades_s = max(self._trades_s, asked_s - TRADES_LATE_SEC)
-        for order in list(self._doubted.values()):
+        for order in self.doubts:
             if order.evidence is not None and covers_s <= order.created_s:
                 order.evidence.traded(asked_s)
                 self._judge(order, now)
@@ -454,13 +429,7 @@ class OrderManager:
         """
         for order in list(self.all_at_risk()):
             if order.state not in (State.INTENT, State.SENDING):
-                order.cancels = 0
-                order.evidence = None
-                self._doubt(order, now)
-
-    def wants_lists(self) -> bool:
-        """Lists of open orders and of trades would settle something."""
-        return any(order.evidence is not None and order.evidence.wants_lists for order in self._doubted.values())
+                self.doubts.start_anew(order, now)
 
     def filled(self, event: FillSeen, now: float) -> tuple[Fill, FillChange] | None:
         """Take a fill or its settlement.
@@ -491,7 +460,7 @@ class OrderManager:
         self.version += 1
         order.filled = Shares(order.filled + event.size)
         order.held = Shares(max(0, order.held - event.size))
-        fill = _fill_of(order, event)
+        fill = fill_of(order, event)
         self.book.book(fill, event, now)
         if event.settlement != "failed":
             self.counts.fills += 1
@@ -499,7 +468,7 @@ class OrderManager:
         if event.settlement not in FINAL:
             order.open_fills += 1
         if order.state not in TERMINAL:
-            self._sign_of(order)
+            self.doubts.end(order)
             if order.size - order.filled < SIZE_QUANTUM:
                 self._advance(order, "matched", now)
             elif order.state is not State.SENDING:
@@ -529,7 +498,7 @@ class OrderManager:
         """
         self._next_intent = max(self._next_intent, event.next_intent)
         for known in event.orders:
-            order = _restored(known, now, unix)
+            order = restored(known, now, unix)
             self._by_intent[order.intent] = order
             self._per_market.setdefault(order.market, {})[order.intent] = order
             if order.order_id:
@@ -539,14 +508,14 @@ class OrderManager:
             elif order.state is State.SENDING:
                 self._advance(order, "unknown", now)
             if order.state not in TERMINAL:
-                self._doubt(order, now)
+                self.doubts.begin(order, now)
                 if order.state in _RESTLESS:
                     self._restless[order.intent] = order
             self._changed.add(order.market)
             self._retire(order, now)
         for told in event.fills:
             order = self._by_intent[told.order]
-            self.book.restore(_fill_of(order, told.fill), told.fill, now).is_recovered = True
+            self.book.restore(fill_of(order, told.fill), told.fill, now).is_recovered = True
             if told.fill.settlement not in FINAL:
                 order.open_fills += 1
         self.version += 1
@@ -574,26 +543,14 @@ class OrderManager:
         if changed:
             self._note_state(order)
             if order.state is State.UNKNOWN:
-                self._doubt(order, sent_s)
+                self.doubts.begin(order, sent_s)
             elif event in ("live", "partial", "delayed", "matched"):
-                self._sign_of(order)
+                self.doubts.end(order)
         if order.state in _RESTLESS:
             self._restless[order.intent] = order
         else:
             self._restless.pop(order.intent, None)
         return changed
-
-    def _doubt(self, order: Order, since_s: float) -> None:
-        """Begin to collect evidence of an order's absence; what is collected already stays."""
-        if order.evidence is None:
-            order.evidence = Evidence(since_s)
-            order.reads = 0
-            self._doubted[order.intent] = order
-
-    def _sign_of(self, order: Order) -> None:
-        """The venue has shown the order: nothing found before speaks against it any more."""
-        order.evidence = order.unknown_s = None
-        self._doubted.pop(order.intent, None)
 
     def _judge(self, order: Order, now: float) -> None:
         """End an order whose absence is proven: never placed if nobody ever saw it, else gone with what was filled."""
@@ -651,7 +608,7 @@ class OrderManager:
         """Move an ended order out of the living ones."""
         if order.at_risk or self._per_market[order.market].pop(order.intent, None) is None:
             return
-        self._sign_of(order)
+        self.doubts.end(order)
         self._ended.pop(order.intent, None)
         self._ended[order.intent] = now
 
@@ -669,56 +626,3 @@ class OrderManager:
             del self._by_intent[intent]
             self._by_id.pop(order.order_id, None)
             self.book.forget(order.order_id)
-
-
-def _wants_cancel(order: Order, now: float) -> bool:
-    """An order's cancel is to be sent again."""
-    if order.cancels == 0:
-        return True
-    return order.cancels < MOST_CANCELS and now - order.cancel_sent_s >= CANCEL_RETRY_SEC[order.cancels - 1]
-
-
-def _fill_of(order: Order, event: FillSeen) -> Fill:
-    return Fill(
-        trade_id=event.trade_id,
-        order_id=event.order_id,
-        intent=order.intent,
-        market=order.market,
-        outcome=order.outcome,
-        order_side=order.order_side,
-        price=order.price,
-        yes_price=order.yes_price,
-        usd=order.usd,
-        side=order.side,
-        size=event.size,
-        layer=order.layer,
-        unix=event.unix,
-    )
-
-
-def _restored(known: KnownOrder, now: float, unix: float) -> Order:
-    """An order of an earlier session, as of its last row."""
-    grid = grid_of(known.tick_text)
-    if known.usd % grid.tick_usd:
-        grid = grid_of(_GRIDLESS)
-    price = Ticks(known.usd // grid.tick_usd)
-    order = Order(
-        intent=known.intent,
-        market=known.market,
-        token=known.token,
-        outcome=known.outcome,
-        order_side=known.order_side,
-        grid=grid,
-        price=price,
-        yes_price=price if known.outcome == "YES" else grid.complement(price),
-        size=known.size,
-        side=known.side,
-        layer=known.layer,
-        reason=known.reason,
-        now=min(now, now - (unix - known.created_unix)),
-    )
-    order.order_id, order.filled, order.matched = known.order_id, known.filled, known.matched
-    order.state, order.since_s = State(known.state), now
-    order.unknown_s = now if order.state in (State.UNKNOWN, State.SENDING) else None
-    order.validated_s = now
-    return order

@@ -173,7 +173,7 @@ class World(Driver):
     def lose(self, order: Order) -> None:
         """Nobody knows whether the venue has an order; its list does not."""
         order.state, order.unknown_s = State.UNKNOWN, self.now
-        self.engine.orders._doubt(order, self.now)
+        self.engine.orders.doubts.begin(order, self.now)
         self.listed.pop(order.order_id)
 
     # What is known

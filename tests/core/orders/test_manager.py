@@ -21,18 +21,9 @@ from core.events import (
     Recovered,
 )
 from core.orders import manager
+from core.orders.doubts import CANCEL_RETRY_SEC, MOST_CANCELS, QUICK_READS, READ_SEC, SLOW_READ_SEC
 from core.orders.evidence import RECENT_GUARD_SEC
-from core.orders.manager import (
-    CANCEL_HOLD_SEC,
-    CANCEL_RETRY_SEC,
-    MOST_CANCELS,
-    QUICK_READS,
-    READ_SEC,
-    SENDING_DEADLINE_SEC,
-    SLOW_READ_SEC,
-    TRADES_LATE_SEC,
-    OrderManager,
-)
+from core.orders.manager import CANCEL_HOLD_SEC, SENDING_DEADLINE_SEC, TRADES_LATE_SEC, OrderManager
 from core.orders.order import AT_RISK, TERMINAL, Order, State
 from core.units import Shares, Ticks, grid_of
 from tests.builders import MARKET, a_market, laws, shares, usd
@@ -290,7 +281,7 @@ def test_unknown_order_needs_two_absences_and_then_a_list_and_the_trades() -> No
     desk.now += READ_SEC
     before = desk.now - 0.1
     desk.seen(order, "absent")
-    assert desk.orders.wants_lists()
+    assert desk.orders.doubts.wants_lists()
     desk.orders.listed(OpenOrdersRead(asked_s=before, complete=True), desk.now)
     desk.orders.traded(before, 0.0, desk.now)
     desk.listed(complete=False)
@@ -300,7 +291,7 @@ def test_unknown_order_needs_two_absences_and_then_a_list_and_the_trades() -> No
     assert order.state is State.UNKNOWN
     desk.traded()
     assert (order.state, desk.orders.at_risk(MARKET)) == (State.NOT_PLACED, [])
-    assert not desk.orders.wants_lists()
+    assert not desk.orders.doubts.wants_lists()
 
 
 def test_absence_of_an_order_known_to_rest_is_asked_for_by_nobody_and_ends_nothing() -> None:

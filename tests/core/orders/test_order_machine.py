@@ -22,8 +22,9 @@ from core.events import (
     Recovered,
     TradesRead,
 )
+from core.orders.doubts import MOST_CANCELS
 from core.orders.fills import Key
-from core.orders.manager import CANCEL_HOLD_SEC, MOST_CANCELS, OrderManager
+from core.orders.manager import CANCEL_HOLD_SEC, OrderManager
 from core.orders.order import TERMINAL, Order
 from core.units import MICRO, SIZE_QUANTUM, Shares, Ticks
 from tests.builders import MARKET, NOON, a_market, laws

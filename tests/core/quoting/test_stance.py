@@ -13,7 +13,7 @@ from core.events import OperatorCommand
 from core.market.book import Book
 from core.market.instrument import Instrument
 from core.market.signals import Micro, MicroStatus
-from core.orders.manager import Fill
+from core.orders.fills import Fill
 from core.quoting.adjust import Adjustments, adjusted
 from core.quoting.calendar import CalendarRow
 from core.quoting.stance import Posture, Stance
