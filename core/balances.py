@@ -6,6 +6,7 @@ fewer shares than ours are believed only when something else says so too (reliab
 """
 
 import math
+from collections import deque
 from typing import Final, Literal
 
 import msgspec
@@ -24,6 +25,8 @@ LASTING_SEC: Final = 25.0
 """A difference that lasts so long is no reading at two moments: a cadence lies between."""
 BELIEVED_SEC: Final = 300.0
 """Money that is gone for so long is gone; the venue's cache has lagged for minutes (peers.md, py-clob-client#287)."""
+KEPT_ASKED: Final = 64
+"""Questions for balances that are remembered while none is answered."""
 CENT: Final = Usd(10_000)
 
 
@@ -55,9 +58,11 @@ class Balances:
         self._adopts_shares = adopts_shares
         self.known_markets: set[str] = set()
         """Markets whose holdings the journal or an earlier reading has told."""
-        self._asked_s = -math.inf
-        self._versions_asked: dict[str, int] = {}
-        """How far the fills had come when balances were last asked for."""
+        self._asked = deque[tuple[float, dict[str, int]]]([(-math.inf, {})], KEPT_ASKED)
+        """When balances were asked for, and how far the fills had come then: a late answer is compared with its own
+        question. Asked again without news of fills, the earlier question stands for both."""
+        self._taken_s = -math.inf
+        """When the latest answer was asked for."""
         self._sandwich: _Sandwich | None = None
         self._differing: dict[str, _Difference] = {}
         """By token, "cash" or "index ...": what differs, and since when by as much."""
@@ -70,14 +75,21 @@ class Balances:
 
     def asked(self, now: float) -> None:
         """Balances are being asked for."""
-        self._asked_s = now
-        self._versions_asked = dict(self._orders.book.versions)
+        versions = dict(self._orders.book.versions)
+        if self._asked[-1][1] != versions:
+            self._asked.append((now, versions))
 
     def take(self, event: BalancesRead, now: float) -> bool:
         """Take balances; True when trades are to be read for them."""
-        if not event.complete or event.cash is None or event.asked_s < self._asked_s:
+        if not event.complete or event.cash is None or event.asked_s < self._taken_s:
             return False
-        self._sandwich = _Sandwich(event, now, self._versions_asked)
+        while len(self._asked) > 1 and self._asked[1][0] <= event.asked_s:
+            self._asked.popleft()
+        asked_s, versions = self._asked[0]
+        if event.asked_s < asked_s:
+            return False
+        self._taken_s = event.asked_s
+        self._sandwich = _Sandwich(event, now, versions)
         return True
 
     def closed(self, market: str) -> str:

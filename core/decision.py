@@ -59,6 +59,8 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
     free_cash: Usd
     """Account cash less what all orders at risk would spend."""
     reduce_only: bool
+    no_new: str = ""
+    """Why orders may be cancelled and none be placed, in words; "" when some may."""
 
 
 class GroupBounds(NamedTuple):
@@ -240,7 +242,7 @@ def place(
         buys = target.order_side == "BUY"
         cost = instrument.grid.notional(target.token_ticks, size) if buys else Usd(0)
         why = "an order of the layer is under way" if (target.side, target.layer) in waiting else ""
-        why = why or ("the venue refused an order a moment ago" if is_refused else "")
+        why = why or around.no_new or ("the venue refused an order a moment ago" if is_refused else "")
         if not why:  # what it lets through it takes off
             sells: Outcome | Literal[""] = "" if buys else target.outcome
             why = _REFUSALS[headroom.refuse(side=target.side, sells=sells, size=size, cost=cost)]

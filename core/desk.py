@@ -33,7 +33,7 @@ from core.market.silence import Silence
 from core.market.tape import Tape, Trade
 from core.orders.fills import Fill
 from core.orders.manager import OrderManager
-from core.orders.order import IN_BOOK, State
+from core.orders.order import IN_BOOK
 from core.portfolio.inventory import Inventory
 from core.portfolio.markouts import Drift
 from core.portfolio.position import Position
@@ -447,13 +447,12 @@ class Desk:
             self.touch_due()
         return drifts
 
-    def pull(self, reason: str, now: float) -> list[Action]:
-        """Cancel everything of this market."""
+    def pull(self, reason: str, now: float, *, insists: bool = False) -> list[Action]:
+        """Cancel everything of this market; with ``insists`` also what is being cancelled already."""
         self.blocked_by = reason
         actions: list[Action] = []
         for order in self.orders.at_risk(self.market):
-            if order.state is not State.CANCEL_SENT:
-                actions += self.orders.cancel(order, reason, now)
+            actions += self.orders.cancel(order, reason, now, insists=insists)
         return actions
 
     def seen(self, now: float) -> None:

@@ -91,7 +91,7 @@ class Engine:
         self.tally = Tally()
         self.data = MarketData(self.desks, self.tally)
         self.earnings = Earnings(self.desks, self.orders)
-        self.groups = EventGroups(self.desks, settings.group_project_frac)
+        self.groups = EventGroups(settings.group_project_frac)
         self.user_feed = Feed()
         self.control = Control()
         self.stopping = False
@@ -216,6 +216,8 @@ class Engine:
         was, feed.connected, feed.detail = feed.connected, event.connected, event.detail
         if event.connected:
             feed.heard_s = now
+            if feed.reconnects and not was:
+                self.reconciliation.read_gap(now)
             self.reconciliation.wish(("orders", "trades"), "the user channel is back")
             return [Note("info", "", "user feed is up")] if not was else []
         actions: list[Action] = []
@@ -243,6 +245,8 @@ class Engine:
         actions: list[Action] = list(self.orders.answered(event, now))
         desk = self.desks[order.market]
         desk.touch_due()
+        if event.outcome == "denied" and event.refusal == "rate":
+            desk.refused(now, event.retry_s)
         if event.outcome == "refused":
             desk.refused(now, event.retry_s)
             actions += self._heed_refusal(event, desk)
@@ -281,7 +285,8 @@ class Engine:
         return actions
 
     def _on_order_seen(self, event: OrderSeen, now: float) -> list[Action]:
-        self.user_feed.heard_s = now
+        if not event.asked_s:
+            self.user_feed.heard_s = now
         known = self.orders.find(event.order_id)
         was_over = known is not None and known.state in TERMINAL
         order = self.orders.seen(event, now)
@@ -372,7 +377,11 @@ class Engine:
         actions: list[Action] = []
         for fill in event.fills:
             actions += self._on_fill(fill, now)
-        return self._reconciled([*actions, *self.reconciliation.take_trades(event, now, now + self.wall_s)], now)
+        was_open = self.account.cash is not None
+        actions += self.reconciliation.take_trades(event, now, now + self.wall_s)
+        if not was_open and self.account.cash is not None:
+            actions += self._idle_rows()
+        return self._reconciled(actions, now)
 
     def _on_balances_read(self, event: BalancesRead, now: float) -> list[Action]:
         return self._reconciled(self.reconciliation.take_balances(event, now), now)
@@ -442,7 +451,8 @@ class Engine:
                 self._marked_messages = self.tally.messages
                 self.account.touch()
             actions += self._mark(event.unix, now)
-            actions += self.orders.chase(now, self.venue.is_out)
+            is_deaf = not self.user_feed.connected or self.reconciliation.has_gap
+            actions += self.orders.chase(now, is_out=self.venue.is_out, is_deaf=is_deaf)
             actions += self.reconciliation.check(now, event.unix)
             self.reconciliation.look()
             if self.venue.presumes_dead(now):
@@ -482,9 +492,11 @@ class Engine:
 
     def _act(self, desk: Desk, unix: float, now: float) -> list[Action]:
         reason = why_not_quote(self.facts(desk, now))
-        if not reason and self.venue.short:
-            return desk.hold(self.venue.short, now)
-        if reason and (reason in (*WAITS, self.reconciliation.recovering()) or self._is_to_come(desk)):
+        recovering = self.reconciliation.recovering()
+        no_new = self.venue.short
+        if reason and reason == recovering and desk.has_decided:
+            reason, no_new = "", recovering
+        if reason and (reason in (*WAITS, recovering) or self._is_to_come(desk)):
             forbids = self.facts(desk, now).stance
             return desk.rest(forbids, now) if forbids else desk.hold(reason, now)
         if reason:
@@ -493,7 +505,9 @@ class Engine:
         if desk.is_settled(now, unix, self._data_age_s(desk, now)):
             return []
         self.tally.decisions += 1
-        return desk.decide(self.surroundings(desk, unix, now))
+        actions = desk.decide(self.surroundings(desk, unix, now, no_new))
+        desk.blocked_by = desk.blocked_by or no_new
+        return actions
 
     def _is_to_come(self, desk: Desk) -> bool:
         """A market that was never decided on: adopted orders keep their queue until then, as long as leases last."""
@@ -512,7 +526,7 @@ class Engine:
             recovering=self.reconciliation.recovering(),
             venue=self.venue.trouble(now),
             quarantine=self.reconciliation.closed(desk.market, now),
-            unsettled_s=self.reconciliation.unsettled_s(desk.market, now),
+            unsettled_s=self.reconciliation.unsettled_s(desk.market, now, now + self.wall_s),
             data_trouble=desk.data_trouble,
             micro=None if desk.watch.micro is None else desk.watch.micro.status,
             data_age_s=self._data_age_s(desk, now),
@@ -525,7 +539,7 @@ class Engine:
         """Seconds since somebody vouched for a market's book; without audits a living channel has to do."""
         return now - (desk.silence.proven_s if self.settings.audit_sec else self.data.feed.heard_s)
 
-    def surroundings(self, desk: Desk, unix: float, now: float) -> Surroundings:
+    def surroundings(self, desk: Desk, unix: float, now: float, no_new: str = "") -> Surroundings:
         """What all markets share and one decision is made with."""
         bankroll = self.account.bankroll or Usd(0)
         fair = desk.watch.fair.value_at(now) or 0.5
@@ -541,6 +555,7 @@ class Engine:
             plan_cash=Usd(free + self.orders.planned_cash(desk.market, lambda order: is_pending(order, now))),
             free_cash=Usd(free),
             reduce_only=strictest(self.control, desk.control).state == "REDUCE_ONLY" or self.account.is_latched,
+            no_new=no_new,
         )
 
     def account_cash(self) -> int:
@@ -596,11 +611,11 @@ class Engine:
         self.stopping = True
         return [*self.pull_all("stopping", now), Note("info", "", f"stopping: {event.reason}")]
 
-    def pull_all(self, reason: str, now: float) -> list[Action]:
-        """Cancel every order of ours; what somebody else has on the account stays."""
+    def pull_all(self, reason: str, now: float, *, insists: bool = False) -> list[Action]:
+        """Cancel every order of ours, also what is being cancelled with ``insists``; what is not ours stays."""
         actions: list[Action] = []
         for desk in self.desks.values():
-            actions += desk.pull(reason, now)
+            actions += desk.pull(reason, now, insists=insists)
             desk.touch_due()
         return actions
 

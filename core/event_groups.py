@@ -14,11 +14,12 @@ from core.units import Shares
 class EventGroups:
     """The groups among the markets that are made."""
 
-    def __init__(self, desks: dict[str, Desk], fraction: float) -> None:
+    def __init__(self, fraction: float) -> None:
         """``fraction`` is the part of the way that fair values go towards a sum of a dollar, 0 .. 1."""
-        self._desks = desks
         self._fraction = fraction
         self._members: dict[str, list[Desk]] = {}
+        self._alone: list[Desk] = []
+        """Markets of no event."""
         self._seen: dict[str, GroupView] = {}
         self._stale: dict[str, None] = {}
         """Groups of which a market has acted since they were looked at."""
@@ -27,6 +28,8 @@ class EventGroups:
         """A market is made from now on."""
         if desk.instrument.group:
             self._members.setdefault(desk.instrument.group, []).append(desk)
+        else:
+            self._alone.append(desk)
 
     def view(self, desk: Desk) -> GroupView | None:
         """As it was last looked at; None for a market on its own."""
@@ -77,11 +80,10 @@ class EventGroups:
         for group in tuple(self._stale):
             self._look(group, now)
         own = desk.instrument.group
-        total = 0
-        for other in self._desks.values():
-            group = other.instrument.group
-            if other is not desk and (group == own or group not in self._seen):
-                total += other.worst_exposure
+        total = sum([other.worst_exposure for other in self._alone]) - desk.worst_exposure
+        for group, members in self._members.items():
+            if group == own or group not in self._seen:
+                total += sum([other.worst_exposure for other in members])
         return total + sum(view.exposure for group, view in self._seen.items() if group != own)
 
 

@@ -170,7 +170,7 @@ class OrderAnswered(_Event, frozen=True):
     """``denied``: stopped on our side before any byte was sent."""
     detail: str = ""
     refusal: Refusal = ""
-    """Of ``refused``."""
+    """Of ``refused``; ``rate`` also of ``denied``, when our own budget had no room."""
     retry_s: float = 0.0
     """How long the venue asks to wait; 0 when it does not say."""
 
@@ -237,6 +237,7 @@ class ListedOrder(msgspec.Struct, frozen=True):
     """Dollars a share of ``token``, as told."""
     size: Shares = Shares(0)
     matched: Shares = Shares(0)
+    """0, like ``size``, also where it cannot be read: the order is there all the same."""
 
 
 class OpenOrdersRead(_Event, frozen=True):
@@ -246,9 +247,24 @@ class OpenOrdersRead(_Event, frozen=True):
     """When the first request left, monotonic seconds."""
     orders: tuple[ListedOrder, ...] = ()
     complete: bool = False
-    """Every page came and every row could be read."""
+    """Every page came and every row tells which order it is."""
     problem: str = ""
-    """Why it is not complete, in words."""
+    """Why it is not complete, or what of it cannot be read, in words."""
+
+
+class UnreadableTrade(msgspec.Struct, frozen=True):
+    """A listed trade, or parts of one, that cannot be read: nobody knows what it did to our orders."""
+
+    trade_id: str
+    """"" when that cannot be read either."""
+    order_ids: tuple[str, ...]
+    """Orders of the parts that cannot be read, ours or not."""
+    problem: str
+    """What cannot be read, in words."""
+    names_all: bool = True
+    """``order_ids`` are all there are; else any order made before the trade may be in it."""
+    unix: float = 0.0
+    """Match time, seconds; 0 when it cannot be read."""
 
 
 class TradesRead(_Event, frozen=True):
@@ -259,7 +275,9 @@ class TradesRead(_Event, frozen=True):
     """Only trades from then on were asked for, seconds."""
     fills: tuple[FillSeen, ...] = ()
     complete: bool = False
+    """Every page came; rows that cannot be read are in ``unreadable``."""
     problem: str = ""
+    unreadable: tuple[UnreadableTrade, ...] = ()
 
 
 class BalancesRead(_Event, frozen=True):
@@ -371,6 +389,10 @@ class Recovered(_Event, frozen=True):
     """Fills of these orders: what is told again is no news, and what is not final may still fail."""
     holdings: tuple[tuple[str, Outcome, Shares], ...] = ()
     """(market, outcome, micro-shares) by all fills that are final and all corrections."""
+    closures: tuple[tuple[str, str], ...] = ()
+    """(market, why) that only an operator opens again, and none has."""
+    failures: tuple[tuple[str, float], ...] = ()
+    """(market, unix seconds) of trades that failed since an operator last resumed that market, oldest first."""
     next_intent: int = 1
     read_until_unix: float = 0.0
     """The account's trades have been read completely up to here; 0 when never."""

@@ -52,10 +52,6 @@ class Foreign:
         text = f"a trade on this account is not of an order of ours: {what}"
         return [Finding("foreign_fill", "warning", "none", event.market, event.trade_id, text)]
 
-    def in_market(self, market: str) -> bool:
-        """Somebody else has an open order there."""
-        return any(row.market == market for row in self.orders.values())
-
 
 def _order_found(row: ListedOrder) -> Finding:
     what = f"{row.order_side or 'a side that is not told,'} {micro_text(row.size)} shares at {row.price[:12]}"

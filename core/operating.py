@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from core.actions import Action, CancelAll, Latch, Note
+from core.actions import Action, CancelAll, CancelMarket, Latch, Note
 from core.config import Settings
 from core.desk import Desk
 from core.errors import ConfigError
@@ -62,14 +62,14 @@ class Operating:
                 return [
                     Latch(reason=f"kill by {command.who}"),
                     CancelAll(reason="killed"),
-                    *self._engine.pull_all("killed", now),
+                    *self._engine.pull_all("killed", now, insists=True),
                     Note("alarm", "", f"KILLED by {command.who}: cancelling {count} orders"),
                 ]
         if command.act == "pause_all":
             self._engine.control = Control("PAUSED", f"by {command.who}")
-            pulled = self._engine.pull_all(command.act, now)
+            pulled = self._engine.pull_all(command.act, now, insists=True)
             return [*pulled, Note("info", "", f"all markets paused, cancelling {count} orders")]
-        pulled = [CancelAll(reason=command.act), *self._engine.pull_all(command.act, now)]
+        pulled = [CancelAll(reason=command.act), *self._engine.pull_all(command.act, now, insists=True)]
         others = len(self._engine.reconciliation.foreign.orders)
         apart = f" and {others} of others on this account" if others else ""
         return [*pulled, Note("info", "", f"cancelling {count} orders{apart}")]
@@ -79,7 +79,10 @@ class Operating:
         match command.act:
             case "pause":
                 desk.control = Control("PAUSED", f"by {command.who}")
-                return [*desk.pull("paused", now), Note("info", market, f"paused, cancelling {count} orders")]
+                return [
+                    *desk.pull("paused", now, insists=True),
+                    Note("info", market, f"paused, cancelling {count} orders"),
+                ]
             case "resume":
                 desk.control, desk.flattening = Control(), False
                 self._engine.reconciliation.quarantine.release(market)
@@ -89,9 +92,20 @@ class Operating:
             case "set":
                 return self._change_settings(desk, command, now)
             case "cancel_market":
-                return [*desk.pull("cancelled by operator", now), Note("info", market, f"cancelling {count} orders")]
+                return self._cancel_market(desk, count, now)
             case _:
                 return self._flatten(desk, command, now)
+
+    def _cancel_market(self, desk: Desk, count: int, now: float) -> list[Action]:
+        """Cancel our orders of a market; while some cannot be found or cancelled, everything the account has there."""
+        lost = [order for order in self._engine.orders.at_risk(desk.market) if order.unknown_s is not None]
+        pulled = desk.pull("cancelled by operator", now, insists=True)
+        text = f"cancelling {count} orders"
+        if not lost:
+            return [*pulled, Note("info", desk.market, text)]
+        swept = CancelMarket(market=desk.market, reason="an operator asked while the outcome of orders was unknown")
+        text += f"; {len(lost)} of unknown outcome, so everything this account has in the market goes"
+        return [*pulled, swept, Note("warning", desk.market, text)]
 
     def _adjust(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
         """Take or preview an adjustment of one market's quotes."""

@@ -8,11 +8,11 @@ Authority, from the highest: trades, reads of an order, the list of open orders,
 import math
 from collections import deque
 from collections.abc import Iterable
-from typing import Final
+from typing import Final, Literal
 
 import msgspec
 
-from core.actions import AccountSection, Action, CancelMarket, Finding, Note, ReadAccount
+from core.actions import AccountSection, Action, Finding, Note, ReadAccount
 from core.balances import Balances, tokens_of
 from core.desk import Desk
 from core.events import (
@@ -29,7 +29,7 @@ from core.orders.cross_check import cross_check
 from core.orders.doubts import is_stuck
 from core.orders.fills import Key, TrackedFill
 from core.orders.manager import OrderManager
-from core.orders.order import IN_BOOK, Order, State
+from core.orders.order import IN_BOOK, TERMINAL, Order, State
 from core.portfolio.account import Account
 from core.risk.gate import UNKNOWN_LIMIT_SEC
 from core.risk.quarantine import Quarantine
@@ -61,6 +61,9 @@ UNSETTLED_ALARM_SEC: Final = 600.0
 """A trade that is not final by then is worth an alarm (reliability.md 2.2, X08)."""
 CENT: Final = Usd(10_000)
 KEPT_FINDINGS: Final = 100
+
+
+AccountReading = OpenOrdersRead | TradesRead | BalancesRead | PositionsRead | IndexedTradesRead
 
 
 class Reconciliation:
@@ -100,10 +103,14 @@ class Reconciliation:
         self.is_recovering = False
         """What an earlier session left, or what the venue did while it was out, is not settled yet."""
         self._keeps_orders = adopts_orders
-        self._wished: dict[AccountSection, tuple[float, str]] = {}
-        """(not before, why)."""
+        self._wished: dict[AccountSection, str] = {}
+        """Why each is to be read."""
+        self._paused_s: dict[AccountSection, float] = {}
+        """Until when a section is not read again because its last reading was not complete."""
         self._asked_s: dict[AccountSection, float] = {}
         self._answered_s: dict[AccountSection, float] = {}
+        self._began_s = -math.inf
+        """What was asked for before says nothing about what is being recovered from."""
         self._balances = Balances(desks, orders, account, self.foreign, adopts_shares)
         self._index_differs: dict[str, int] = {}
         """Transactions of which the public index last told another sum, and by how much."""
@@ -114,15 +121,16 @@ class Reconciliation:
         self._completed: set[AccountSection] = set()
         """Sections that were read completely since the start."""
         self._problems: set[AccountSection] = set()
-        """Sections whose last reading was not complete."""
+        """Sections of which the last reading could not be read whole."""
+        self._blind: set[str] = set()
+        """Ids of orders of which a trade cannot be read: their markets are closed, and recovery skips them."""
 
     # What to read
 
-    def wish(self, sections: Iterable[AccountSection], reason: str, not_before_s: float = -math.inf) -> None:
-        """Read these sections as soon as may be, or as soon as ``not_before_s``, monotonic seconds."""
+    def wish(self, sections: Iterable[AccountSection], reason: str) -> None:
+        """Read these sections as soon as may be: after an answer under way, and not at once after an incomplete one."""
         for section in sections:
-            at_s, why = self._wished.get(section, (math.inf, reason))
-            self._wished[section] = (min(at_s, not_before_s), why)
+            self._wished.setdefault(section, reason)
 
     @property
     def due_s(self) -> float:
@@ -135,17 +143,19 @@ class Reconciliation:
         if self._answered_s.get(section, -math.inf) < asked:
             return asked + ANSWER_SEC
         if section in self._wished:
-            return max(self._wished[section][0], asked + HURRY_SEC)
+            return max(asked + HURRY_SEC, self._paused_s.get(section, -math.inf))
         return asked + CADENCE_SEC[section]
 
     def ask(self, now: float, unix: float) -> list[Action]:
         """The reads that are due."""
         if self._orders.doubts.wants_lists():
-            self.wish(("orders", "trades"), "an order is in doubt")
+            lists: tuple[AccountSection, ...] = ("orders", "trades")
+            old = [section for section in lists if now - self._asked_s.get(section, -math.inf) >= REPEAT_SEC]
+            self.wish(old, "an order is in doubt")
         due = [section for section in CADENCE_SEC if self._at_s(section) <= now]
         if not due:
             return []
-        reason = next((self._wished[section][1] for section in due if section in self._wished), "cadence")
+        reason = next((self._wished[section] for section in due if section in self._wished), "cadence")
         for section in due:
             self._asked_s[section] = now
             self._wished.pop(section, None)
@@ -173,11 +183,12 @@ class Reconciliation:
         self.is_recovering = True
         self._asked_s.clear()
         self.read_until_unix = event.read_until_unix
-        self._orders.recover(event, now, unix)
+        self.quarantine.restore(event.closures, event.failures, now, unix)
+        grids = {market: desk.instrument.grid for market, desk in self._desks.items()}
+        self._orders.recover(event, now, unix, grids)
         held = {(market, outcome): shares for market, outcome, shares in event.holdings}
         known_markets = self._balances.known_markets
         known_markets.update(market for market, _ in held)
-        known_markets.update(order.market for order in event.orders)
         known_markets.update(order.market for order in event.orders)
         for desk in self._desks.values():
             yes, no = (held.get((desk.market, outcome), Shares(0)) for outcome, _ in tokens_of(desk))
@@ -207,9 +218,21 @@ class Reconciliation:
         """The venue was out, or may have cancelled everything: of no order it is known any more that it rests."""
         self._keeps_orders = self._keeps_orders or not self.is_recovering  # leftovers stay leftovers
         self.is_recovering = True
-        self._completed -= {"orders", "trades"}
+        self.read_gap(now)
         self._orders.venue_was_out(now)
         self.wish(("orders", "trades", "balances"), reason)
+
+    def read_gap(self, now: float) -> None:
+        """Something may have happened unheard: nothing new is placed before orders and trades are read anew."""
+        if not self.is_recovering:
+            self.is_recovering = self._keeps_orders = True
+        self._began_s = now
+        self._completed -= {"orders", "trades"}
+
+    @property
+    def has_gap(self) -> bool:
+        """Orders and trades were not both read since something may have happened unheard."""
+        return self.is_recovering and not self._completed >= {"orders", "trades"}
 
     def recovering(self) -> str:
         """Why nothing is quoted yet, in words; "" when everything is settled, and from then on."""
@@ -220,6 +243,7 @@ class Reconciliation:
         if "orders" not in self._completed:
             return "recovering: open orders are not listed yet"
         unproven = self._orders.unproven() if self._keeps_orders else list(self._orders.all_at_risk())
+        unproven = [order for order in unproven if order.order_id not in self._blind]
         if unproven:
             return f"recovering: {len(unproven)} earlier orders are not settled yet"
         return "recovering: balances are not proven yet" if self._account.cash is None else ""
@@ -236,7 +260,7 @@ class Reconciliation:
         revived = [self.revived(order) for order in self._orders.listed(event, now)]
         strange = [row for row in event.orders if self._orders.find(row.order_id) is None]
         found = self.tell([*revived, *self.foreign.list_orders(strange, event.complete)], unix)
-        return [*found, *self._took("orders", event.complete, event.problem, now)]
+        return [*found, *self._took("orders", event, now)]
 
     def revived(self, order: Order) -> Finding:
         """What to tell of an order that the venue has although it was thought to be over."""
@@ -246,11 +270,13 @@ class Reconciliation:
 
     def take_trades(self, event: TradesRead, now: float, unix: float) -> list[Action]:
         """Take a list of the account's trades; its fills have been booked."""
+        unread, hidden = self._take_unreadable(event, now, unix)
         found, lacks = self._look_for_known(event) if event.complete else ([], False)
-        is_complete = event.complete and not lacks
-        problem = "it lacks trades that are known" if lacks else event.problem
-        actions = self._took("trades", is_complete, problem, now)
-        if not is_complete:
+        found += unread
+        if lacks:
+            event = msgspec.structs.replace(event, complete=False, problem="it lacks trades that are known")
+        actions = self._took("trades", event, now)
+        if not event.complete:
             return [*actions, *self.tell(found, unix)]
         if not self.read_until_unix or event.after_unix <= self.read_until_unix:
             self.read_until_unix = max(self.read_until_unix, unix - (now - event.asked_s))
@@ -269,27 +295,52 @@ class Reconciliation:
                 ours=micro_text(order.filled),
                 venue=micro_text(order.size),
             )
-            for order in self._orders.traded(event.asked_s, covers_s, now)
+            for order in self._orders.traded(event.asked_s, covers_s, now, hidden)
         ]
         done, differing, reads_again = self._balances.compare(event, now)
         if reads_again:
             self.wish(("balances",), "trades settled while balances were read")
         return [*actions, *self.tell([*found, *differing], unix), *done]
 
+    def _take_unreadable(self, event: TradesRead, now: float, unix: float) -> tuple[list[Finding], set[str]]:
+        """Trades on a list that cannot be read: nobody knows what they did to the orders that they may be of.
+
+        The markets of these orders are closed, each trade is told once. A row that does not name all its orders may be
+        of any that was made before it; of these the ones wait for nothing else that only their trades could settle.
+
+        Returns:
+            What was found, and the ids of the orders at risk of which the list proves nothing.
+        """
+        found, hidden = list[Finding](), set[str]()
+        self._blind = set()
+        for row in event.unreadable:
+            named = [order for order_id in row.order_ids if (order := self._orders.find(order_id)) is not None]
+            made_s = now - (unix - row.unix) + LISTED_SEC if row.unix else math.inf
+            others = [] if row.names_all else [o for o in self._orders.all_at_risk() if o.created_s < made_s]
+            blind = [*named, *(order for order in others if _lacks_trades_only(order))]
+            hidden.update(order.order_id for order in (*named, *others))
+            self._blind.update(order.order_id for order in blind)
+            text = f"a trade cannot be read, so nobody knows what it did: {row.problem}"
+            for market in dict.fromkeys(order.market for order in blind) or ("",):
+                if self._is_news("unreadable_trade", f"{row.trade_id or row.problem} {market}"):
+                    effect: Literal["none", "quarantine"] = "quarantine" if market else "none"
+                    found.append(Finding("unreadable_trade", "alarm", effect, market, row.trade_id, text))
+        return found, hidden
+
     def take_balances(self, event: BalancesRead, now: float) -> list[Action]:
         """Take balances; they are compared once trades have been read after them."""
         if self._balances.take(event, now):
             self.wish(("trades",), "balances were read")
-        return self._took("balances", event.complete, event.problem, now)
+        return self._took("balances", event, now)
 
     def take_positions(self, event: PositionsRead, now: float, unix: float) -> list[Action]:
         """Take the positions index."""
-        actions = self._took("positions", event.complete, event.problem, now)
+        actions = self._took("positions", event, now)
         return [*actions, *self.tell(self._balances.take_index(event, now), unix)] if event.complete else actions
 
     def take_index(self, event: IndexedTradesRead, now: float, unix: float) -> list[Action]:
         """Compare our fills with the public index of trades, as far as it has caught up; asked twice, it is told."""
-        actions = self._took("index", event.complete, event.problem, now)
+        actions = self._took("index", event, now)
         if not event.complete:
             return actions
         fills = [known for known in self._orders.book.all() if known.fill.market in self._desks]
@@ -313,18 +364,27 @@ class Reconciliation:
             self.wish(("trades", "balances"), "the index of trades says otherwise")
         return [*actions, *self.tell(found, unix)]
 
-    def _took(self, section: AccountSection, is_complete: bool, problem: str, now: float) -> list[Action]:
+    def _took(self, section: AccountSection, event: AccountReading, now: float) -> list[Action]:
         """An incomplete reading proves nothing and is repeated; the first of several is worth a line."""
         self._answered_s[section] = now
-        self.readings[section, is_complete] = self.readings.get((section, is_complete), 0) + 1
-        if is_complete:
-            self._completed.add(section)
+        key = (section, event.complete)
+        self.readings[key] = self.readings.get(key, 0) + 1
+        if event.complete:
+            if event.asked_s >= self._began_s:
+                self._completed.add(section)
+        else:
+            self.wish((section,), "the last reading was not complete")
+            self._paused_s[section] = now + REPEAT_SEC
+        if event.complete and not event.problem:
             self._problems.discard(section)
             return []
-        self.wish((section,), "the last reading was not complete", now + REPEAT_SEC)
         is_first = section not in self._problems
         self._problems.add(section)
-        return [Note("warning", "", f"{section} of the account could not be read whole: {problem}")] if is_first else []
+        return (
+            [Note("warning", "", f"{section} of the account could not be read whole: {event.problem}")]
+            if is_first
+            else []
+        )
 
     # What does not fit
 
@@ -332,14 +392,13 @@ class Reconciliation:
         """Look for what has stayed open too long; once in a while."""
         found = []
         for known in self._orders.book.open():
-            age = max(now - known.since_s, unix - known.fill.unix if known.fill.unix > 0 else 0.0)
+            age = _age_s(known, now, unix)
             if age >= UNSETTLED_ALARM_SEC and self._is_news("unsettled", known.fill.trade_id):
                 text = f"a trade is not final after {age / 60:.0f} minutes; the shares are counted and not sold"
                 fill = known.fill
                 found.append(
                     Finding("unsettled", "alarm", "none", fill.market, fill.trade_id, text, "", known.word.settlement)
                 )
-        actions: list[Action] = []
         for order in self._orders.all_at_risk():
             is_unknown = order.unknown_s is not None and now - order.unknown_s >= UNKNOWN_LIMIT_SEC
             if is_unknown and self._is_news("unknown_order", order.order_id):
@@ -348,13 +407,11 @@ class Reconciliation:
                 found.append(
                     Finding("unknown_order", "alarm", "none", order.market, order.order_id, text, "", order.detail)
                 )
-                if not self.foreign.in_market(order.market):
-                    actions.append(CancelMarket(market=order.market, reason="outcome unknown"))
             if is_stuck(order, now) and self._is_news("cancel_unsettled", order.order_id):
                 text = f"{order.cancels} cancels came to nothing; the order is only read from here on"
                 place = (order.market, order.order_id)
                 found.append(Finding("cancel_unsettled", "alarm", "hold", *place, text, "", order.detail))
-        return [*self.tell(found, unix), *actions]
+        return self.tell(found, unix)
 
     def closed(self, market: str, now: float) -> str:
         """Why nothing is to be done in a market, in words; "" when nothing is in the way."""
@@ -362,9 +419,9 @@ class Reconciliation:
             return "an order could not be cancelled, and nobody knows what became of it"
         return self._balances.closed(market) or self.quarantine.why(market, now)
 
-    def unsettled_s(self, market: str, now: float) -> float:
-        """Age of the oldest trade of a market that is not final; 0 without one."""
-        return max((now - known.since_s for known in self._orders.book.open_in(market)), default=0.0)
+    def unsettled_s(self, market: str, now: float, unix: float) -> float:
+        """Age of the oldest trade of a market that is not final, at a moment of both clocks; 0 without one."""
+        return max((_age_s(known, now, unix) for known in self._orders.book.open_in(market)), default=0.0)
 
     def _look_for_known(self, event: TradesRead) -> tuple[list[Finding], bool]:
         """Look for our fills in a list of trades that calls itself complete.
@@ -375,10 +432,11 @@ class Reconciliation:
         """
         found, lacks = [], False
         listed = {(fill.trade_id, fill.order_id) for fill in event.fills}
+        unreadable = {row.trade_id for row in event.unreadable}
         for known in self._orders.book.all():
             fill = known.fill
             is_old = known.is_recovered or event.asked_s - known.since_s >= LISTED_SEC
-            if fill.key in listed or not is_old or fill.unix <= event.after_unix + 1:
+            if fill.key in listed or fill.trade_id in unreadable or not is_old or fill.unix <= event.after_unix + 1:
                 self._missed.pop(fill.key, None)
             elif event.asked_s - self._missed.setdefault(fill.key, event.asked_s) < UNTOLD_SEC:
                 lacks = True
@@ -404,6 +462,18 @@ class Reconciliation:
                 self.quarantine.close(finding.market, finding.text)
             actions.append(finding)
         return actions
+
+
+def _age_s(known: TrackedFill, now: float, unix: float) -> float:
+    """How long ago a trade was matched; at least since it was told, also where the venue's clock runs ahead."""
+    return max(now - known.since_s, unix - known.fill.unix if known.fill.unix > 0 else 0.0)
+
+
+def _lacks_trades_only(order: Order) -> bool:
+    """Trades are the last word on an order: all else proves it gone, or it ended with more matched than they show."""
+    evidence = order.evidence
+    is_gone = evidence is not None and evidence.wants_lists and evidence.is_unlisted
+    return is_gone or (order.state in TERMINAL and order.owed > 0)
 
 
 def _placed_word(known: TrackedFill, desks: dict[str, Desk]) -> FillSeen:

@@ -487,7 +487,9 @@ def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
         soft_cap=Usd(int(desk.settings.soft_cap_delta_pct * bankroll)),
         hard_cap=Usd(int(desk.settings.hard_cap_delta_pct * bankroll)),
         provisional=Shares(desk.position.provisional),
-        unsettled_s=reconciliation.unsettled_s(desk.market, now) if desk.position.provisional else 0.0,
+        unsettled_s=reconciliation.unsettled_s(desk.market, now, now + engine.wall_s)
+        if desk.position.provisional
+        else 0.0,
         foreign_yes=reconciliation.foreign.shares.get(instrument.yes_token, Shares(0)),
         foreign_no=reconciliation.foreign.shares.get(instrument.no_token, Shares(0)),
     )

@@ -263,7 +263,10 @@ class Driver:
         return self.send(OperatorCommand(act=act, market=market, who="test"))
 
     def feeds(self, up: bool = True) -> list[Action]:
-        return [a for feed in ("market", "user") for a in self.send(FeedChanged(feed=feed, connected=up))]
+        actions = [a for feed in ("market", "user") for a in self.send(FeedChanged(feed=feed, connected=up))]
+        if up and self.engine.account.cash is not None:  # what the channel may have missed is read
+            actions += self.read_account()
+        return actions
 
     def account(self, cash: float = 50_000, **held: float) -> list[Action]:
         """Tell the account; ``held`` are shares by outcome of the first market."""

@@ -16,6 +16,8 @@ CANCEL_RETRY_SEC: Final = (2.0, 4.0, 8.0, 8.0)
 """Time from each cancel of an order to the next."""
 MOST_CANCELS: Final = len(CANCEL_RETRY_SEC) + 1
 """Cancels of one order that nothing came of; after these only reads go on (reliability.md 4.2)."""
+STUBBORN_SEC: Final = 30.0
+"""From one further cancel to the next of an order that the venue goes on showing."""
 
 
 class Doubts:
@@ -72,9 +74,10 @@ def asked_for(order: Order, now: float) -> ReadOrder:
 
 def wants_cancel(order: Order, now: float) -> bool:
     """An order's cancel is to be sent again."""
-    if order.cancels == 0:
-        return True
-    return order.cancels < MOST_CANCELS and now - order.cancel_sent_s >= CANCEL_RETRY_SEC[order.cancels - 1]
+    since = now - order.cancel_sent_s
+    if order.cancels < MOST_CANCELS:
+        return order.cancels == 0 or since >= CANCEL_RETRY_SEC[order.cancels - 1]
+    return order.evidence is None and since >= STUBBORN_SEC
 
 
 def is_stuck(order: Order, now: float) -> bool:

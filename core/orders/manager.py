@@ -4,7 +4,7 @@ Owns order states and the set of fills already booked. Knows no prices but its o
 quotes: it turns wishes into orders and the venue's words into states.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Set
 from functools import partial
 from typing import Final
 
@@ -95,8 +95,8 @@ class OrderManager:
         self._restless: dict[int, Order] = {}
         self._held: dict[int, Order] = {}
         self.doubts = Doubts()
-        self._trades_s = 0.0
-        """Trades of this session are known completely up to here, monotonic seconds."""
+        self._trades_s: float | None = None
+        """Trades are known completely up to here, monotonic seconds; None before the first complete list."""
         self._reserved: dict[str, int] = {}
         self._reserved_all = 0
         self._changed: set[str] = set()
@@ -127,6 +127,13 @@ class OrderManager:
     def sent(self) -> int:
         """Orders that the venue may have."""
         return sum(1 for order in self.all_at_risk() if order.state is not State.INTENT)
+
+    def may_land(self, asked_s: float) -> bool:
+        """Some order came to the venue after ``asked_s``, or may yet: what was asked then does not know of it."""
+        return any(
+            order.state is State.SENDING or (order.state in IN_BOOK and order.since_s > asked_s)
+            for order in self.all_at_risk()
+        )
 
     def find(self, order_id: str) -> Order | None:
         """The order with a venue id; None for a stranger's."""
@@ -159,8 +166,9 @@ class OrderManager:
         return Usd(sum(order.reserves for order in self.at_risk(market) if not is_pending(order)))
 
     def is_wanted(self, intent: int) -> bool:
-        """Nothing has asked for the cancel of an order that is not sent yet."""
-        return not self._by_intent[intent].cancel_wanted
+        """An order is still to be sent: nothing has asked for its cancel, and nobody has given it up."""
+        order = self._by_intent[intent]
+        return order.state in (State.INTENT, State.SENDING) and not order.cancel_wanted
 
     def by_intent(self, intent: int) -> Order:
         """The order of an intent."""
@@ -234,8 +242,18 @@ class OrderManager:
             explanation=explanation,
         )
 
-    def cancel(self, order: Order, reason: str, now: float) -> list[Cancel]:
-        """Cancel an order now, or as soon as its placement has been answered; :meth:`chase` repeats it."""
+    def cancel(self, order: Order, reason: str, now: float, *, insists: bool = False) -> list[Cancel]:
+        """Cancel an order now, or as soon as its placement has been answered; :meth:`chase` repeats it.
+
+        Args:
+            order: any of ours.
+            reason: why.
+            now: monotonic seconds.
+            insists: an operator asks: what was sent already is sent again.
+        """
+        if order.state is State.CANCEL_SENT and insists:
+            order.cancels = 0
+            return self._send_cancel(order, now)
         if order.state in TERMINAL or order.state is State.CANCEL_SENT:
             return []
         if order.state in (State.INTENT, State.SENDING):
@@ -249,16 +267,17 @@ class OrderManager:
         self._advance(order, "cancel_sent", now)
         return self._send_cancel(order, now) if order.cancels < MOST_CANCELS else []
 
-    def chase(self, now: float, is_out: bool) -> list[Cancel | ReadOrder]:
+    def chase(self, now: float, *, is_out: bool, is_deaf: bool) -> list[Cancel | ReadOrder]:
         """Repeat cancels that were not answered and read orders of which nobody knows.
 
         Args:
             now: this moment.
             is_out: the venue takes no requests at the moment: what is asked and sent now would say nothing.
+            is_deaf: fills may have happened that nobody has heard of: what a cancel left open is held on to.
         """
         actions: list[Cancel | ReadOrder] = []
         for order in list(self._held.values()):
-            if now - order.since_s >= CANCEL_HOLD_SEC:
+            if not is_deaf and now - order.since_s >= CANCEL_HOLD_SEC:
                 self._release(order)
         for order in list(self._restless.values()):
             if order.state is State.SENDING and now - order.since_s > SENDING_DEADLINE_SEC:
@@ -302,6 +321,8 @@ class OrderManager:
         order = self._by_intent[event.intent]
         self._touch(order)
         order.detail = event.detail
+        if order.state is State.NOT_PLACED and event.outcome in ("live", "matched", "delayed"):
+            self._revive(order, now)
         if event.outcome == "matched":
             self._note_matched(order, order.size)
         if event.outcome == "live" and order.filled:
@@ -340,6 +361,8 @@ class OrderManager:
         if order is None:
             self.counts.foreign += 1
             return None
+        if event.status == "live" and event.asked_s and _is_stale(order, event.asked_s):
+            return order
         if event.status == "live" and order.state in TERMINAL:
             is_never_placed = order.state in (State.NOT_PLACED, State.REJECTED)  # one that was tells late words too
             if (is_never_placed and not event.asked_s) or self._is_after_end(order, event.asked_s):
@@ -379,7 +402,7 @@ class OrderManager:
         revived = []
         for row in event.orders:
             order = self._by_id.get(row.order_id)
-            if order is None:
+            if order is None or _is_stale(order, event.asked_s):
                 continue
             if self._is_after_end(order, event.asked_s):
                 self._revive(order, now)
@@ -398,22 +421,24 @@ class OrderManager:
                 self._judge(order, now)
         return revived
 
-    def traded(self, asked_s: float, covers_s: float, now: float) -> list[Order]:
+    def traded(self, asked_s: float, covers_s: float, now: float, hidden: Set[str] = frozenset()) -> list[Order]:
         """A complete list of trades, from ``covers_s`` on, has been booked; all times monotonic seconds.
+
+        Of orders whose ids are ``hidden`` it proves nothing: it has rows that cannot be read and may be of them.
 
         Returns:
             Ended orders of which the venue said more is matched than its trades show; the trades are believed.
         """
-        if covers_s <= self._trades_s:
-            self._trades_s = max(self._trades_s, asked_s - TRADES_LATE_SEC)
+        if self._trades_s is None or covers_s <= self._trades_s:
+            self._trades_s = asked_s - TRADES_LATE_SEC
         for order in self.doubts:
-            if order.evidence is not None and covers_s <= order.created_s:
+            if order.evidence is not None and covers_s <= order.created_s and order.order_id not in hidden:
                 order.evidence.traded(asked_s)
                 self._judge(order, now)
         untold = []
         for order in list(self.all_at_risk()):
             late = covers_s <= order.created_s and asked_s - order.since_s >= TRADES_LATE_SEC
-            if order.state in TERMINAL and order.owed and late:
+            if order.state in TERMINAL and order.owed and late and order.order_id not in hidden:
                 untold.append(order)
                 order.matched = order.filled
                 self._touch(order)
@@ -490,15 +515,21 @@ class OrderManager:
 
     # What the journal says
 
-    def recover(self, event: Recovered, now: float, unix: float) -> None:
+    def recover(self, event: Recovered, now: float, unix: float, grids: Mapping[str, Grid]) -> None:
         """Take over what earlier sessions left, before anything else happens.
 
         An order that was being sent may or may not have left; one that was never signed did not. Of all that may be at
         the venue it has to be shown that they are, or that they are not.
+
+        Args:
+            event: what is known of them.
+            now: monotonic seconds.
+            unix: the same moment in seconds since 1970.
+            grids: of the markets that are made now; a tick may have changed since an order was placed.
         """
         self._next_intent = max(self._next_intent, event.next_intent)
         for known in event.orders:
-            order = restored(known, now, unix)
+            order = restored(known, now, unix, grids.get(known.market))
             self._by_intent[order.intent] = order
             self._per_market.setdefault(order.market, {})[order.intent] = order
             if order.order_id:
@@ -616,7 +647,7 @@ class OrderManager:
         """Drop the oldest ended orders whose fills are certainly known."""
         while len(self._ended) > KEPT_TERMINAL:
             intent, ended_s = next(iter(self._ended.items()))
-            if ended_s >= self._trades_s:
+            if self._trades_s is None or ended_s >= self._trades_s:
                 return
             del self._ended[intent]
             order = self._by_intent[intent]
@@ -626,3 +657,8 @@ class OrderManager:
             del self._by_intent[intent]
             self._by_id.pop(order.order_id, None)
             self.book.forget(order.order_id)
+
+
+def _is_stale(order: Order, asked_s: float) -> bool:
+    """What was asked before the doubt began says nothing against it."""
+    return order.evidence is not None and asked_s < order.evidence.since_s

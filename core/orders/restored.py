@@ -4,24 +4,24 @@ from typing import Final
 
 from core.events import KnownOrder
 from core.orders.order import Order, State
-from core.units import Ticks, grid_of
+from core.units import Grid, Ticks, grid_of
 
-_GRIDLESS: Final = "0.000001"
-"""Tick of an order whose price is off its market's grid."""
+_DOLLARS: Final = grid_of("0.000001")
+"""The grid on which every price in micro-dollars is its own tick number."""
 
 
-def restored(known: KnownOrder, now: float, unix: float) -> Order:
-    """One order.
+def restored(known: KnownOrder, now: float, unix: float, grid: Grid | None) -> Order:
+    """One order, in the nearest ticks of its market's present grid; its dollars stay what they are.
 
     Args:
         known: its row.
         now: monotonic seconds.
         unix: the same moment in seconds since 1970, for the time it was made.
+        grid: of its market now; None for the grid of then, when nobody knows.
     """
-    grid = grid_of(known.tick_text)
-    if known.usd % grid.tick_usd:
-        grid = grid_of(_GRIDLESS)
-    price = Ticks(known.usd // grid.tick_usd)
+    grid = grid or grid_of(known.tick_text)
+    usd = Ticks(known.usd)
+    yes_usd = usd if known.outcome == "YES" else _DOLLARS.complement(usd)
     order = Order(
         intent=known.intent,
         market=known.market,
@@ -29,14 +29,15 @@ def restored(known: KnownOrder, now: float, unix: float) -> Order:
         outcome=known.outcome,
         order_side=known.order_side,
         grid=grid,
-        price=price,
-        yes_price=price if known.outcome == "YES" else grid.complement(price),
+        price=_DOLLARS.onto(grid, usd),
+        yes_price=_DOLLARS.onto(grid, yes_usd),
         size=known.size,
         side=known.side,
         layer=known.layer,
         reason=known.reason,
         now=min(now, now - (unix - known.created_unix)),
     )
+    order.usd = known.usd
     order.order_id, order.filled, order.matched = known.order_id, known.filled, known.matched
     order.state, order.since_s = State(known.state), now
     order.unknown_s = now if order.state in (State.UNKNOWN, State.SENDING) else None

@@ -17,6 +17,8 @@ ORDER_SHARE: Final = 0.25
 """Part of the tier's refill and burst that placements use (reliability.md 2.0, ``ORDER_BUDGET``)."""
 RESERVE_SHARE: Final = 0.3
 """Part of the cancel burst that placements leave untouched (reliability.md 2.0, ``CANCEL_RESERVE``)."""
+MOST_OPEN_SHARE: Final = 5 / 6
+"""Part of the cancel burst that open orders may be: 100 on the smallest tier (reliability.md 2.0)."""
 CANCEL_BATCH: Final = 100
 """Most ids in one request; below every tier's burst, above which it could never be admitted."""
 SHORT_SEC: Final = 0.5
@@ -115,13 +117,18 @@ class SignerBudget:
         """Tokens that a bucket holds by our estimate; negative in debt."""
         return self._meters[bucket].level(now)
 
+    def most_open(self) -> int:
+        """Orders that may be open: below the burst of the cancels, so that what is open can be cleared at once."""
+        return int(self._meters["cancels"].rate.burst * MOST_OPEN_SHARE)
+
     def reserve(self, open_orders: int) -> float:
         """Cancel tokens that placements leave untouched: enough to cancel everything, one by one or at once.
 
         Args:
             open_orders: all that the venue may have, those about to be sent included.
         """
-        return max(open_orders + 1.0, RESERVE_SHARE * self._meters["cancels"].rate.burst)
+        most = min(open_orders, self.most_open()) + 1.0
+        return max(most, RESERVE_SHARE * self._meters["cancels"].rate.burst)
 
     # Placements
 
@@ -130,7 +137,8 @@ class SignerBudget:
         clearable = self.level("cancels", now)
         if now < self._orders_at_s or clearable < self.reserve(0):
             return 0
-        return max(0, int(min(self._own.level(now), self.level("orders", now), clearable - open_orders - 1)))
+        clearable = min(clearable - 1, self.most_open())
+        return max(0, int(min(self._own.level(now), self.level("orders", now), clearable - open_orders)))
 
     def why_not_place(self, open_orders: int, now: float) -> str:
         """The last look before orders leave, in words; "" lets them.
@@ -141,12 +149,17 @@ class SignerBudget:
         """
         if now < self._orders_at_s:
             return "the venue has refused orders for their rate"
+        if open_orders > self.most_open():
+            return f"{self.most_open()} orders are open: more could not be cancelled at once"
         if self.level("cancels", now) < self.reserve(open_orders):
             return self._below_reserve(open_orders, now)
         return ""
 
     def short(self, open_orders: int, now: float) -> str:
-        """What keeps a further order waiting for longer than a moment, in words; "" when nothing does."""
+        """What keeps a further order waiting for longer than a moment, in words; "" when nothing does.
+
+        As many open orders as may be are no shortage: no waiting ends it.
+        """
         if self._meters["cancels"].wait_s(self.reserve(open_orders + 1), now) > SHORT_SEC:
             return self._below_reserve(open_orders + 1, now)
         if max(self._orders_at_s - now, self._meters["orders"].wait_s(1, now)) > SHORT_SEC:

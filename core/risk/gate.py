@@ -61,8 +61,6 @@ def why_not_quote(facts: Facts) -> str:
         return f"{facts.control.state.lower().replace('_', '-')}: {facts.control.reason}"
     if facts.resolved:
         return "resolved"
-    if facts.recovering:
-        return facts.recovering
     if not facts.user_feed_up:
         return "user feed is down"
     if facts.venue:
@@ -70,7 +68,7 @@ def why_not_quote(facts: Facts) -> str:
     if facts.quarantine:
         return facts.quarantine
     if not facts.account_known:
-        return "account is not known yet"
+        return facts.recovering or "account is not known yet"
     if facts.data_trouble:
         return facts.data_trouble
     if facts.data_age_s > facts.stale_s:
@@ -83,6 +81,8 @@ def why_not_quote(facts: Facts) -> str:
         return f"an order's outcome is unknown for {facts.unknown_age_s:.0f} s"
     if facts.unsettled_s > UNSETTLED_LIMIT_SEC:
         return f"a trade is not final after {facts.unsettled_s / 60:.0f} minutes"
+    if facts.recovering:
+        return facts.recovering
     return ""
 
 

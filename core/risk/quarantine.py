@@ -2,6 +2,7 @@
 
 import math
 from collections import deque
+from collections.abc import Iterable
 from typing import Final
 
 COOL_OFF_SEC: Final = 60.0
@@ -38,6 +39,22 @@ class Quarantine:
         else:
             self.close(market, "a trade failed", now + COOL_OFF_SEC)
         return too_many
+
+    def restore(
+        self, closures: Iterable[tuple[str, str]], failures: Iterable[tuple[str, float]], now: float, unix: float
+    ) -> None:
+        """Take over what an earlier session closed: a restart opens nothing.
+
+        Args:
+            closures: (market, why).
+            failures: (market, unix seconds) of failed trades, oldest first.
+            now: monotonic seconds.
+            unix: the same moment in seconds since 1970.
+        """
+        for market, reason in closures:
+            self.close(market, reason)
+        for market, at_unix in failures:
+            self.failed(market, min(now, now - (unix - at_unix)))
 
     def why(self, market: str, now: float) -> str:
         """Why a market is closed, in words; "" when it is not."""

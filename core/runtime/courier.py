@@ -20,7 +20,7 @@ from typing import Any, Final, Literal, NamedTuple
 from core.actions import Cancel, CancelAll, CancelMarket, Place, ReadAccount, ReadOrder, ReadScoring
 from core.clock import Clock
 from core.errors import VenueError
-from core.events import BudgetSeen, CancelAnswered, Event, OrderAnswered, OrderSigned, VenueSeen
+from core.events import BudgetSeen, CancelAnswered, Event, OrderAnswered, OrderSigned, Refusal, VenueSeen
 from core.risk.budget import SignerBudget
 from core.risk.venue_mode import VenueModes
 from core.runtime.inbox import Inbox
@@ -45,6 +45,7 @@ NO_ORDER: Final = "0x" + "00" * 32
 """The id of no order, which a probe asks for: any answer says that the venue is back."""
 
 _PULLED: Final = "pulled before it was sent"
+_USED_UP: Final = "our share of the signer's rate is used up"
 _JUDGED: Final = frozenset({"crossed", "balance", "grid"})
 """Refusals of an order for its contents: the venue trades, as an order that was taken proves too."""
 
@@ -322,8 +323,8 @@ class Courier:
             if not self._is_wanted(intent):
                 self._deny(waiting.place, _PULLED)
             elif not room and waited_s >= PATIENCE_SEC:
-                short = self.budget.short(self._open_orders(), now) or "our share of the signer's rate is used up"
-                self._deny(waiting.place, f"waited {waited_s:.1f} s: {short}")
+                short = self.budget.why_not_place(self._open_orders() + 1, now) or _USED_UP
+                self._deny(waiting.place, f"waited {waited_s:.1f} s: {short}", "rate")
             else:
                 self._places.put(intent, waiting)
         if room:
@@ -397,5 +398,5 @@ class Courier:
                 self._emit(OrderAnswered(intent=place.intent, outcome=outcome, detail=detail))
             raise
 
-    def _deny(self, place: Place, detail: str) -> None:
-        self._emit(OrderAnswered(intent=place.intent, outcome="denied", detail=detail))
+    def _deny(self, place: Place, detail: str, refusal: Refusal = "") -> None:
+        self._emit(OrderAnswered(intent=place.intent, outcome="denied", detail=detail, refusal=refusal))

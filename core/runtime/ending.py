@@ -10,6 +10,7 @@ import msgspec
 from core.errors import PolymmError, VenueError, VenueUnavailable
 from core.events import Event
 from core.orders.manager import OrderManager
+from core.risk.budget import CANCEL_BATCH
 from core.venue.gateway import Gateway
 
 log = logging.getLogger(__name__)
@@ -17,7 +18,6 @@ log = logging.getLogger(__name__)
 VERIFY_SEC: Final = 10.0
 """Deadline of cancelling and verifying (reliability.md 4.10)."""
 VERIFY_PAUSE_SEC: Final = 0.2
-CANCEL_BATCH: Final = 100
 _ON_ITS_WAY: Final = "NOT verified: the venue lists none, but one may still be on its way"
 
 
@@ -68,7 +68,7 @@ async def verify_zero(
                     if not listed.complete:
                         raise VenueUnavailable(listed.problem)
                     left = sum(1 for row in listed.orders if orders.find(row.order_id) is not None)
-                    zeros = zeros + 1 if left == 0 else 0
+                    zeros = zeros + 1 if left == 0 and not orders.may_land(listed.asked_s) else 0
                 except Exception as error:
                     zeros = 0
                     if not isinstance(error, VenueError):

@@ -1,7 +1,8 @@
-"""The lanes that only ask: single orders, the account, and which orders score.
+"""The lanes that only ask: single orders, the account, its balances, and which orders score.
 
 They share one budget of requests, of which the lesser lanes leave a part untouched, so that evidence of an order's fate
-never waits behind a routine read (reliability.md 4.9). During a restart of the venue none is of use, and all wait.
+never waits behind a routine read (reliability.md 4.9). During a restart of the venue none is of use, and all wait. A
+question that is asked again while its answer is under way waits, and is asked once more after it.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ from typing import Any, Final
 
 from core.actions import AccountSection, ReadAccount, ReadOrder, ReadScoring
 from core.clock import Clock
-from core.events import BalancesRead, Event
+from core.events import Event
 from core.risk.budget import Meter, Rate
 from core.runtime.inbox import Inbox
 from core.venue.gateway import Gateway
@@ -18,19 +19,18 @@ from core.venue.gateway import Gateway
 SCORING_BATCH: Final = 100
 SCORING_GAP_SEC: Final = 1.0
 """Least time between two questions which orders score; they are about nothing urgent."""
-BALANCE_BATCH: Final = 20
-"""Tokens of one turn of reading balances: a request each."""
 RESTART_LOOK_SEC: Final = 0.25
 """Pause between looks whether a restart is over."""
 READS: Final = Rate(per_s=20.0, burst=100.0)
-"""Requests; the venue allows 50 a second of each kind, and 20 of balances (polymarket-api.md 10.1)."""
+"""Requests; the venue allows 50 a second of each kind (polymarket-api.md 10.1). A round of balances, a request a token,
+keeps its own pace where it is sent, and counts as one here."""
 LEFT_BY_ACCOUNT: Final = 30.0
 """What reads of the account leave to those of single orders."""
 LEFT_BY_SCORING: Final = 60.0
 
 
 class Inquiries:
-    """Three lanes of :class:`core.runtime.courier.Courier`; each runs until it is cancelled."""
+    """Four lanes of :class:`core.runtime.courier.Courier`; each runs until it is cancelled."""
 
     def __init__(
         self,
@@ -57,6 +57,8 @@ class Inquiries:
         self._orders = Inbox[str, ReadOrder]()
         self._sections = Inbox[AccountSection, int]()
         """``after_unix`` by section."""
+        self._balances = Inbox[AccountSection, None]()
+        """Apart from the other sections, which a round of many tokens would hold up."""
         self._scorings = Inbox[str, None]()
         self._budget = Meter(READS)
 
@@ -67,6 +69,9 @@ class Inquiries:
                 self._orders.put(action.order_id, action)
             case ReadAccount():
                 for section in action.sections:
+                    if section == "balances":
+                        self._balances.put(section, None)
+                        continue
                     waiting = self._sections.get(section)
                     after = action.after_unix if waiting is None else min(waiting, action.after_unix)
                     self._sections.put(section, after)
@@ -79,6 +84,7 @@ class Inquiries:
         return [
             ("evidence", self._run_orders()),
             ("account-reads", self._run_sections()),
+            ("balances", self._run_balances()),
             ("scoring", self._run_scorings()),
         ]
 
@@ -98,9 +104,6 @@ class Inquiries:
                 await self._read(section, after_unix)
 
     async def _read(self, section: AccountSection, after_unix: int) -> None:
-        if section == "balances":
-            self._emit(await self._balances())
-            return
         await self._turn(1, LEFT_BY_ACCOUNT)
         match section:
             case "orders":
@@ -112,20 +115,12 @@ class Inquiries:
             case "index":
                 self._emit(await self._gateway.indexed_trades(after_unix))
 
-    async def _balances(self) -> BalancesRead:
-        """Cash and all tokens, in turns that leave evidence its place; together as complete as the worst of them."""
-        tokens, parts = list(self._tokens()), list[BalancesRead]()
-        for start in range(0, max(1, len(tokens)), BALANCE_BATCH):
-            batch = tokens[start : start + BALANCE_BATCH]
-            await self._turn(1 + len(batch), LEFT_BY_ACCOUNT)
-            parts.append(await self._gateway.balances(batch))
-        return BalancesRead(
-            asked_s=parts[0].asked_s,
-            cash=parts[-1].cash,
-            holdings=tuple(held for part in parts for held in part.holdings),
-            complete=all(part.complete for part in parts),
-            problem=next((part.problem for part in parts if part.problem), ""),
-        )
+    async def _run_balances(self) -> None:
+        while True:
+            await self._balances.wait()
+            await self._turn(1, LEFT_BY_ACCOUNT)
+            self._balances.take()
+            self._emit(await self._gateway.balances(self._tokens()))
 
     async def _run_scorings(self) -> None:
         while True:

@@ -55,7 +55,8 @@ class Journaling:
         """What earlier sessions left.
 
         Args:
-            begins_anew: the account holds nothing at a start (paper): what the last session held is taken off.
+            begins_anew: the account is empty at a start (paper): what the last session held is taken off, and its
+                trades, which the venue will never list, are history.
 
         Raises:
             StoreError: it cannot be read.
@@ -65,7 +66,8 @@ class Journaling:
             return recovered
         for market, outcome, shares in recovered.holdings:
             self.corrected(Correction(market, outcome, -shares, "a paper account begins anew"))
-        return msgspec.structs.replace(recovered, holdings=())
+        orders = tuple([msgspec.structs.replace(order, matched=order.filled) for order in recovered.orders])
+        return msgspec.structs.replace(recovered, orders=orders, fills=(), holdings=())
 
     async def run(self) -> None:
         """Flush now and then, until cancelled.

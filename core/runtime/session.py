@@ -156,6 +156,8 @@ class Session:
         self._early: list[Place | Cancel | CancelAll | CancelMarket | ReadOrder | ReadAccount] = []
         """Wishes from before there was a courier."""
         self._parts: Parts | None = None
+        self._is_recovered = False
+        """The engine knows what earlier sessions may have left at the venue."""
         self._feeds: Feeds | None = None
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = 0
@@ -290,6 +292,7 @@ class Session:
         sources.intake, sources.feed, sources.reader, sources.user = feeds.ingest, feeds.market, feeds.reader, user
         sources.budget = courier.budget
         self.emit(await self._journal.recover(begins_anew=self.settings.mode == "paper"))
+        self._is_recovered = True
         for name, lane in courier.lanes():
             self.own(lane, name)
         self.own(self._journal.run(), "journal")
@@ -483,7 +486,7 @@ class Session:
         )
         if self._heartbeat is not None and verified:
             self._heartbeat.stop()
-        verified = verified and self._courier.is_idle
+        verified = verified and self._courier.is_idle and self._is_recovered
         await self._hear_last_words()
         return verified, left
 

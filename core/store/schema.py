@@ -118,6 +118,7 @@ _SCHEMA_3: Final = (
       trade_id TEXT NOT NULL, order_id TEXT NOT NULL, status TEXT NOT NULL, unix REAL NOT NULL, source TEXT NOT NULL,
       transaction_hash TEXT NOT NULL, PRIMARY KEY (trade_id, order_id, status)
     ) STRICT""",
+    "CREATE INDEX journal_commands ON journal (unix) WHERE kind = 'command'",
     """CREATE TABLE findings (
       id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, unix REAL NOT NULL, code TEXT NOT NULL,
       severity TEXT NOT NULL, effect TEXT NOT NULL, market TEXT NOT NULL, subject TEXT NOT NULL, text TEXT NOT NULL,

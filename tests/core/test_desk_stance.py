@@ -797,7 +797,7 @@ def adds_up(place: Place, order: Order) -> None:
 def test_every_order_of_any_history_carries_an_explanation_that_adds_up() -> None:
     """The journal must say of each order why it had this price and this size: parts, legs and top-ups included."""
     count, reasons = 0, Counter[str]()
-    for seed in range(40):
+    for seed in range(44):
         world = World(seed, order_layers=2 + seed % 2, resize_tol=0.1, event_cooloff_sec=0.0)
         world.voided = True  # a failed trade would close the market for a while
         for kind in world.random.choices(STEPS, WEIGHTS, k=120):

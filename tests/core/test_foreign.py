@@ -22,9 +22,8 @@ def test_order_is_told_once_and_shown_until_a_complete_list_lacks_it() -> None:
     assert found.text == "an open order on this account is not ours: SELL 30 shares at 0.4100000000", (
         "foreign text, cut"
     )
-    assert apart.in_market(MARKET) and not apart.in_market("0xother")
-    assert apart.list_orders([], is_complete=False) == [] and apart.in_market(MARKET)
-    assert apart.list_orders([], is_complete=True) == [] and not apart.in_market(MARKET)
+    assert apart.list_orders([], is_complete=False) == [] and apart.orders
+    assert apart.list_orders([], is_complete=True) == [] and not apart.orders
     assert apart.list_orders([ROW], is_complete=True) == [], "it is no news when it comes back"
 
 

@@ -151,7 +151,7 @@ class World(Driver):
     def settled(self, recovered: Recovered | None = None) -> "World":
         """A session that has read everything; the desk is held back, and leaves the orders of the test alone."""
         self.command("pause_all")
-        self.desk.pull = lambda reason, now: []
+        self.desk.pull = lambda reason, now, insists=False: []
         self.begin(recovered)
         self.run(3.0)
         assert self.books_recovering() == ""
@@ -320,19 +320,6 @@ def test_trades_asked_for_before_the_balances_came_prove_nothing() -> None:
     world.now += 1.0
     world.send(BalancesRead(asked_s=asked, cash=usd(50), complete=True))
     world.send(TradesRead(asked_s=asked, after_unix=0, complete=True))
-    assert world.engine.account.cash is None
-
-
-def test_late_answer_to_an_earlier_question_is_not_taken_for_the_latest() -> None:
-    """The fills had not come as far when it was asked."""
-    world = World()
-    world.answers = False
-    world.begin()
-    asked = world.now
-    world.run(ANSWER_SEC + 2)
-    world.send(BalancesRead(asked_s=asked, cash=usd(50), complete=True))
-    world.now += 0.1
-    world.send(TradesRead(asked_s=world.now, after_unix=0, complete=True))
     assert world.engine.account.cash is None
 
 
@@ -881,16 +868,18 @@ def test_match_that_the_trades_do_not_show_is_told_once_and_frees_the_order_of_l
     assert world.blocked() == ""
 
 
-def test_order_of_unknown_outcome_is_told_with_its_evidence_and_its_market_swept_once() -> None:
+def test_order_of_unknown_outcome_is_told_with_its_evidence_and_only_an_operator_sweeps_its_market() -> None:
+    """What is not ours is left alone; cancelling everything in a market is an act, and its words say what goes."""
     world = World().settled()
     order = world.order()
     world.lose(order)
+    order.unknown_s = world.now
     actions = world.run(UNKNOWN_LIMIT_SEC + 60)
     [found] = findings(actions, "unknown_order")
     assert found.subject == order.order_id and "read 0 of 2" in found.text
-    assert [action for action in actions if isinstance(action, CancelMarket)] == [
-        CancelMarket(market=MARKET, reason="outcome unknown")
-    ]
+    assert not [action for action in actions if isinstance(action, CancelMarket)]
+    *_, swept, note = world.command("cancel_market")
+    assert isinstance(swept, CancelMarket) and "everything this account has in the market goes" in note.text
 
 
 @pytest.mark.parametrize("is_read", [True, False])
@@ -919,17 +908,6 @@ def test_cancel_that_was_wished_while_nobody_knew_of_the_order_is_sent_when_the_
     world.run(11)
     reasons = [cancel.reason for cancel in cancelled(world.actions) if isinstance(cancel, Cancel)]
     assert "one_sided" in reasons and order.state is State.CANCEL_SENT
-
-
-def test_market_in_which_somebody_else_has_an_order_is_not_swept() -> None:
-    world = World()
-    world.listed["0xstranger"] = a_stranger()
-    world.settled()
-    order = world.order()
-    world.lose(order)
-    actions = world.run(UNKNOWN_LIMIT_SEC + 60)
-    assert findings(actions, "unknown_order")
-    assert not [action for action in actions if isinstance(action, CancelMarket)]
 
 
 # Laws

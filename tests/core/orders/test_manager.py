@@ -94,7 +94,7 @@ class Desk:
 
     def chase(self, seconds: float, is_out: bool = False) -> list[Any]:
         self.now += seconds
-        return self.orders.chase(self.now, is_out)
+        return self.orders.chase(self.now, is_out=is_out, is_deaf=False)
 
 
 # Placing and answering
@@ -705,7 +705,7 @@ def known(intent: int = 7, state: str = "LIVE", **over: Any) -> KnownOrder:
 )
 def test_what_may_be_at_the_venue_after_a_restart_counts_and_has_to_be_shown(before: str, after: str) -> None:
     desk = Desk()
-    desk.orders.recover(Recovered(orders=(known(state=before),), next_intent=8), desk.now, 1_000.0)
+    desk.orders.recover(Recovered(orders=(known(state=before),), next_intent=8), desk.now, 1_000.0, {})
     order = desk.orders.by_intent(7)
     is_open = after not in ("DENIED", "CANCELLED")
     assert (order.state.value, order.at_risk, order in desk.orders.unproven()) == (after, is_open, is_open)
@@ -718,7 +718,7 @@ def test_fills_of_before_are_no_news_after_a_restart_and_may_still_fail() -> Non
     desk = Desk()
     told = FillSeen(trade_id="t", order_id="id-7", size=shares(40), settlement="mined", unix=950.0)
     row = known(state="PARTIAL", filled=shares(40), matched=shares(40))
-    desk.orders.recover(Recovered(orders=(row,), fills=(KnownFill(told, 7),), next_intent=8), desk.now, 1_000.0)
+    desk.orders.recover(Recovered(orders=(row,), fills=(KnownFill(told, 7),), next_intent=8), desk.now, 1_000.0, {})
     order = desk.orders.by_intent(7)
     assert [desk.fill(order, 40, settlement="matched"), order.filled] == [None, shares(40)]
     assert desk.fill(order, 40, settlement="failed") == "void"
@@ -728,7 +728,7 @@ def test_fills_of_before_are_no_news_after_a_restart_and_may_still_fail() -> Non
 def test_price_off_the_grid_of_its_row_is_kept_to_the_dollar() -> None:
     """The tick may have changed after the order was placed, and the row has the tick of then."""
     desk = Desk()
-    desk.orders.recover(Recovered(orders=(known(usd=usd(0.455)),), next_intent=8), desk.now, 1_000.0)
+    desk.orders.recover(Recovered(orders=(known(usd=usd(0.455)),), next_intent=8), desk.now, 1_000.0, {})
     order = desk.orders.by_intent(7)
     assert (order.usd, order.reserves) == (usd(0.455), usd(45.5))
 

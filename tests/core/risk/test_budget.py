@@ -69,10 +69,12 @@ def test_placements_keep_to_a_quarter_of_the_tier() -> None:
 def test_orders_leave_the_tokens_that_would_cancel_them_all() -> None:
     """I-17: what is open and what goes out now must be cancellable with what the cancel bucket holds."""
     budget = SignerBudget()
-    assert budget.room(114, 0.0) == 5, "120 tokens: 119 orders and one request"
-    assert budget.room(119, 0.0) == 0 and budget.room(500, 0.0) == 0
-    assert "reserve of 121 for 120 orders" in budget.short(119, 0.0)
-    assert budget.why_not_place(119, 0.0) == "" and budget.why_not_place(120, 0.0) != ""
+    assert budget.room(95, 0.0) == 5, "100 orders may be open, of 120 that one burst could cancel"
+    assert budget.room(100, 0.0) == 0 and budget.room(500, 0.0) == 0
+    assert budget.short(100, 0.0) == "", "no waiting ends it"
+    assert budget.why_not_place(100, 0.0) == "" and "100 orders are open" in budget.why_not_place(101, 0.0)
+    budget.cancel(100, 0.0)
+    assert budget.room(79, 0.0) == 0 and "reserve of 101" in budget.short(100, 0.0)
 
 
 def test_a_third_of_the_cancel_burst_is_left_even_with_nothing_open() -> None:

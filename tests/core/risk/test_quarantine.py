@@ -57,3 +57,27 @@ def test_a_market_is_closed_for_good_exactly_when_so_many_failed_within_an_hour(
         assert told[number] == (number >= FAILURES - 1 and at - before <= FAILURES_SEC)
     assert (quarantine.why("a", times[-1] + 1e6) != "") == any(told)
     assert quarantine.why("a", times[-1]) != ""
+
+
+@laws(200)
+@given(st.lists(st.floats(0.0, 3 * FAILURES_SEC), max_size=8), st.integers(0, 8), st.floats(0.0, FAILURES_SEC))
+def test_a_restart_changes_nothing(times: list[float], before: int, pause: float) -> None:
+    """What an earlier session was told counts as if this one had been told."""
+    times, ahead = sorted(times), 1_000_000.0
+    straight, second = Quarantine(), Quarantine()
+    straight.close("b", "a contradiction")
+    for at in times:
+        straight.failed("a", at)
+    told = times[:before]
+    now = (told or [0.0])[-1]
+    second.restore([("b", "a contradiction")], [("a", at + ahead) for at in told], now, now + ahead)
+    for at in times[before:]:
+        second.failed("a", at)
+    for market in ("a", "b"):
+        assert bool(straight.why(market, now + pause)) == bool(second.why(market, now + pause))
+
+
+def test_a_clock_that_was_set_back_makes_no_closure_longer() -> None:
+    quarantine = Quarantine()
+    quarantine.restore([], [("a", 5_000.0)], 100.0, 1_000.0)
+    assert [quarantine.why("a", 100.0 + at) != "" for at in (0.0, COOL_OFF_SEC)] == [True, False]

@@ -3,15 +3,15 @@
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
-from core.actions import Cancel, CancelAll, CancelMarket, Place, ReadAccount, ReadOrder, ReadScoring
+from core.actions import AccountSection, Cancel, CancelAll, CancelMarket, Place, ReadAccount, ReadOrder, ReadScoring
 from core.clock import ManualClock
 from core.errors import OutcomeUnknown, StoreError, VenueRefused
 from core.events import (
-    BalancesRead,
     BudgetSeen,
     CancelAnswered,
     Event,
@@ -28,8 +28,8 @@ from core.events import (
 from core.runtime import courier as courier_module
 from core.runtime import inquiries as inquiries_module
 from core.runtime.courier import BATCH, NO_ORDER, PATIENCE_SEC, REPEATS, Courier
-from core.runtime.inquiries import BALANCE_BATCH, READS, SCORING_BATCH
-from core.units import MICRO, Shares, Ticks, Usd
+from core.runtime.inquiries import LEFT_BY_ACCOUNT, READS, SCORING_BATCH
+from core.units import MICRO, Shares, Ticks
 from core.venue.gateway import Gateway, ModeSign, RateSign
 from tests.core.runtime.scripted import Script, hang, until
 
@@ -101,6 +101,8 @@ class Desk:
 
 
 LOOK = 0.001
+GRANTED = int(READS.burst - LEFT_BY_ACCOUNT)
+"""Routine reads that find budget while the clock stands still."""
 
 
 @pytest.fixture
@@ -248,14 +250,14 @@ async def test_an_order_that_cannot_be_signed_is_denied_alone(desk: Desk) -> Non
 
 async def test_what_is_pulled_while_it_waits_for_budget_is_denied_at_once(desk: Desk) -> None:
     """It would only take the place of an order that is still wanted."""
-    desk.open_orders = 119
+    desk.open_orders = 100
     async with running(desk):
         desk.courier.take(place(1))
         desk.courier.take(place(2))
         await desk.settle()
         desk.pulled = {1}
         await until(lambda: desk.answers() == [(1, "denied")])
-        desk.open_orders = 118
+        desk.open_orders = 99
         await desk.courier.wait_idle()
     assert desk.gateway.called("sign") == [("2",)]
 
@@ -277,7 +279,7 @@ async def test_what_was_pulled_while_it_was_being_signed_is_not_sent(desk: Desk)
 
 async def test_orders_that_wait_too_long_for_budget_are_denied_with_the_reason(desk: Desk) -> None:
     """Later they would be sent at an old price; the engine makes a new plan instead."""
-    desk.open_orders = 119
+    desk.open_orders = 100
     async with running(desk):
         desk.courier.take(place(1))
         await desk.settle()
@@ -288,7 +290,8 @@ async def test_orders_that_wait_too_long_for_budget_are_denied_with_the_reason(d
         await desk.courier.wait_idle()
     answer = desk.told_of(OrderAnswered)[0]
     assert isinstance(answer, OrderAnswered) and answer.outcome == "denied"
-    assert answer.detail == "waited 2.1 s: the cancel budget of 120 is below the reserve of 121 for 120 orders"
+    assert answer.detail == "waited 2.1 s: 100 orders are open: more could not be cancelled at once"
+    assert answer.refusal == "rate", "the desk waits before it tries again"
     assert not desk.gateway.called("sign")
 
 
@@ -745,34 +748,59 @@ async def test_the_account_is_read_section_by_section(desk: Desk) -> None:
     assert [type(event) for event in desk.told] == [TradesRead, OpenOrdersRead, IndexedTradesRead, PositionsRead]
 
 
-async def test_balances_of_many_tokens_are_one_event_as_complete_as_the_worst_part(desk: Desk) -> None:
-    """A request a token: they go in turns, so that evidence finds its place between them."""
-    desk.tokens = [str(number) for number in range(BALANCE_BATCH + 1)]
-
-    async def answer(*tokens: str) -> object:
-        return None if len(tokens) > 1 else BalancesRead(asked_s=9.0, cash=Usd(8), problem="HTTP 500")
-
-    desk.gateway.on["balances"] = answer
-    desk.courier.take(ReadAccount(sections=("balances",), reason="test"))
+async def test_other_sections_are_read_while_a_round_of_balances_is_under_way(desk: Desk) -> None:
+    """A request a token takes long; orders and trades, on which recovery depends, do not wait behind it."""
+    desk.gateway.on["balances"] = hang
     async with running(desk):
-        await until(lambda: desk.told)
-    (read,) = desk.told
-    assert isinstance(read, BalancesRead)
-    assert (read.asked_s, read.cash, read.complete, read.problem) == (1.0, Usd(8), False, "HTTP 500")
-    assert [token for token, _ in read.holdings] == desk.tokens[:-1]
+        desk.courier.take(ReadAccount(sections=("balances", "trades", "orders", "positions"), reason="test"))
+        await until(lambda: len(desk.told) == 3)
+    assert [type(event) for event in desk.told] == [TradesRead, OpenOrdersRead, PositionsRead]
+    assert desk.gateway.called("balances") == [("11", "12")], "all tokens, and cash once"
+
+
+@pytest.mark.parametrize(
+    ("section", "call"), [("balances", "balances"), ("orders", "open_orders"), ("trades", "trades_since")]
+)
+async def test_a_section_that_is_wished_for_while_it_is_read_is_read_once_more_after_it(
+    desk: Desk, section: AccountSection, call: str
+) -> None:
+    """The answer under way may be of before the wish; two at a time would be of no use."""
+    gate = asyncio.Event()
+
+    async def wait(*what: str) -> object:
+        await gate.wait()
+        return None
+
+    desk.gateway.on[call] = wait
+    async with running(desk):
+        desk.courier.take(ReadAccount(sections=(section,), reason="test"))
+        await until(lambda: desk.gateway.called(call))
+        for _ in range(3):
+            desk.courier.take(ReadAccount(sections=(section,), reason="test"))
+            await desk.settle()
+        assert len(desk.gateway.called(call)) == 1 and not desk.told
+        gate.set()
+        await until(lambda: len(desk.told) == 2)
+        await desk.settle()
+    assert len(desk.gateway.called(call)) == 2 == len(desk.told)
+
+
+def read_more_than(desk: Desk, number: int) -> bool:
+    return len(desk.gateway.called("positions")) > number
 
 
 async def test_evidence_is_read_when_routine_reads_have_used_their_part(desk: Desk) -> None:
-    """What became of an order is worth more than a balance."""
-    desk.tokens = [str(number) for number in range(200)]
+    """What became of an order is worth more than a list."""
     async with running(desk):
-        desk.courier.take(ReadAccount(sections=("balances",), reason="test"))
+        for number in range(GRANTED):
+            desk.courier.take(ReadAccount(sections=("positions",), reason="test"))
+            await until(partial(read_more_than, desk, number))
+        desk.courier.take(ReadAccount(sections=("positions",), reason="test"))
         await desk.settle()
-        turns = len(desk.gateway.called("balances"))
-        assert turns * (BALANCE_BATCH + 1) < READS.burst and not desk.told, "the rest waits for the budget"
+        assert len(desk.gateway.called("positions")) == GRANTED, "the rest waits for the budget"
         desk.courier.take(ReadOrder(order_id="a"))
         await until(lambda: desk.gateway.called("read_order"))
-        assert len(desk.gateway.called("balances")) == turns
+        assert len(desk.gateway.called("positions")) == GRANTED
 
 
 async def test_flags_are_asked_for_once_each_in_batches(desk: Desk) -> None:

@@ -4,18 +4,23 @@ import asyncio
 from collections import defaultdict
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import Any, Literal
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.actions import Finding
 from core.clock import ManualClock
-from core.events import FillSeen, KnownFill, KnownOrder, Recovered
+from core.config import Settings
+from core.engine import Engine
+from core.events import FillSeen, KnownFill, KnownOrder, OperatorCommand, Recovered
 from core.orders.fills import FINAL, TrackedFill
 from core.orders.order import TERMINAL, Order, State
+from core.reconciliation import OVERLAP_SEC
 from core.store.changes import Changes
 from core.store.database import Store
-from core.store.fold import RECENT_SEC
+from core.store.fold import MARGIN_SEC, RECENT_SEC
 from core.units import MICRO, SIZE_QUANTUM, Shares, Ticks, grid_of
 from tests.builders import MARKET, YES, laws, shares
 from tests.core.store.ledger import NOW, a_fill, an_order, changes, opened, rows
@@ -84,6 +89,59 @@ async def test_a_late_fill_finds_its_order_after_a_long_pause(tmp_path: Path) ->
     assert [known.intent for known in (await folded(unread)).orders] == [1]
 
 
+@pytest.mark.parametrize("reason", ["an order that lives", "a trade that is not final", "an order that owes", "none"])
+async def test_fills_that_the_next_list_of_trades_shows_are_known(tmp_path: Path, reason: str) -> None:
+    """It goes back to the oldest order in doubt: what of ours is in it and not known would pass for a stranger's."""
+    path, made = tmp_path / "mm_state.db", OLD - 60.0
+    over, quiet, older = an_order(1, State.DONE), an_order(2, State.CANCELLED), an_order(3, State.DONE)
+    over.filled = over.matched = older.filled = older.matched = shares(5)
+    left = an_order(4, State.LIVE if reason == "an order that lives" else State.DONE)
+    left.created_s = 100.0 + made - NOW  # as of the fold's clock
+    left.matched = shares(5) if reason == "an order that owes" else Shares(0)
+    last = "mined" if reason == "a trade that is not final" else "confirmed"
+    long_ago = a_fill(older, "t0", settlement="confirmed", unix=made - RECENT_SEC)
+    fills = [a_fill(over, "t1", settlement="confirmed", unix=OLD), a_fill(left, "t2", 5, last, unix=made)]
+    clock = ManualClock(unix=made - RECENT_SEC, monotonic=100.0 + made - RECENT_SEC - NOW)
+    store = await opened(path, clock)
+    await store.write(changes([older], [long_ago]))
+    clock.advance_to(100.0 + OLD - NOW)
+    await store.write(changes([over, quiet, left], fills))
+    await store.write(Changes(trades_read_until=NOW))
+    clock.advance_to(100.0)
+    told = await store.recover()
+    await store.end("quit", verified=True)
+    assert [known.intent for known in told.orders] == ([] if reason == "none" else [1, 4])
+    reconciliation = Engine(Settings(), own_in_book=True).reconciliation
+    reconciliation.recover(told, 100.0, NOW)
+    assert reconciliation.trades_from(100.0, NOW) == int((NOW if reason == "none" else made) - OVERLAP_SEC)
+    assert MARGIN_SEC > OVERLAP_SEC
+
+
+async def test_closures_and_failed_trades_are_those_since_an_operator_resumed_the_market(tmp_path: Path) -> None:
+    """Each market by itself; what was only held, asked, or resumed elsewhere opens and closes nothing."""
+    clock = ManualClock(unix=NOW, monotonic=100.0)
+    store = await opened(tmp_path / "mm_state.db", clock)
+
+    async def found(market: str, code: str, effect: Literal["hold", "quarantine"]) -> None:
+        clock.advance_to(clock.monotonic() + 1)
+        finding = Finding(code, "alarm", effect, market, "t", f"{code} of {market}")
+        await store.write(Changes(findings=[(clock.monotonic(), finding)]))
+
+    for market in ("a", "b"):
+        await found(market, "settlement_conflict", "quarantine")
+        await found(market, "failed_trade", "hold")
+        await found(market, "cancel_unsettled", "hold")
+    clock.advance_to(200.0)
+    store.journal("command", OperatorCommand("resume", "a"))
+    store.journal("command", OperatorCommand("pause", "b"))
+    store.journal("event", OperatorCommand("resume", "b"))
+    await found("a", "failed_trade", "quarantine")
+    told = await store.recover()
+    assert told.closures == (("b", "settlement_conflict of b"),)
+    assert told.failures == (("b", NOW + 5), ("a", NOW + 101))
+    await store.end("quit", verified=True)
+
+
 async def test_a_hundredth_that_is_missing_is_no_debt(tmp_path: Path) -> None:
     """Fills may end a hundredth of a share short; such an order would come back for ever."""
     path = tmp_path / "mm_state.db"
@@ -108,6 +166,7 @@ async def test_holdings_are_confirmed_fills_and_corrections(tmp_path: Path) -> N
     assert rows(path, query) == [("NO", shares(-1), 0), ("YES", shares(6), shares(3))]
 
 
+MOMENTS = st.sampled_from([OLD - RECENT_SEC, OLD - MARGIN_SEC, OLD, OLD + RECENT_SEC, NOW - RECENT_SEC, NOW - 1, NOW])
 MARKETS = st.sampled_from(["0xm", "0xn"])
 SETTLEMENTS = st.sampled_from(["matched", "mined", "confirmed", "retrying", "failed"])
 
@@ -124,16 +183,18 @@ def ledgers(draw: st.DrawFn) -> tuple[list[tuple[float, list[Order], list[Tracke
         for intent in range(draw(st.integers(1, 6)))
     ]  # fmt: skip
     for order in orders:
+        order.created_s = 100.0 + draw(MOMENTS) - NOW
         order.filled = Shares(draw(st.integers(0, 3)) * SIZE_QUANTUM)
         order.matched = Shares(order.filled + draw(st.sampled_from([-SIZE_QUANTUM, 0, SIZE_QUANTUM - 1, SIZE_QUANTUM])))
     trade = st.tuples(st.sampled_from(orders), st.integers(1, 3))
     sizes: dict[tuple[int, int], float] = defaultdict(lambda: draw(st.integers(1, 10**6)) / 100)
+    matched: dict[tuple[int, int], float] = defaultdict(lambda: draw(MOMENTS))
     writes: list[tuple[float, list[Order], list[TrackedFill]]] = [(OLD, orders, [])]
     for _ in range(draw(st.integers(0, 6))):
         unix = max(writes[-1][0], draw(st.sampled_from([OLD, OLD + RECENT_SEC, NOW - RECENT_SEC, NOW - 1, NOW])))
         some = draw(st.lists(st.sampled_from(orders), unique_by=lambda order: order.intent))
         fills = [
-            a_fill(order, f"t{number}", sizes[order.intent, number], draw(SETTLEMENTS))
+            a_fill(order, f"t{number}", sizes[order.intent, number], draw(SETTLEMENTS), matched[order.intent, number])
             for order, number in draw(st.lists(trade, max_size=6))
         ]
         writes += [(unix, some, fills)] * draw(st.integers(1, 2))
@@ -159,11 +220,20 @@ def test_the_fold_is_what_plain_python_makes_of_the_writes(
         latest |= {known.fill.key: known for known in fills}
         steps |= {(*known.fill.key, known.word.settlement) for known in fills}
     unsettled = {known.fill.intent for known in latest.values() if known.word.settlement not in FINAL}
-    wanted = {
+    open_ended = {
         intent
         for intent, order in orders.items()
         if order.state not in TERMINAL or order.matched - order.filled >= SIZE_QUANTUM
-        or updated[intent] >= read_until - RECENT_SEC or intent in unsettled
+    }
+    read_from = min(
+        [read_until, *(NOW - (100.0 - orders[intent].created_s) for intent in open_ended)]
+        + [known.fill.unix for known in latest.values() if known.word.settlement not in FINAL]
+    )
+    wanted = open_ended | unsettled | {
+        intent
+        for intent, order in orders.items()
+        if updated[intent] >= read_until - RECENT_SEC
+        or (order.filled and updated[intent] >= read_from - MARGIN_SEC)
     }  # fmt: skip
     held: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
     for _, market, outcome, micro, _ in corrections:

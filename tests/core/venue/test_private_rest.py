@@ -1,5 +1,6 @@
 """Private reads: complete lists or lists that say they are not, absence only when it is said, and never an error."""
 
+import asyncio
 from collections.abc import Callable
 from typing import Any
 
@@ -13,7 +14,7 @@ from core.events import BalancesRead, FillSeen, ListedOrder, OrderSeen, ScoringS
 from core.venue.account_rows import open_orders_read, trades_read
 from core.venue.credentials import ApiCredentials, Secret
 from core.venue.gateway import ModeSign, Sign
-from core.venue.private_rest import END_CURSOR, MOST_PAGES, PrivateRest, l2_signature
+from core.venue.private_rest import ABREAST, END_CURSOR, MOST_PAGES, PrivateRest, l2_signature
 from tests.builders import YES, laws, shares
 from tests.core.venue.test_user_channel import OWNER, WALLET, a_trade, maker, stranger, without
 
@@ -133,18 +134,32 @@ async def test_a_row_on_two_pages_is_told_once() -> None:
 @pytest.mark.parametrize(
     ("row", "words"),
     [
-        (a_row(original_size="many"), "'many' is no number"),
-        (a_row(size_matched="-1"), "'-1' is no number"),
-        (without(a_row(), "original_size"), "no number"),
         (a_row(id=""), "no id"),
         (a_row(id=None), "no id"),
         (None, "no object"),
         ([a_row()], "no object"),
     ],
 )
-def test_an_unreadable_row_is_named_and_costs_no_other(row: Any, words: str) -> None:
+def test_a_row_without_an_id_is_named_and_costs_no_other(row: Any, words: str) -> None:
+    """It may be any order, so the list proves no absence."""
     read = open_orders_read([a_row(), row, a_row("0xc")], 0.0)
     assert [order.order_id for order in read.orders] == ["0xa", "0xc"] and not read.complete
+    assert read.problem.startswith("/data/orders, row 1: ") and words in read.problem
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (a_row("0xb", original_size="many"), "'many' is no number"),
+        (a_row("0xb", size_matched="-1"), "'-1' is no number"),
+        (without(a_row("0xb"), "original_size"), "no number"),
+    ],
+)
+def test_an_order_whose_size_cannot_be_read_is_there_all_the_same(row: Any, words: str) -> None:
+    """One figure of the venue must not keep every other order from being proven gone."""
+    read = open_orders_read([a_row(), row, a_row("0xc")], 0.0)
+    assert read.complete and [order.order_id for order in read.orders] == ["0xa", "0xb", "0xc"]
+    assert (read.orders[1].market, read.orders[1].size, read.orders[1].matched) == ("0xab", 0, 0)
     assert read.problem.startswith("/data/orders, row 1: ") and words in read.problem
 
 
@@ -191,8 +206,41 @@ def test_one_unreadable_trade_costs_no_other_and_names_itself() -> None:
     half = a_trade(maker(matched_amount="x"), maker(order_id="0xc"), id="t1")
     read = trades_read([fine, half, a_trade(maker(), status="MAYBE"), 7], OWNER, WALLET, 1.0, 5)
     assert [(fill.trade_id, fill.order_id) for fill in read.fills] == [("t0", "0xa"), ("t1", "0xc")]
-    assert not read.complete and read.problem.startswith("/data/trades, row 1: trade 't1': maker 0: 'x'")
-    assert "and 2 more" in read.problem
+    assert read.complete and read.problem == "", "the list is whole: what cannot be read is on it"
+    assert [row.trade_id for row in read.unreadable] == ["t1", "t1", ""]
+    assert [row.problem[:22] for row in read.unreadable] == [
+        "trade 't1': maker 0: '",
+        "trade 't1': status 'MA",
+        "no object",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("row", "order_ids", "names_all"),
+    [
+        (a_trade(maker(), stranger(), status="REORGED"), ("0xa", "0xb", "0xtaker"), True),
+        (a_trade(maker(matched_amount="x"), maker(order_id="0xc")), ("0xa", "0xtaker"), True),
+        (a_trade(maker(), maker(matched_amount="3"), stranger()), ("0xa", "0xb", "0xtaker"), True),
+        (a_trade(maker(order_id=None), stranger()), ("0xb", "0xtaker"), False),
+        (a_trade(maker(), 7), ("0xtaker",), False),
+        (a_trade(maker(), status="MAYBE", taker_order_id=""), ("0xa",), False),
+        (a_trade(status="MAYBE", maker_orders="0xa"), ("0xtaker",), False),
+        (a_trade(maker(), id=""), ("0xa", "0xtaker"), True),
+        (7, (), False),
+    ],
+)
+def test_an_unreadable_trade_names_the_orders_it_may_be_of(
+    row: Any, order_ids: tuple[str, ...], names_all: bool
+) -> None:
+    """What it did to these nobody knows; of all others the list still proves what it lacks."""
+    [told] = trades_read([row, row], OWNER, WALLET, 1.0, 5).unreadable
+    assert (told.order_ids, told.names_all) == (order_ids, names_all)
+    assert told.unix == (1_790_000_000.0 if isinstance(row, dict) else 0.0)
+
+
+async def test_a_page_of_trades_that_is_missing_makes_the_list_incomplete_still() -> None:
+    read = await rest(pages(page(a_trade(maker(), status="MAYBE"), to="MQ=="), httpx.Response(500))).trades_since(0)
+    assert not read.complete and "page 2" in read.problem and len(read.unreadable) == 1
 
 
 JSON = st.recursive(
@@ -212,10 +260,11 @@ def test_rows_of_any_shape_raise_nothing_and_hide_no_good_row(
     rows: list[Any], order: dict[str, Any], trade: dict[str, Any]
 ) -> None:
     orders = open_orders_read([*rows, a_row() | order, a_row("0xgood")], 0.0)
-    assert orders.orders[-1].order_id == "0xgood" and orders.complete == (orders.problem == "")
+    assert orders.orders[-1].order_id == "0xgood" and (orders.complete or orders.problem)
     assert all(each.order_id and each.size >= 0 and each.matched >= 0 for each in orders.orders)
     fills = trades_read([*rows, a_trade(maker(), stranger()) | trade, a_trade(maker(), id="tz")], OWNER, WALLET, 0.0, 0)
-    assert fills.fills[-1].trade_id == "tz" and fills.complete == (fills.problem == "")
+    assert fills.fills[-1].trade_id == "tz" and fills.complete and not fills.problem
+    assert all(one.problem and all(one.order_ids) for one in fills.unreadable)
     assert all(isinstance(fill, FillSeen) and fill.size > 0 and fill.order_id for fill in fills.fills)
 
 
@@ -304,6 +353,46 @@ async def test_cash_and_each_token_are_read_in_base_units() -> None:
     assert asked == ["COLLATERAL", "CONDITIONAL", "CONDITIONAL-V2"]
 
 
+async def test_a_hundred_markets_are_read_a_few_at_a_time_within_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One by one 200 requests at 130 ms took 27 s; all at once they would be refused (polymarket-api.md 10.1)."""
+    clock = ManualClock(unix=NOW, monotonic=50.0)
+    reader, sent = rest(lambda _: httpx.Response(200, json={"balance": "7"})), list[float]()
+    under_way = most = 0
+
+    async def pause(seconds: float) -> None:
+        """Time goes on by itself: everybody who waits sleeps to his own moment."""
+        wakes_s = clock.monotonic() + seconds
+        while clock.monotonic() < wakes_s:
+            await real_sleep(0)
+        await real_sleep(0)
+
+    async def balance(token: str) -> int:
+        nonlocal under_way, most
+        under_way += 1
+        most = max(most, under_way)
+        sent.append(clock.monotonic())
+        await pause(0.13)
+        under_way -= 1
+        return 7
+
+    async def tick() -> None:
+        while True:
+            await real_sleep(0)
+            clock.advance_to(clock.monotonic() + 0.005)
+
+    real_sleep = asyncio.sleep
+    reader._clock = clock
+    monkeypatch.setattr(reader, "_balance", balance)
+    monkeypatch.setattr(asyncio, "sleep", pause)
+    ticking = asyncio.create_task(tick())
+    tokens = [str(number) for number in range(200)]
+    read = await reader.balances(tokens)
+    ticking.cancel()
+    assert read.complete and [token for token, _ in read.holdings] == tokens and len(sent) == 201
+    assert most == ABREAST and clock.monotonic() - 50.0 < 12.0
+    assert all(sum(1 for at in sent if start <= at < start + 10.0) <= 190 for start in sent)
+
+
 @pytest.mark.parametrize("bad", [{}, {"balance": "x"}, {"balance": None}, {"balance": "-1"}, {"balance": "7.5"}, []])
 async def test_balance_that_cannot_be_read_is_no_zero_and_costs_no_other(bad: Any) -> None:
     read = await rest(pages(bad, {"balance": "7"}, bad)).balances(["11", "22"])
@@ -313,10 +402,20 @@ async def test_balance_that_cannot_be_read_is_no_zero_and_costs_no_other(bad: An
 
 @pytest.mark.parametrize("status", [401, 425, 429, 500, 503])
 async def test_a_venue_that_does_not_answer_is_not_asked_for_the_rest(status: int) -> None:
-    """A hundred tokens times five seconds of silence would hold up every other read."""
-    reader = rest(pages({"balance": "5"}, {"balance": "7"}, httpx.Response(status)))
-    read = await reader.balances(["11", "22", "33", "44"])
-    assert (read.cash, read.holdings, read.complete) == (5, (("11", 7),), False)
+    """A hundred tokens times five seconds of silence would hold up the next round; what is under way is waited for."""
+    asked: list[str] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        asked.append(token := request.url.params.get("token_id", ""))
+        return httpx.Response(status) if token == "22" else httpx.Response(200, json={"balance": "7"})
+
+    tokens = [str(number) for number in range(20, 20 + 3 * ABREAST)]
+    read = await rest(answer).balances(tokens)
+    assert (read.cash, read.complete) == (7, False) and len(asked) <= 1 + 2 * ABREAST
+    assert read.holdings == tuple((token, 7) for token in tokens if token in asked and token != "22")
+    asked.clear()
+    await rest(lambda request: asked.append("") or httpx.Response(status)).balances(tokens)  # type: ignore[func-returns-value]
+    assert asked == [""], "cash is asked for first, and alone"
     read = await rest(pages({"balance": "5"}, httpx.Response(400), {"balance": "7"})).balances(["11", "22"])
     assert (read.holdings, read.complete) == ((("22", 7),), False), "one that is refused is only that one"
 
