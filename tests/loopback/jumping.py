@@ -54,7 +54,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
     def time(self) -> float:
         return self._jumping.monotonic()
 
-    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:
+    def run_in_executor(self, executor: Any, func: Any, *args: Any) -> Any:  # type: ignore[override]
         """Time stands still until the thread is done."""
         future = super().run_in_executor(executor, func, *args)
         self._in_threads += 1
@@ -76,7 +76,7 @@ class JumpingLoop(asyncio.SelectorEventLoop):
 @contextmanager
 def jumping_runner(clock: ManualClock) -> Iterator[asyncio.Runner]:
     """Runs coroutines on a jumping loop; the database's threads are known to it."""
-    execute = aiosqlite.Connection._execute
+    execute: Any = aiosqlite.Connection._execute
 
     async def counted(self: Any, *arguments: Any, **options: Any) -> Any:
         loop = asyncio.get_running_loop()

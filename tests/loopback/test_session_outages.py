@@ -76,6 +76,16 @@ def test_a_restart_and_its_post_only_time(keeps: bool) -> None:
     deal(play, lively=True)
 
 
+def test_a_start_during_a_restart() -> None:
+    """Orders of an earlier session may be there: the venue is waited for, not given up."""
+
+    async def play(dealings: Dealings) -> None:
+        await dealings.pass_time(100)
+        await dealings.until_resting()
+
+    deal(play, lively=True, before='do = "restart"\nseconds = 40.0')
+
+
 def test_a_post_only_time_changes_nothing_for_us() -> None:
     """All our orders are post-only."""
 
