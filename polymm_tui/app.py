@@ -385,6 +385,9 @@ class ConsoleApp(App[str], inherit_bindings=False):
         """Ask whether to stop everything and leave."""
         view = self._view
         orders = f"{view.open_orders} open orders ({whole_usd(view.open_notional)})" if view else "all orders"
+        sentences = [f"The session stops and cancels {orders}. Positions stay as they are."]
+        if view and view.foreign_orders:
+            sentences.append(f"Orders on the account that are not ours stay too: {len(view.foreign_orders)}.")
 
         def answer(yes: bool | None) -> None:
             if yes:
@@ -393,7 +396,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
         self._ask(
             ConfirmScreen(
                 "Quit",
-                [f"The session stops and cancels {orders}. Positions stay as they are."],
+                sentences,
                 "stop and quit",
                 "go on trading",
                 quitting=True,

@@ -18,24 +18,42 @@ _SUBJECT: Final = 18
 """Characters of an order or trade id: enough to find it in the journal."""
 _SAID: Final = 80
 """Cells of what a side says: a number or a word of state, unless the venue answers with a page."""
+_ORDERS: Final = 8
+"""Orders that are not ours which are named; with more of them the findings below would be out of sight."""
 _SUBJECTS: Final = 3
 """Ids that are named where several findings are alike."""
 _SIGNS: Final = {"info": " ", "fill": " ", "warning": "▲", "alarm": "!"}
 _SIGN_ROLES: Final = {"info": "", "fill": "", "warning": "warn", "alarm": "alarm"}
-_EFFECTS: Final = {"none": "", "hold": "held the market", "quarantine": "closed the market", "halt": "HALTED ALL"}
+_WAYS_OUT: Final = {
+    "REDUCE_ONLY": "nothing is placed that adds to a position until resume all",
+    "PAUSED": "resume all ends it",
+    "CANCEL_ONLY": "nothing is placed until resume all",
+    "KILLED": "remove the latch file and start again",
+}
+_EFFECTS: Final = {"none": "", "hold": "the market rests", "quarantine": "closed the market", "halt": "HALTED ALL"}
 
 
 def finding_rows(view: ConsoleView | None, width: int) -> list[Row]:
-    """All lines, as many as there are: the venue, closed markets, what is not ours, then findings, newest first."""
+    """All lines: what holds all markets, the venue, closed markets, what is not ours, then findings, newest first."""
     if view is None:
         return message_rows(["no figures yet"], 6)
     titles = {market.market: brief(market.title) for market in view.markets}
-    rows = [*_venue_rows(view, width), *_closed_rows(view, width), *_foreign_rows(view, titles, width), row()]
+    rows = [*_control_rows(view, width), *_venue_rows(view, width), *_closed_rows(view, width)]
+    rows += [*_foreign_rows(view, titles, width), row()]
     if not view.findings:
         return [*rows, row((" no findings so far", "muted"))]
     for group in _alike(reversed(view.findings)):
         rows += _finding_lines(group, view.unix, titles, width)
     return rows
+
+
+def _control_rows(view: ConsoleView, width: int) -> list[Row]:
+    """What holds all markets, why, and what ends it: the venue may be well again while we are not."""
+    if view.control == "ACTIVE":
+        return []
+    held = (market.blocked_by for market in view.markets if market.control == view.control != "REDUCE_ONLY")
+    reason = next(held, "") or view.control.replace("_", " ").lower()
+    return _labelled("control", f"{reason}; {_WAYS_OUT[view.control]}", width, "warn")
 
 
 # The venue
@@ -80,8 +98,11 @@ def _foreign_rows(view: ConsoleView, titles: Mapping[str, str], width: int) -> l
         if count
     ]
     told += [f"shares in {len(held)} market{'' if len(held) == 1 else 's'}"] if held else []
-    rows = _labelled("not ours", f"{', '.join(told)}: never touched", width, "warn")
-    rows += [_foreign_order(order, titles, width) for order in orders]
+    fate = "left alone, but cancel all and KILL cancel orders" if orders else "left alone"
+    rows = _labelled("not ours", f"{', '.join(told)}: {fate}", width, "warn")
+    rows += [_foreign_order(order, titles, width) for order in orders[:_ORDERS]]
+    if len(orders) > _ORDERS:
+        rows.append(_indented(f"and {len(orders) - _ORDERS} orders more", width))
     rows += [_indented(f"holds {words}, {titles[market.market]}", width) for market, words in held]
     return rows
 

@@ -12,6 +12,8 @@ from widgets.venue_words import beat_role, mode_role, mode_words
 
 SILENT_AFTER_S: Final = 2.0
 """An engine whose time has not moved for longer is said to be gone."""
+STARTING_AFTER_S: Final = 15.0
+"""The same before there are markets: loading the order client keeps the engine from its work for seconds."""
 _CONTROL_ROLES: Final = {"ACTIVE": "good", "REDUCE_ONLY": "warn", "PAUSED": "warn", "CANCEL_ONLY": "warn"}
 _FEED_OLD_S: Final = 5.0
 _LAG_SLOW_MS: Final = 50.0
@@ -41,7 +43,8 @@ def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, con
         return [row((" starting …", "strong"), ground="bar"), row((" waiting for the session", "muted"), ground="bar")]
     top, bottom = _orders_line(view), _money_line(view, width, console)
     clock = Span(f"{utc_clock(view.unix)} UTC ", "muted")
-    if silent_s > SILENT_AFTER_S and not view.finished:
+    patience_s = SILENT_AFTER_S if view.markets else STARTING_AFTER_S
+    if silent_s > patience_s and not view.finished:
         top = [_part(f" NO ENGINE for {age(silent_s)}: what stands below is old", "", 0), *top[:2]]
         return [_line(top, width, "alarm"), _line(bottom, width, "alarm", clock)]
     if view.control == "KILLED":
@@ -52,6 +55,8 @@ def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, con
 def _orders_line(view: ConsoleView) -> list[Part]:
     quoting = sum(market.quoting for market in view.markets)
     control = "STOPPING: cancelling all orders" if view.stopping else view.control.replace("_", " ")
+    if not view.markets and control == "ACTIVE":
+        control = "STARTING"
     if view.finished:
         control = f"ENDED: {clean(view.finished)}"
     live = view.mode == "live"

@@ -43,7 +43,7 @@ def beat_words(beat: HeartbeatView) -> str:
 def budget_words(budget: BudgetView) -> str:
     """The tier, what is left of both buckets, warnings and refusals."""
     parts = [
-        f"{clean(budget.tier)}: orders {_true_minus(budget.orders)}/{budget.orders_burst:,}",
+        f"{clean(budget.tier)} tier: orders {_true_minus(budget.orders)}/{budget.orders_burst:,}",
         f"cancels {_true_minus(budget.cancels)}/{budget.cancels_burst:,} left",
     ]
     for count, what in ((budget.warnings, "warning"), (budget.refusals, "refusal")):

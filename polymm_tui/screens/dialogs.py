@@ -159,7 +159,8 @@ class KillScreen(Dialog[bool]):
         back = "/".join(live_keys(self)["kill.back"][0])
         return [
             row(f" Press {' or '.join(self._again)} within {KILL_WINDOW_S:.0f} seconds to KILL:"),
-            row(" every order is cancelled, and nothing is placed until somebody re-arms."),
+            row(" every order on the account is cancelled, also what is not ours,"),
+            row(" and nothing is placed until somebody removes the latch file and starts again."),
             row(f" {back} or waiting: nothing happens."),
         ]
 

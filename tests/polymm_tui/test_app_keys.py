@@ -15,7 +15,16 @@ from polymm_tui.keymap import KeymapResult, builtin_keymap
 from polymm_tui.operator import ACTS
 from polymm_tui.screens.dialogs import ConfirmScreen, HelpScreen, KillScreen, LeaderScreen
 from tests.widgets.harness import FakeLink, screen_text
-from tests.widgets.view_builders import HOSTILE, HOSTILE_IDS, a_market, a_view, an_inventory, flat_inventory, shares
+from tests.widgets.view_builders import (
+    HOSTILE,
+    HOSTILE_IDS,
+    a_foreign_order,
+    a_market,
+    a_view,
+    an_inventory,
+    flat_inventory,
+    shares,
+)
 
 
 class Clock:
@@ -206,6 +215,13 @@ async def test_quit_asks_once(answer):
     assert app.return_value == "quit"
     assert app.return_code == 0
     assert link.acts == []
+
+
+async def test_quit_says_what_stays_on_the_account():
+    """ "Zero open orders" at the end speaks of ours; somebody who leaves must know of the others."""
+    async with console(a_view(foreign_orders=(a_foreign_order(),) * 2)) as (app, _, pilot):
+        await press(pilot, "q")
+        assert "Orders on the account that are not ours stay too: 2." in screen_text(app)
 
 
 async def test_quit_can_be_taken_back():

@@ -35,12 +35,22 @@ def test_without_trouble_it_says_so_in_five_lines():
     assert said(a_view()) == [
         " venue      NORMAL",
         " heartbeat  acknowledged 2s ago",
-        " rates      Standard: orders 48/60, cancels 112/120 left",
+        " rates      Standard tier: orders 48/60, cancels 112/120 left",
         " not ours   nothing that is known of",
         "",
         " no findings so far",
     ]
     assert "no figures yet" in "\n".join(said(None))
+
+
+def test_what_holds_all_markets_says_why_and_what_ends_it():
+    """After a refusal of the account the venue is normal again, and nothing else says why nothing is quoted."""
+    market = a_market(control="CANCEL_ONLY", blocked_by="cancel-only: the venue refuses: status 401")
+    lines = said(a_view(control="CANCEL_ONLY", markets=(market,)), 100)
+    assert lines[0] == " control    cancel-only: the venue refuses: status 401; nothing is placed until resume all"
+    wide = a_market(control="REDUCE_ONLY", blocked_by="no fair value: the spread is too wide")
+    (reducing,) = [line for line in said(a_view(control="REDUCE_ONLY", markets=(wide,)), 100) if " control " in line]
+    assert reducing == " control    reduce only; nothing is placed that adds to a position until resume all"
 
 
 @pytest.mark.parametrize(
@@ -62,13 +72,13 @@ def test_without_trouble_it_says_so_in_five_lines():
         (
             {"budget": a_budget(cancels=20, warnings=3, refusals=1)},
             "rates",
-            "Standard: orders 48/60, cancels 20/120 left, 3 warnings, 1 refusal",
+            "Standard tier: orders 48/60, cancels 20/120 left, 3 warnings, 1 refusal",
             "warn",
         ),
         (
             {"budget": a_budget(orders=-3, warnings=1)},
             "rates",
-            "Standard: orders −3/60, cancels 112/120 left, 1 warning",
+            "Standard tier: orders −3/60, cancels 112/120 left, 1 warning",
             "warn",
         ),
         ({"short": "the cancel budget of 30 is below the reserve"}, "", "the cancel budget of 30 is below the reserve",
@@ -76,7 +86,7 @@ def test_without_trouble_it_says_so_in_five_lines():
     ],
 )  # fmt: skip
 def test_what_the_venue_allows_is_told_in_words(changes, label, text, role):
-    assert about(a_view(venue=a_venue(**changes)), label, 80) == (text, role)
+    assert about(a_view(venue=a_venue(**changes)), label, 90) == (text, role)
 
 
 def test_a_start_that_waits_says_what_for():
@@ -96,8 +106,9 @@ def test_a_closed_market_says_why_even_where_something_stricter_blocks_it():
 def test_what_is_not_ours_stands_apart_with_all_that_is_known_of_it():
     lines = said(a_troubled_account())
     place = next(number for number, line in enumerate(lines) if line.startswith(" not ours"))
-    assert lines[place : place + 3] == [
-        " not ours   1 open order, 1 trade, shares in 1 market: never touched",
+    assert lines[place : place + 4] == [
+        " not ours   1 open order, 1 trade, shares in 1 market: left alone, but",
+        "            cancel all and KILL cancel orders",
         "            BUY 10 YES at 0.01, Rain in NYC on Tuesday, 0xf0e1d2c3b4a59687",
         "            holds 500 YES, Fed cuts rates in December?",
     ]
@@ -106,8 +117,15 @@ def test_what_is_not_ours_stands_apart_with_all_that_is_known_of_it():
 def test_an_order_of_others_in_a_market_that_is_not_made_names_it():
     order = a_foreign_order(market="0xabcdef0123456789abcdef", outcome="", side="", matched=shares(4))
     view = a_view(foreign_orders=(order, order))
-    assert "2 open orders: never touched" in about(view, "not ours")[0]
+    assert "2 open orders: left alone, but cancel all and KILL cancel orders" in about(view, "not ours", 90)[0]
     assert "side not told 6 at 0.01, a market that is not made, 0xab" in "\n".join(said(view, 90))
+
+
+def test_many_orders_of_others_leave_room_for_the_findings():
+    """A second maker on the account has dozens of orders; what is wrong must stay in sight."""
+    lines = said(a_view(foreign_orders=(a_foreign_order(),) * 10, findings=(a_finding(),)), 90)
+    assert sum("BUY 10 YES" in line for line in lines) == 8
+    assert "            and 2 orders more" in lines
 
 
 def test_shares_of_others_in_both_tokens_are_told_together():
@@ -120,7 +138,7 @@ def test_findings_stand_newest_first_with_age_code_market_numbers_and_subject():
     assert lines[-7:] == [
         " 12s ▲ foreign order  Rain in NYC on Tuesday",
         "       an open order on this account is not ours: BUY 10 shares at 0.01 [0xf0e1d2c3b4a59687]",
-        "  3m ! failed trade, held the market  Fed cuts rates in December?",
+        "  3m ! failed trade, the market rests  Fed cuts rates in December?",
         "       a trade failed: bid 41.3c 55 sh is taken back [trade-0x77ab12cd34]",
         "  1h   positions index  Fed cuts rates in December?",
         "       the positions index says otherwise; it lags and is not believed: ours 1640, the venue's 1585",
@@ -133,8 +151,8 @@ def test_findings_that_are_alike_share_their_lines():
     alike = [a_finding(code="cancel_unsettled", subject=f"0x{number}", unix=NOON + number) for number in range(5)]
     lines = said(a_view(findings=(*alike[:3], a_finding(code="untold_fill", venue="55"), *alike[3:])), 100)
     assert [line.split(" ! ")[1].split("  ")[0] for line in lines if " ! " in line] == [
-        "cancel unsettled, x5, held the market",
-        "untold fill, held the market",
+        "cancel unsettled, x5, the market rests",
+        "untold fill, the market rests",
     ]
     assert "[0x4, 0x3, 0x2, and 2 more]" in "\n".join(lines)
     assert "is taken back: the venue says 55 [" in "\n".join(lines)

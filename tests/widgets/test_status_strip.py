@@ -69,6 +69,14 @@ def test_no_engine_inverts_the_strip_and_keeps_the_clock():
     assert "13:04:22 UTC" in bottom.text
 
 
+def test_before_there_are_markets_it_is_starting_and_may_take_its_time():
+    """Importing the order client holds the engine up for seconds; ACTIVE or an alarm would both be wrong."""
+    top, _ = status_rows(a_view(markets=()), 120, silent_s=6.0)
+    assert "STARTING" in top.text
+    assert top.ground == "bar"
+    assert status_rows(a_view(markets=()), 120, silent_s=16.0)[0].ground == "alarm"
+
+
 def test_a_pause_of_two_seconds_is_no_alarm():
     assert status_rows(a_view(), 120, silent_s=1.9)[0].ground == "bar"
 
