@@ -41,6 +41,8 @@ class Journaling:
         self._fair_samples = FairSamples()
         self._changes = Changes()
         """Not written yet."""
+        self._written_settings: set[str] = set()
+        """Hashes."""
 
     def found(self, finding: Finding) -> None:
         """Note a finding; written with the next flush."""
@@ -95,6 +97,7 @@ class Journaling:
             except StoreError:
                 self._put_back(changes)
                 raise
+            self._written_settings.update(changes.settings)
             self.whole_s = now
 
     async def close(self) -> None:
@@ -124,9 +127,9 @@ class Journaling:
 
     def _settings_of(self, orders: Sequence[Order]) -> dict[str, dict[str, Any]]:
         """The settings that orders name, by hash."""
-        if not orders:
+        named = {order.settings_hash for order in orders} - self._written_settings
+        if not named:
             return {}
-        named = {order.settings_hash for order in orders}
         sets = {hash_of(desk.settings): desk.settings for desk in self._engine.desks.values()}
         return {name: asdict(settings) for name, settings in sets.items() if name in named}
 

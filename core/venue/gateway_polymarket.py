@@ -21,6 +21,7 @@ from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.gateway import Sign, SignedPlace
 from core.venue.gateway_clob import RESTARTING_STATUSES, Account, ClobGateway, hear_async, heard_or_lost, hearing
 from core.venue.order_id import order_id
+from core.venue.order_signer import OrderSigner
 
 
 def _another_client() -> PreflightError:
@@ -123,7 +124,8 @@ class PolymarketGateway(ClobGateway):
         self._client = client
         try:
             client._ctx.secure_clob._client.event_hooks["response"].append(hear_async)
-            ours: dict[str, Any] = {"order_metadata": self._grids}
+            signer = OrderSigner(self._wallet.private_key, client.signer)
+            ours: dict[str, Any] = {"order_metadata": self._grids, "signer": signer}
             client._ctx = dataclasses.replace(client._ctx, **ours)
         except (AttributeError, TypeError) as error:
             raise _another_client() from error

@@ -6,37 +6,43 @@ from eth_hash.auto import keccak
 
 Exchange = Literal["v2", "v2_neg_risk", "v3"]
 """The contracts that settle orders (polymarket-api.md 3.4)."""
-_ORDER_TYPE: Final = (
+ORDER_TYPE: Final = (
     b"Order(uint256 salt,address maker,address signer,uint256 tokenId,uint256 makerAmount,uint256 takerAmount,"
     b"uint8 side,uint8 signatureType,uint256 timestamp,bytes32 metadata,bytes32 builder)"
 )
 _DOMAIN_TYPE: Final = b"EIP712Domain(string name,string version,uint256 chainId,address verifyingContract)"
 _EXCHANGES: Final[dict["Exchange", tuple[str, str]]] = {
-    "v2": ("2", "E111180000d2663C0091e4f400237545B87B996B"),
-    "v2_neg_risk": ("2", "e2222d279d744050d28e00520010520000310F59"),
-    "v3": ("3", "e3333700cA9d93003F00f0F71f8515005F6c00Aa"),
+    "v2": ("2", "0xE111180000d2663C0091e4f400237545B87B996B"),
+    "v2_neg_risk": ("2", "0xe2222d279d744050d28e00520010520000310F59"),
+    "v3": ("3", "0xe3333700cA9d93003F00f0F71f8515005F6c00Aa"),
 }
 CHAIN_ID: Final = 137
 _V3_ZERO_BITS: Final = ((1 << 64) - 1) << 40
 """Bits 40 to 103 of a Protocol V2 position id are zero (polymarket-api.md 2.1)."""
 
 
-def _word(number: int) -> bytes:
+def word(number: int) -> bytes:
+    """A number as 32 bytes (EIP-712)."""
     return number.to_bytes(32, "big")
 
 
-def _domain_separator(version: str, contract: str) -> bytes:
+def word_of(text: str) -> bytes:
+    """0x text, of an address for instance, as 32 bytes (EIP-712)."""
+    return bytes.fromhex(text[2:]).rjust(32, b"\0")
+
+
+def domain_separator(name: str, version: str, chain_id: int, contract: str) -> bytes:
+    """EIP-712 hash of a contract's domain; its address is 0x text."""
     return keccak(
-        keccak(_DOMAIN_TYPE)
-        + keccak(b"Polymarket CTF Exchange")
-        + keccak(version.encode())
-        + _word(CHAIN_ID)
-        + bytes.fromhex(contract).rjust(32, b"\0")
+        keccak(_DOMAIN_TYPE) + keccak(name.encode()) + keccak(version.encode()) + word(chain_id) + word_of(contract)
     )
 
 
-_ORDER_TYPE_HASH: Final = keccak(_ORDER_TYPE)
-_SEPARATORS: Final = {name: _domain_separator(*parts) for name, parts in _EXCHANGES.items()}
+_ORDER_TYPE_HASH: Final = keccak(ORDER_TYPE)
+_SEPARATORS: Final = {
+    exchange: domain_separator("Polymarket CTF Exchange", version, CHAIN_ID, contract)
+    for exchange, (version, contract) in _EXCHANGES.items()
+}
 
 
 def exchange_of(token_id: int, neg_risk: bool) -> Exchange:
@@ -75,18 +81,36 @@ def order_id(
         builder: 32 bytes as 0x text.
         neg_risk: the market's flag; it chooses the exchange of a first-protocol token.
     """
-    struct_hash = keccak(
+    fields = (salt, maker, signer, token_id, maker_amount, taker_amount, side, signature_type, timestamp_ms)
+    struct = struct_hash(*fields, word_of(metadata), word_of(builder))
+    return "0x" + keccak(b"\x19\x01" + _SEPARATORS[exchange_of(token_id, neg_risk)] + struct).hex()
+
+
+def struct_hash(
+    salt: int,
+    maker: str,
+    signer: str,
+    token_id: int,
+    maker_amount: int,
+    taker_amount: int,
+    side: int,
+    signature_type: int,
+    timestamp_ms: int,
+    metadata: bytes,
+    builder: bytes,
+) -> bytes:
+    """EIP-712 hash of an order without its domain; its fields as :func:`order_id` explains them, in their order."""
+    return keccak(
         _ORDER_TYPE_HASH
-        + _word(salt)
-        + bytes.fromhex(maker[2:]).rjust(32, b"\0")
-        + bytes.fromhex(signer[2:]).rjust(32, b"\0")
-        + _word(token_id)
-        + _word(maker_amount)
-        + _word(taker_amount)
-        + _word(side)
-        + _word(signature_type)
-        + _word(timestamp_ms)
-        + bytes.fromhex(metadata[2:]).rjust(32, b"\0")
-        + bytes.fromhex(builder[2:]).rjust(32, b"\0")
+        + word(salt)
+        + word_of(maker)
+        + word_of(signer)
+        + word(token_id)
+        + word(maker_amount)
+        + word(taker_amount)
+        + word(side)
+        + word(signature_type)
+        + word(timestamp_ms)
+        + metadata
+        + builder
     )
-    return "0x" + keccak(b"\x19\x01" + _SEPARATORS[exchange_of(token_id, neg_risk)] + struct_hash).hex()
