@@ -33,7 +33,7 @@ from core.orders.order import IN_BOOK, TERMINAL, Order, State
 from core.portfolio.account import Account
 from core.risk.gate import UNKNOWN_LIMIT_SEC
 from core.risk.quarantine import Quarantine
-from core.units import Shares, Usd, micro_text
+from core.units import Shares, micro_text
 
 CADENCE_SEC: Final[dict[AccountSection, float]] = {
     "orders": 10.0,
@@ -59,7 +59,6 @@ UNTOLD_SEC: Final = 60.0
 """A fill that only one source tells after this is worth a finding."""
 UNSETTLED_ALARM_SEC: Final = 600.0
 """A trade that is not final by then is worth an alarm (reliability.md 2.2, X08)."""
-CENT: Final = Usd(10_000)
 KEPT_FINDINGS: Final = 100
 
 

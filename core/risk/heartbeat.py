@@ -61,10 +61,6 @@ class HeartbeatChain:
         """A beat was acknowledged, so silence makes the venue cancel everything; there is no disarming."""
         return self._acknowledged_s > -math.inf
 
-    def age_s(self, now: float) -> float:
-        """Seconds since the last acknowledgement; infinity before the first."""
-        return now - self._acknowledged_s
-
     def send(self, now: float) -> str:
         """The id to send at this moment; its answer has to be told before the next.
 

@@ -48,7 +48,6 @@ class VenueModes:
         self._ends_s = math.inf
         """When time alone changes the mode."""
         self._failed_trials = 0
-        self._outage_ended_s = -math.inf
 
     @property
     def may_place(self) -> bool:
@@ -64,13 +63,6 @@ class VenueModes:
     def probe_at_s(self) -> float:
         """When a read is to look whether a restart is over; infinity when there is none."""
         return self._next_s if self.mode == "RESTARTING" else math.inf
-
-    def outage_since(self, moment: float) -> bool:
-        """An outage was active at some time from ``moment`` on: what was found out meanwhile proves no absence.
-
-        Source: reliability.md 4.3.
-        """
-        return self.mode in OUTAGES or self._outage_ended_s >= moment
 
     def told(
         self,
@@ -160,8 +152,6 @@ class VenueModes:
         self.detail = detail
         if mode == self.mode:
             return
-        if self.mode in OUTAGES and mode not in OUTAGES:
-            self._outage_ended_s = now
         if mode in OUTAGES and self.mode not in OUTAGES:
             self._tries, self._next_s = 0, -math.inf
         self.mode, self.since_s, self.is_trial = mode, now, False

@@ -29,10 +29,10 @@ def armed() -> HeartbeatChain:
 def test_the_first_beat_has_no_id_and_is_due_at_once() -> None:
     """The venue's chain begins with an empty id; nothing is armed before it answers."""
     chain = HeartbeatChain()
-    assert chain.due_s <= 0.0 and not chain.is_armed and chain.age_s(5.0) == math.inf
+    assert chain.due_s <= 0.0 and not chain.is_armed
     assert chain.send(0.0) == ""
     assert chain.answered("ok", "a", "", 0.2) == HeartbeatSeen(acknowledged=True)
-    assert chain.is_armed and chain.age_s(5.2) == pytest.approx(5.0)
+    assert chain.is_armed
 
 
 def test_beats_are_chained_and_paced_from_the_send() -> None:
@@ -124,4 +124,3 @@ def test_failures_are_retried_faster_than_the_period_and_keep_the_id() -> None:
     beat(chain, "ok", "b", sent=now)
     beat(chain, "failed", sent=now + 5, took=0.0)
     assert chain.due_s == now + 5 + RETRY_SEC[0], "a success starts the pauses anew"
-    assert chain.age_s(now + 9.1) == pytest.approx(9.0), "a failure does not make it younger"

@@ -9,7 +9,6 @@ from hypothesis import strategies as st
 from core.risk.venue_mode import (
     JITTER,
     LONGEST_TRIAL_SEC,
-    OUTAGES,
     PLACING,
     POST_ONLY_SEC,
     RETRY_SEC,
@@ -139,16 +138,6 @@ def test_retry_after_says_when_a_trial_begins() -> None:
     assert modes.is_trial
 
 
-def test_an_outage_is_remembered_for_the_proof_of_absence() -> None:
-    """What was read while the venue was away proves nothing (reliability.md 4.3)."""
-    modes = VenueModes(seed=1)
-    assert not modes.outage_since(0.0)
-    modes.told("RESTARTING", 100.0)
-    assert modes.outage_since(100.0) and modes.outage_since(500.0), "it is not over"
-    modes.told("CANCEL_ONLY", 150.0, at_least=True)
-    assert modes.outage_since(99.0) and modes.outage_since(150.0) and not modes.outage_since(150.1)
-
-
 SIGNS = st.tuples(
     st.sampled_from(["NORMAL", "POST_ONLY", "CANCEL_ONLY", "DISABLED", "RESTARTING", "advance"]),
     st.booleans(),
@@ -171,7 +160,6 @@ def test_no_sequence_of_signs_ends_in_a_mode_without_a_way_out(
             modes.told(mode, now, at_least=at_least, retry_after_s=retry_after_s)  # type: ignore[arg-type]
         assert modes.may_place == (modes.mode in PLACING)
         assert modes.cancel_at_s <= now + 60.0, "cancels are only ever put off for a minute"
-        assert modes.outage_since(now) or modes.mode not in OUTAGES
         assert not modes.is_trial or modes.mode == "NORMAL"
     if modes.mode == "RESTARTING":
         assert modes.probe_at_s < math.inf
