@@ -1,13 +1,8 @@
 """Orders of earlier sessions, as of their last rows in the journal."""
 
-from typing import Final
-
 from core.events import KnownOrder
 from core.orders.order import Order, State
-from core.units import Grid, Ticks, grid_of
-
-_DOLLARS: Final = grid_of("0.000001")
-"""The grid on which every price in micro-dollars is its own tick number."""
+from core.units import MICRO, Grid, Ticks, Usd, grid_of
 
 
 def restored(known: KnownOrder, now: float, unix: float, grid: Grid | None) -> Order:
@@ -20,8 +15,7 @@ def restored(known: KnownOrder, now: float, unix: float, grid: Grid | None) -> O
         grid: of its market now; None for the grid of then, when nobody knows.
     """
     grid = grid or grid_of(known.tick_text)
-    usd = Ticks(known.usd)
-    yes_usd = usd if known.outcome == "YES" else _DOLLARS.complement(usd)
+    yes_usd = known.usd if known.outcome == "YES" else Usd(MICRO - known.usd)
     order = Order(
         intent=known.intent,
         market=known.market,
@@ -29,8 +23,8 @@ def restored(known: KnownOrder, now: float, unix: float, grid: Grid | None) -> O
         outcome=known.outcome,
         order_side=known.order_side,
         grid=grid,
-        price=_DOLLARS.onto(grid, usd),
-        yes_price=_DOLLARS.onto(grid, yes_usd),
+        price=_nearest(grid, known.usd),
+        yes_price=_nearest(grid, yes_usd),
         size=known.size,
         side=known.side,
         layer=known.layer,
@@ -43,3 +37,7 @@ def restored(known: KnownOrder, now: float, unix: float, grid: Grid | None) -> O
     order.unknown_s = now if order.state in (State.UNKNOWN, State.SENDING) else None
     order.validated_s = now
     return order
+
+
+def _nearest(grid: Grid, usd: Usd) -> Ticks:
+    return Ticks((usd + grid.tick_usd // 2) // grid.tick_usd)
