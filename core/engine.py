@@ -249,7 +249,7 @@ class Engine:
             desk.refused(now, event.retry_s)
         if event.outcome == "refused":
             desk.refused(now, event.retry_s)
-            actions += self._heed_refusal(event, desk)
+            actions += self._heed_refusal(event, desk, now)
         elif event.outcome == "live":
             desk.accepted()
         if order.state is State.LIVE:
@@ -260,24 +260,31 @@ class Engine:
         self._wake_soon(desk, now)
         return actions
 
-    def _heed_refusal(self, event: OrderAnswered, desk: Desk) -> list[Action]:
+    def _heed_refusal(self, event: OrderAnswered, desk: Desk, now: float) -> list[Action]:
         """Some refusals say more than that this order was not taken (polymarket-api.md 10.4)."""
         match event.refusal:
             case "configuration" | "account":
-                self.control = strictest(self.control, Control("CANCEL_ONLY", f"the venue refuses: {event.detail}"))
-                self.all_due()
-                return [Note("alarm", "", f"no order of this account is taken, nothing more is placed: {event.detail}")]
+                return self._restrict(Control("CANCEL_ONLY", f"the venue takes none of our orders: {event.detail}"))
             case "closed_only":
-                self.control = strictest(
-                    self.control, Control("REDUCE_ONLY", "the venue lets this account only reduce")
+                return self._restrict(
+                    Control("REDUCE_ONLY", f"the venue lets this account only reduce: {event.detail}")
                 )
-                self.all_due()
-                return [Note("alarm", "", f"reducing only: {event.detail}")]
-            case "market":
-                self.reconciliation.quarantine.close(desk.market, f"the venue takes no orders here: {event.detail}")
+            case "market" if not self.reconciliation.closed(desk.market, now):
+                text = f"the venue takes no orders here: {event.detail}"
+                found = Finding("market_refused", "alarm", "quarantine", desk.market, desk.market, text)
+                return self.reconciliation.tell([found], now + self.wall_s)
             case "balance":
                 self.reconciliation.wish(("balances",), "an order was refused for the balance")
         return []
+
+    def _restrict(self, control: Control) -> list[Action]:
+        """Forbid what the venue forbids, and say so once."""
+        stricter = strictest(self.control, control)
+        if stricter is self.control:
+            return []
+        self.control = stricter
+        self.all_due()
+        return [Note("alarm", "", f"{control.reason}; resume when that is mended")]
 
     def _on_cancel_answered(self, event: CancelAnswered, now: float) -> list[Action]:
         actions: list[Action] = list(self.orders.cancel_answered(event, now))

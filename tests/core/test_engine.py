@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.actions import Cancel, CancelAll, Latch, Place, ReadBooks
+from core.actions import Cancel, CancelAll, Finding, Latch, Note, Place, ReadBooks
 from core.errors import MalformedMessage
 from core.events import (
     CancelAnswered,
@@ -669,6 +669,37 @@ def test_answer_that_comes_after_the_deadline_is_still_an_answer(late: Any) -> N
     assert order.state in (State.UNKNOWN, State.CANCEL_SENT)
     driver.send(OrderAnswered(intent=order.intent, outcome=late))
     assert (order in driver.orders()) == (late in ("live", "matched"))
+
+
+@pytest.mark.parametrize(
+    ("refusal", "blocked_by", "told"),
+    [
+        ("configuration", "cancel-only: the venue takes none of our orders: words", 1),
+        ("account", "cancel-only: the venue takes none of our orders: words", 1),
+        ("closed_only", "bid: reduce only; ask: reduce only", 1),
+        ("market", "quarantined: the venue takes no orders here: words", 1),
+        ("crossed", "", 0),
+    ],
+)
+def test_refusal_that_concerns_more_than_its_order_is_heeded_once(refusal: Any, blocked_by: str, told: int) -> None:
+    """Whatever would refuse every further order too must not be tried with each of them, nor told for each."""
+    driver = Driver(VenueBook())
+    driver.feeds()
+    driver.account()
+    driver.send(driver.books[0].book())
+    driver.pass_time(1)
+    answers = [
+        action
+        for order in driver.orders(State.SENDING)
+        for action in driver.send(
+            OrderAnswered(intent=order.intent, outcome="refused", detail="words", refusal=refusal)
+        )
+    ]
+    alarms = [one for one in answers if isinstance(one, (Note, Finding)) and one.severity == "alarm"]
+    assert len(alarms) == told
+    driver.pass_time(2)
+    assert blocked(driver) == blocked_by
+    assert (driver.engine.control.state == "REDUCE_ONLY") == (refusal == "closed_only")
 
 
 def test_refusal_of_an_order_that_is_known_to_live_is_not_believed() -> None:
