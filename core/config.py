@@ -276,9 +276,11 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
             values[name], origins[name] = typed_setting(name, value, f"{path}: {key}"), str(path)
     for name in _FIELDS:
         variable = environment_name(name)
-        other = f"POLYMM_{name.upper()}"
-        if other != variable and other in environment:
-            raise ConfigError(f"environment {other}: this setting is called {variable} there")
+        prefixed = f"POLYMM_{name.upper()}"
+        if prefixed != variable and environment.get(prefixed, "") != "":
+            if name not in _ENVIRONMENT_ALIASES.values():
+                raise ConfigError(f"environment {prefixed}: this setting is called {variable} there")
+            variable = prefixed
         if environment.get(variable, "") != "":
             values[name] = typed_setting(name, environment[variable], f"environment {variable}")
             origins[name] = f"environment {variable}"

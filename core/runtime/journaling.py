@@ -100,14 +100,14 @@ class Journaling:
             self._written_settings.update(changes.settings)
             self.whole_s = now
 
-    async def close(self) -> None:
-        """Write everything that is left, and the last marks.
+    async def close(self, now: float) -> None:
+        """Write everything that is left, and the marks as of ``now``, monotonic seconds.
 
         Raises:
             StoreError: it is not on the disk.
         """
         await self.flush()
-        await self._store.write(Changes(marks=mark_rows(self._engine, self._clock.monotonic())))
+        await self._store.write(Changes(marks=mark_rows(self._engine, now)))
 
     def _collect(self, now: float) -> Changes:
         engine, changes = self._engine, self._changes

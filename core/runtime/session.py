@@ -510,7 +510,7 @@ class Session:
         report = self._report(open_orders, now)  # and the marks below: of one moment, so that both say the same
         if self._store_open:
             try:
-                await self._journal.close()
+                await self._journal.close(now)
             except StoreError as error:
                 self._fail(error)
             try:

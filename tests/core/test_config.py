@@ -219,5 +219,7 @@ def test_changes_of_settings_pass_the_checks_of_the_start() -> None:
 def test_a_setting_under_the_wrong_name_of_the_environment_is_refused() -> None:
     """An operator who believes that queues are kept must not find out at the next crash."""
     assert load(None, {"POLYMM_ADOPT_ORDERS": "true"}, {}).settings.adopt_orders
+    rpc = {"POLYMM_RPC_URL": "http://here", "POLYGON_RPC_URL": "http://there"}
+    assert load(None, rpc, {}).settings.rpc_url == "http://here", "the program's own name goes before an alias"
     with pytest.raises(ConfigError, match="POLYMM_STALE_SEC: this setting is called STALE_SEC there"):
         load(None, {"POLYMM_STALE_SEC": "3"}, {})
