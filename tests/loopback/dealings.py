@@ -18,6 +18,7 @@ import msgspec
 from core.clock import ManualClock
 from core.config import Settings
 from core.events import OperatorCommand
+from core.exchange import auth as auth_module
 from core.exchange.api import host as host_module
 from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.exchange import Exchange
@@ -284,5 +285,6 @@ def deal(
         patch.object(host_module, "PULSE_MS", PULSE_MS),
         patch.object(session_module, "VIEW_SEC", 1.0),
         patch.object(ssl, "create_default_context", lambda *arguments, **options: NO_TLS),
+        patch.object(auth_module, "CLOCK_SLACK_S", 10_000),  # the official client stamps with the machine's clock
     ):
         runner.run(scene(root))
