@@ -58,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="seed of the demo exchange and of layer jitter")
     parser.set_defaults(run=_run_session)
     commands = parser.add_subparsers(
-        title="commands", metavar="exchange | replay | record | inspect | explain | calibrate | lab | config"
+        title="commands",
+        metavar="exchange | replay | record | inspect | explain | calibrate | report | export | lab | config",
     )
     exchange = commands.add_parser("exchange", help="a Polymarket on loopback, for tests and practice")
     add_arguments(exchange)
@@ -104,6 +105,8 @@ def _parser() -> argparse.ArgumentParser:
     inspect.set_defaults(run=_run_inspect)
     _add_explain(commands)
     _add_calibrate(commands)
+    _add_report(commands)
+    _add_export(commands)
     _add_lab(commands)
     config = commands.add_parser("config", help="settings")
     shows = config.add_subparsers(required=True, metavar="show")
@@ -152,6 +155,62 @@ def _add_calibrate(commands: Any) -> None:
     _add_config(calibrate)
     calibrate.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
     calibrate.set_defaults(run=_run_calibrate)
+
+
+def _add_report(commands: Any) -> None:
+    report = commands.add_parser(
+        "report",
+        help="what sessions did and earned: trades, profit and where it came from, markouts, uptime",
+        description="Reads the database of --mode, also while a session writes it, and changes nothing. Days begin at "
+        "00:00 UTC. Without --day, --from and --to: all there is of the account. Ends with 0, with 6 when a self-check "
+        "finds a difference, with 2 when there is no such day, market or file, with 5 when the file cannot be used.",
+    )
+    report.add_argument("--day", metavar="D", help="today, yesterday or a date (2026-11-22)")
+    report.add_argument("--from", dest="since", metavar="D", help="from the begin of this date, or from this time")
+    report.add_argument("--to", dest="until", metavar="D", help="to the end of this date, or to this time")
+    report.add_argument("--market", metavar="MARKET", help="condition id, the beginning of it, or a part of the title")
+    _add_database(report)
+    form = report.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
+    form.add_argument("--csv", action="store_true", help="as one long table, a row a figure")
+    form.add_argument("--html", type=Path, metavar="FILE", help="as a page with charts that needs no other file")
+    report.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    report.set_defaults(run=_run_report)
+
+
+def _add_export(commands: Any) -> None:
+    export = commands.add_parser(
+        "export",
+        help="a table of the database as CSV or Parquet",
+        description="Reads the database of --mode, also while a session writes it, and changes nothing. Amounts are "
+        "integers; the unit is in the name of the column.",
+    )
+    what = export.add_mutually_exclusive_group(required=True)
+    for name, told in (
+        ("fills", "our fills, failed ones too"),
+        ("orders", "every order with its state"),
+        ("positions", "what is held, settled and provisional"),
+        ("journal", "events and actions as they were written"),
+        ("entries", "lines of the account's book that no fill made"),
+        ("equity", "the account's recorded values"),
+    ):
+        what.add_argument(f"--{name}", dest="what", action="store_const", const=name, help=told)
+    form = export.add_mutually_exclusive_group()
+    form.add_argument("--csv", dest="form", action="store_const", const="csv", help="(default)")
+    form.add_argument("--parquet", dest="form", action="store_const", const="parquet", help="needs -o")
+    export.add_argument("-o", "--output", type=Path, metavar="FILE", help="instead of stdout; whole or not at all")
+    export.add_argument("--force", action="store_true", help="replace FILE if it is there")
+    _add_database(export)
+    export.set_defaults(run=_run_export, form="csv")
+
+
+def _add_database(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--account", metavar="NAME", help="of the database (default: that of the last session)")
+    parser.add_argument("--database", type=Path, metavar="FILE", help="a file instead of that of --mode")
+    parser.add_argument(
+        "--mode", choices=("demo", "paper", "live"), default=argparse.SUPPRESS, help="whose database is read"
+    )
+    _add_config(parser)
 
 
 def _add_lab(commands: Any) -> None:
@@ -347,6 +406,41 @@ def _run_calibrate(options: argparse.Namespace) -> int:
     return run_calibrate(options.file, settings, gamma=options.gamma, market=options.market, as_json=options.json)
 
 
+def _run_report(options: argparse.Namespace) -> int:
+    from polymm_tui.reporting import Choice, run_report
+
+    _refuse_flags(options, "report", "duration", "seed", "no_ui")
+    if options.force and options.html is None:
+        raise UsageError("--force goes with --html")
+    form = "html" if options.html is not None else "csv" if options.csv else "json" if options.json else "terminal"
+    choice = Choice(options.day, options.since, options.until, options.market, options.account)
+    return run_report(_database(options), choice, form=form, page_path=options.html, force=options.force)
+
+
+def _run_export(options: argparse.Namespace) -> int:
+    from polymm_tui.exporting import run_export
+
+    _refuse_flags(options, "export", "duration", "seed", "no_ui", "json")
+    return run_export(
+        _database(options),
+        options.what,
+        form=options.form,
+        path=options.output,
+        force=options.force,
+        account=options.account,
+    )
+
+
+def _database(options: argparse.Namespace) -> Path:
+    """The database that was named, else that of the mode."""
+    if options.database is not None:
+        _refuse_flags(options, "report --database", "mode")
+        return Path(options.database)
+    from core.runtime.places import places_of
+
+    return places_of(_settings(options, mode=options.mode).settings, os.environ).database
+
+
 def _run_record(options: argparse.Namespace) -> int:
     from polymm_tui.recording import run_record
 
@@ -378,6 +472,7 @@ def _run_exchange(options: argparse.Namespace) -> int:
 
 
 def _run_compare(options: argparse.Namespace) -> int:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it has its own: an interrupt amid the imports could get lost
     from core.lab.outcome import Scene
     from polymm_tui.lab import run_compare
 

@@ -4,7 +4,8 @@ import os
 import signal
 import sys
 import types
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Final
 
 import msgspec
@@ -43,15 +44,13 @@ def run_compare(
         if is_watched:
             _status(f"{count:,} of {total:,} runs")
 
-    usual = signal.signal(signal.SIGTERM, _interrupt)
     try:
-        report = compare(arms, scene, seeds, jobs=jobs or os.cpu_count() or 1, done=done)
+        with _interrupted_once():
+            report = compare(arms, scene, seeds, jobs=jobs or os.cpu_count() or 1, done=done)
     except KeyboardInterrupt:
         _clear(is_watched)
         say(f"polymm-tui: interrupted after {finished:,} of {total:,} runs; nothing to report")
         return INTERRUPTED
-    finally:
-        signal.signal(signal.SIGTERM, usual)
     _clear(is_watched)
     give(msgspec.json.encode(report).decode() if as_json else "\n".join(report_lines(report)))
     return 0
@@ -140,8 +139,33 @@ def _check_markets(markets: int | tuple[int, ...]) -> None:
         raise UsageError(f"--questions: {wrong[0]} is outside 0 .. {MAX_MARKETS - 1}")
 
 
-def _interrupt(number: int, frame: types.FrameType | None) -> None:
-    raise KeyboardInterrupt
+@contextmanager
+def _interrupted_once() -> Iterator[None]:
+    """The first SIGINT or SIGTERM raises KeyboardInterrupt; further ones change nothing any more, to the program's end.
+
+    They do come in pairs: `timeout` signals its child, then the child's group. The first must not get lost, so whoever
+    runs under this only waits for others.
+    """
+    usual = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    heeded = [number for number, handler in usual.items() if handler is not signal.SIG_IGN]
+    is_interrupted = False
+
+    def interrupt(number: int, frame: types.FrameType | None) -> None:
+        nonlocal is_interrupted
+        if not is_interrupted:
+            is_interrupted = True
+            raise KeyboardInterrupt
+
+    try:
+        for number in heeded:
+            signal.signal(number, interrupt)
+        yield
+    finally:
+        if is_interrupted:
+            signal.pthread_sigmask(signal.SIG_BLOCK, heeded)  # when Python ends, it drops handlers, but not this
+        else:
+            for number in heeded:
+                signal.signal(number, usual[number])
 
 
 def _status(line: str) -> None:

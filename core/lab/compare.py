@@ -6,21 +6,19 @@ time (the jackknife).
 """
 
 import math
-import signal
 import statistics
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import replace
-from multiprocessing import active_children, get_context
+from functools import partial
 from typing import Final, TypeVar
 
 import msgspec
 
 from core.config import Effective, known_setting, with_changes
-from core.errors import PolymmError, UsageError
+from core.errors import UsageError
 from core.lab.outcome import Arm, Outcome, Scene, measure
+from core.lab.runners import results
 from core.units import MICRO
 
 _World = TypeVar("_World")
@@ -149,22 +147,23 @@ def compare(
         arms: the first is compared with each of the others.
         scene: of all of them.
         seeds: how many worlds.
-        jobs: processes; 1 stays in this one.
+        jobs: processes that work on it.
         done: is told how many runs are finished.
 
     Raises:
-        PolymmError: a process was killed.
+        PolymmError: a process was killed or cannot be started.
         ValueError: the exchange has no such markets.
     """
     outcomes: list[list[Outcome]] = [[] for _ in arms]
-    tasks = [(arm, scene, seed) for seed in range(1, seeds + 1) for arm in arms]
-    for count, outcome in enumerate(_measured(tasks, jobs)):
-        outcomes[count % len(arms)].append(outcome)
-        done(count + 1)
+    calls = [partial(measure, arm, scene, seed) for seed in range(1, seeds + 1) for arm in arms]
+    with closing(results(calls, jobs)) as found:
+        for count, outcome in enumerate(found):
+            outcomes[count % len(arms)].append(outcome)
+            done(count + 1)
     return Report(
         scene,
         seeds,
-        tuple([arm_report(arm.name, found) for arm, found in zip(arms, outcomes, strict=True)]),
+        tuple([arm_report(arm.name, of_arm) for arm, of_arm in zip(arms, outcomes, strict=True)]),
         tuple([pair_report(arms[i].name, outcomes[0], outcomes[i]) for i in range(1, len(arms))]),
     )
 
@@ -212,41 +211,6 @@ def pair_report(name: str, first: Sequence[Outcome], other: Sequence[Outcome]) -
         deviation_ratio=_jackknife(pairs, ratio),
         alike=sum(a.acts == b.acts for a, b in pairs),
     )
-
-
-# Processes
-
-
-def _measured(tasks: Sequence[tuple[Arm, Scene, int]], jobs: int) -> Iterator[Outcome]:
-    """The outcome of each task, in their order, however many processes work on them."""
-    if jobs == 1:
-        for task in tasks:
-            yield measure(*task)
-        return
-    others = set(active_children())
-    executor = ProcessPoolExecutor(jobs, mp_context=get_context("spawn"))
-    try:
-        with _deaf_to_interrupts():
-            futures = [executor.submit(measure, *task) for task in tasks]
-        for future in futures:
-            yield future.result()
-    except BrokenProcessPool as error:
-        raise PolymmError("a process of the comparison was killed; try again with fewer --jobs") from error
-    finally:
-        executor.shutdown(wait=False, cancel_futures=True)
-        for child in set(active_children()) - others:
-            child.kill()  # a runner has nothing to lose, and one that is just starting may not heed less
-            child.join()
-
-
-@contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Processes started meanwhile leave ctrl+c to this one, which ends them; its own waits until then."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 # Figures

@@ -2,19 +2,18 @@
 
 import asyncio
 import contextlib
-import os
 import secrets
 import sys
 from asyncio.subprocess import PIPE, Process
 from dataclasses import replace
-from pathlib import Path
 from typing import Any, Final
 
 import msgspec
 
+from core.children import child_environment
 from core.config import Settings
 from core.errors import PreflightError
-from core.venue.credentials import Secret, Wallet
+from core.venue.credentials import RelayerKey, Secret, Wallet
 
 START_SEC: Final = 20.0
 STOP_SEC: Final = 3.0
@@ -44,7 +43,7 @@ class DemoExchange:
             stdin=PIPE,
             stdout=PIPE,
             start_new_session=True,
-            env=_environment(),
+            env=child_environment(),
         )
         assert self._process.stdout is not None
         try:
@@ -71,16 +70,10 @@ class DemoExchange:
             await process.wait()
 
 
-def _environment() -> dict[str, str]:
-    """For a child that runs this very program, whatever lies in the present directory, and that knows no key."""
-    ours = {name: value for name, value in os.environ.items() if name != "PK"}
-    places = [str(Path(__file__).resolve().parents[2]), ours.get("PYTHONPATH", "")]
-    return {**ours, "PYTHONPATH": os.pathsep.join(filter(None, places))}
-
-
-def throw_away_wallet() -> Wallet:
-    """A key that nobody keeps, its own address as the wallet."""
+def throw_away_keys() -> tuple[Wallet, RelayerKey]:
+    """A key that nobody keeps, its own address as the wallet, and one for the demo's relayer, which takes any."""
     from eth_account import Account
 
     key = "0x" + secrets.token_hex(32)
-    return Wallet(Secret(key), str(Account.from_key(key).address))
+    address = str(Account.from_key(key).address)
+    return Wallet(Secret(key), address), RelayerKey(Secret(secrets.token_hex(16)), address)

@@ -4,7 +4,8 @@ import json
 import os
 import signal
 import subprocess
-from collections.abc import Callable
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -34,6 +35,14 @@ PAIR = PairReport(
 def a_report(**over: object) -> Report:
     plain = Report(Scene(), 200, (ARM, structs.replace(ARM, name="a-very-long-name,order_layers=1")), (PAIR,))
     return structs.replace(plain, **over)
+
+
+@pytest.fixture(autouse=True)
+def usual_interrupts() -> Iterator[None]:
+    """The command expects to have the process for itself, and leaves it without a handler."""
+    usual = signal.getsignal(signal.SIGINT)
+    yield
+    signal.signal(signal.SIGINT, usual)
 
 
 @pytest.fixture
@@ -124,8 +133,8 @@ def test_the_environment_is_both_arms_base(said: Run, monkeypatch: pytest.Monkey
         (["--b", "default", "--minutes", "nan"], ["--minutes", "positive"]),
         (["--b", "default", "--jobs", "-2"], ["--jobs"]),
         (["--b", "default", "--news", "1e9"], ["--news", "up to 100"]),
-        (["--b", "default", "--markets", "61"], ["--markets", "61", "1 .. 60"]),
-        (["--b", "default", "--questions", "60"], ["--questions", "60", "0 .. 59"]),
+        (["--b", "default", "--markets", "64"], ["--markets", "64", "1 .. 63"]),
+        (["--b", "default", "--questions", "63"], ["--questions", "63", "0 .. 62"]),
         (["--b", "default", "--questions", "x"], ["--questions", "'x'"]),
         (["--b", "default", "--questions", "3", "--markets", "2"], ["--markets", "not allowed with"]),
         (["--b", "default", "--profile", "wild"], ["--profile", "lively"]),
@@ -143,23 +152,60 @@ def test_flags_of_a_session_are_refused(capsys: pytest.CaptureFixture[str]) -> N
     assert "--mode: not a flag of `lab compare`" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_an_interrupt_ends_all_processes_at_once(number: signal.Signals, tmp_path: Path) -> None:
-    """Ctrl+c reaches the whole process group, a service manager's signal the parent alone: one line, nothing left."""
-    arguments = ["lab", "compare", "--b", "no-skew", "--seeds", "999", "--jobs", "2"]
-    with started(*arguments, env=environment(tmp_path), start_new_session=True) as process:
-        wait_for(lambda: len(group(process.pid)) >= 3, "the processes of the comparison")
-        if number is signal.SIGINT:
-            os.killpg(process.pid, number)
-        else:
-            process.send_signal(number)
-        out, err = process.communicate(timeout=60)
-    assert (process.returncode, out) == (130, "") and len(err.splitlines()) == 1, err
-    assert "interrupted after" in err and "of 1,998 runs" in err
-    wait_for(lambda: not group(process.pid), "the end of the processes")
+# Interrupts
+
+COMPARE = ("lab", "compare", "--b", "no-skew", "--seeds", "999", "--jobs", "2")
+
+
+def starting(process: "subprocess.Popen[str]") -> None:
+    """Until the comparison has begun to start its processes."""
+    wait_for(lambda: len(group(process.pid)) >= 2, "a process of the comparison")
 
 
 def group(leader: int) -> list[str]:
     """Processes of a group that are not dead."""
     found = subprocess.run(["ps", "-eo", "pgid=,stat="], capture_output=True, text=True, check=True).stdout
     return [row for row in found.splitlines() if row.split()[0] == str(leader) and not row.split()[1].startswith("Z")]
+
+
+@pytest.mark.parametrize("delay_s", [0, 0.02, 0.05, 0.1, 0.2, 0.5, 1])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupt_ends_all_processes_at_once(number: signal.Signals, delay_s: float, tmp_path: Path) -> None:
+    """Ctrl+c reaches the whole process group, a service manager's signal the parent alone: one line, nothing left.
+
+    Also while processes are being started, before they have loaded or read anything.
+    """
+    with started(*COMPARE, env=environment(tmp_path), start_new_session=True) as process:
+        starting(process)
+        time.sleep(delay_s)
+        if number is signal.SIGINT:
+            os.killpg(process.pid, number)
+        else:
+            process.send_signal(number)
+        out, err = process.communicate(timeout=60)
+    wait_for(lambda: not group(process.pid), "the end of the processes", patience_s=5)
+    assert (process.returncode, out) == (130, "") and len(err.splitlines()) == 1, err
+    assert "interrupted after" in err and "of 1,998 runs" in err
+
+
+def test_only_the_first_interrupt_counts(tmp_path: Path) -> None:
+    """`timeout` signals its child and then the child's group; people press ctrl+c twice."""
+    with started(*COMPARE, env=environment(tmp_path), start_new_session=True) as process:
+        starting(process)
+        process.send_signal(signal.SIGTERM)
+        while process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            os.killpg(process.pid, signal.SIGINT)
+        out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, "") and len(err.splitlines()) == 1, err
+
+
+@pytest.mark.parametrize("least", [2, 3])
+def test_a_killed_comparison_leaves_no_processes_behind(least: int, tmp_path: Path) -> None:
+    """It can tell them nothing; they see that it has gone, and say nothing."""
+    with started(*COMPARE, env=environment(tmp_path), start_new_session=True) as process:
+        wait_for(lambda: len(group(process.pid)) >= least, "the processes of the comparison")
+        process.kill()
+        out, err = process.communicate(timeout=60)
+    wait_for(lambda: not group(process.pid), "the end of the processes")
+    assert (out, err) == ("", "")

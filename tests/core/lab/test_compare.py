@@ -7,7 +7,6 @@ import math
 import os
 import statistics
 from collections.abc import Callable
-from multiprocessing import active_children
 
 import pytest
 from hypothesis import given
@@ -22,7 +21,6 @@ from core.profiles import Profiles
 from core.units import MICRO, Shares
 from tests.builders import laws
 from tests.core.quoting.arrange import market
-from tests.end_to_end.program import wait_for
 
 SLOW = bool(os.environ.get("POLYMM_SLOW"))
 BASE = load(None, {}, {})
@@ -154,16 +152,6 @@ def test_an_arm_differs_in_nothing_from_itself() -> None:
     """Common worlds: no figure of a pair may come from chance."""
     (pair,) = run(1, "default", "default").pairs
     assert (pair.pnl.value, pair.edge.value, pair.filled.value, pair.alike) == (0.0, 0.0, 0.0, 2)
-
-
-def test_a_process_that_is_killed_is_told_and_leaves_none_behind() -> None:
-    def kill(count: int) -> None:
-        for child in active_children():
-            child.kill()
-
-    with pytest.raises(PolymmError, match="fewer --jobs"):
-        compare([arm_of("default", BASE)], SHORT, 50, jobs=2, done=kill)
-    wait_for(lambda: not active_children(), "the end of the processes")
 
 
 # The claims about quoting, over 200 worlds: the scenes of docs/quoting-results.md

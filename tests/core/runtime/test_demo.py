@@ -11,7 +11,7 @@ import pytest
 from core.config import Settings
 from core.errors import PreflightError
 from core.runtime import demo
-from core.runtime.demo import DemoExchange, throw_away_wallet
+from core.runtime.demo import DemoExchange, throw_away_keys
 
 
 async def test_it_comes_up_and_goes_with_its_parent(tmp_path: Path) -> None:
@@ -85,7 +85,7 @@ async def test_a_child_that_ignores_its_end_is_made_to_end(monkeypatch: pytest.M
 
 def test_the_throw_away_key_is_new_every_time() -> None:
     """A key that two demos share is a key somebody keeps."""
-    one, two = throw_away_wallet(), throw_away_wallet()
+    (one, _), (two, _) = throw_away_keys(), throw_away_keys()
     assert one.private_key.reveal() != two.private_key.reveal() and one.funder != two.funder
     assert one.private_key.reveal() not in repr(one)
 
