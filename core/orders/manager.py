@@ -493,11 +493,14 @@ class OrderManager:
         if event.settlement not in FINAL:
             order.open_fills += 1
         if order.state not in TERMINAL:
+            was_doubted = order.evidence is not None
             self.doubts.end(order)
             if order.size - order.filled < SIZE_QUANTUM:
                 self._advance(order, "matched", now)
             elif order.state is not State.SENDING:
                 self._advance(order, "partial", now)
+                if was_doubted:  # it was there when it matched, which may be long ago; the rest is looked for anew
+                    self.doubts.begin(order, now)
         self._settle_order(order, now)
         self._retire(order, now)
         return fill

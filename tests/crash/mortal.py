@@ -69,6 +69,8 @@ class Told(msgspec.Struct, frozen=True):
     """Why each market is not quoted."""
     passed: dict[str, int]
     """Points passed so far, how often."""
+    unix_s: float
+    """When, by the clock that the exchange has too."""
     first_intent: int = 0
     """Of the placement."""
 
@@ -188,6 +190,7 @@ class MortalSession(Session):
                 },
                 blocked={market: desk.blocked_by for market, desk in engine.desks.items()},
                 passed=dict(self._fate.passed),
+                unix_s=self.clock.unix(),
                 first_intent=first_intent,
             )
         )

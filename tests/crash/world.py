@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import math
 import os
 import random
 import sqlite3
@@ -95,16 +96,16 @@ class World:
 
     # The truth
 
-    def holdings(self, news_s: float = 0.0) -> dict[str, tuple[int, int]]:
+    def holdings(self, known_unix_s: float = math.inf) -> dict[str, tuple[int, int]]:
         """Micro-shares of YES and of NO by market: settled ones, and what unsettled trades bring and take.
 
-        Trades that failed less than ``news_s`` ago count as unsettled.
+        Trades that failed after ``known_unix_s`` count as unsettled.
         """
         held = {market: {"YES": 0, "NO": 0} for market in self.exchange.listings}
         for (market, outcome), tokens in self.exchange.ledger.account(self.address).tokens.items():
             held[market][outcome] += tokens
         for trade in self.exchange.trades.values():
-            is_news = trade.status == "FAILED" and self.exchange.now_ms - trade.updated_ms < news_s * 1000
+            is_news = trade.status == "FAILED" and trade.updated_ms > known_unix_s * 1000
             if trade.status in ("MATCHED", "RETRYING") or is_news:
                 for move in trade.movements:
                     if move.account == self.address.lower():

@@ -8,9 +8,10 @@ import asyncio
 import os
 import selectors
 import time
-from collections.abc import Awaitable, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Coroutine, Iterator
+from contextlib import ExitStack, contextmanager
 from typing import Any, Final
+from unittest.mock import patch
 
 import aiosqlite
 
@@ -20,6 +21,8 @@ THREAD_SEC: Final = 0.05
 """Longest real wait for a thread at once."""
 FROZEN_SEC: Final = 20.0
 """Real time after which a loop that only waits for threads and sockets is given up."""
+DATABASE_WAITS: Final = ("_connect", "_execute", "close")
+"""Where aiosqlite waits for a connection's thread."""
 
 
 class _JumpingSelector(selectors.DefaultSelector):
@@ -73,19 +76,27 @@ class JumpingLoop(asyncio.SelectorEventLoop):
         self._in_threads -= 1
 
 
+def jumping_loop() -> JumpingLoop:
+    """A loop with a time of its own: a pause is over once nothing else can happen, however long that took."""
+    return JumpingLoop(ManualClock())
+
+
 @contextmanager
 def jumping_runner(clock: ManualClock) -> Iterator[asyncio.Runner]:
     """Runs coroutines on a jumping loop; the database's threads are known to it."""
-    execute: Any = aiosqlite.Connection._execute
+    with ExitStack() as stack:
+        for name in DATABASE_WAITS:
+            waits = _counted(getattr(aiosqlite.Connection, name))
+            stack.enter_context(patch.object(aiosqlite.Connection, name, waits))
+        yield stack.enter_context(asyncio.Runner(loop_factory=lambda: JumpingLoop(clock)))
 
-    async def counted(self: Any, *arguments: Any, **options: Any) -> Any:
+
+def _counted(method: Callable[..., Coroutine[Any, Any, Any]]) -> Callable[..., Coroutine[Any, Any, Any]]:
+    """A method that waits for a thread, and a loop that knows it."""
+
+    async def counted(*arguments: Any, **options: Any) -> Any:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, JumpingLoop)
-        return await loop.in_thread(execute(self, *arguments, **options))
+        return await loop.in_thread(method(*arguments, **options))
 
-    aiosqlite.Connection._execute = counted  # type: ignore[method-assign]
-    try:
-        with asyncio.Runner(loop_factory=lambda: JumpingLoop(clock)) as runner:
-            yield runner
-    finally:
-        aiosqlite.Connection._execute = execute  # type: ignore[method-assign]
+    return counted

@@ -1,45 +1,59 @@
 """A session lives through the venue's restarts, modes and dead-man's switch alone, amid a lively crowd."""
 
-from collections.abc import Callable
+import math
 from typing import Final
 
 import pytest
 
+from core.risk.venue_mode import JITTER, RETRY_SEC
 from tests.loopback.dealings import Dealings, deal
 
 LEASE_SEC: Final = 12.0
 """Age at which a quote that no decision has confirmed goes (``order_max_age_sec``)."""
 GRACE_SEC: Final = 3.0
 """A cancel's way, and a decision's."""
+LONGEST_PAUSE_SEC: Final = RETRY_SEC[-1] * (1 + JITTER)
+"""Between two tries to cancel while the venue carries out none; no word of it tells the end (reliability.md X01)."""
 LOOK_SEC: Final = 0.25
 
 
 class Watch:
-    """What is seen of the quotes while time passes."""
+    """What is seen of the quotes while time passes.
+
+    An order that no decision has confirmed for its lease is cancelled. Where the venue carries out no cancels, it
+    stays until the first try after that: at most the longest pause between tries and a cancel's way later.
+    """
 
     def __init__(self, dealings: Dealings) -> None:
         self._dealings = dealings
         self.stale: set[str] = set()
-        """Orders that rested without having been confirmed for longer than their lease."""
+        """Orders that rested without having been confirmed for longer than that."""
         self.placed_s: list[float] = []
         """When orders arrived at the exchange, seconds of the session's clock."""
+        self._out_s = -math.inf
+        """When the venue was last seen to carry out no cancels."""
 
-    async def over(self, seconds: float, *, is_out: Callable[[], bool] = lambda: False) -> None:
-        """Look on for so long; nothing can be pulled while the venue ``is_out``, and for a moment after."""
+    async def over(self, seconds: float) -> None:
+        """Look on for so long."""
         dealings = self._dealings
-        orders, clock = dealings.session.engine.orders, dealings.clock
-        ends_s, out_s = clock.monotonic() + seconds, -1e9
+        clock = dealings.clock
+        ends_s = clock.monotonic() + seconds
         while clock.monotonic() < ends_s:
             count = len(dealings.orders())
             await dealings.pass_time(LOOK_SEC)
-            now = clock.monotonic()
-            self.placed_s += [now] * (len(dealings.orders()) - count)
-            out_s = now if is_out() else out_s
-            for order in dealings.resting():
-                ours = orders.find(order.new.order_id)
-                unconfirmed_s = now - ours.validated_s if ours is not None else LEASE_SEC * 2
-                if unconfirmed_s > LEASE_SEC + GRACE_SEC and now - out_s > 2 * GRACE_SEC:
-                    self.stale.add(f"{order.new.order_id} {now:.1f} {ours and ours.state}")
+            self.placed_s += [clock.monotonic()] * (len(dealings.orders()) - count)
+            self._look(clock.monotonic())
+
+    def _look(self, now: float) -> None:
+        dealings = self._dealings
+        if not dealings.exchange.mode.cancels:
+            self._out_s = now
+        if now - self._out_s <= LONGEST_PAUSE_SEC + GRACE_SEC:
+            return
+        for order in dealings.resting():
+            ours = dealings.session.engine.orders.find(order.new.order_id)
+            if ours is None or now - ours.validated_s > LEASE_SEC + GRACE_SEC:
+                self.stale.add(f"{order.new.order_id} {now:.1f} {ours and ours.state}")
 
 
 async def at_peace(dealings: Dealings, watch: Watch) -> None:
@@ -63,7 +77,7 @@ def test_a_restart_and_its_post_only_time(keeps: bool) -> None:
         await watch.over(10)
         began_s = dealings.clock.monotonic()
         dealings.arm(f'do = "restart"\nseconds = 90.0\nkeep_orders = {str(keeps).lower()}')
-        await watch.over(95, is_out=lambda: state(dealings) == "restarting")
+        await watch.over(95)
         assert not [at for at in watch.placed_s if began_s + 1 < at < began_s + 90]
         assert dealings.gateway.calls["post"] < 20, "placements go on against 425"
         await watch.over(60)
@@ -108,9 +122,10 @@ def test_a_halt(mode: str) -> None:
     async def play(dealings: Dealings) -> None:
         await dealings.until_resting()
         watch = Watch(dealings)
+        await watch.over(4.5)  # from here on quotes rest until the end of the halt
         dealings.arm(f'do = "mode"\nmode = "{mode}"\nfor = 100')
         before = dealings.gateway.calls["post"]
-        await watch.over(100, is_out=lambda: state(dealings) == "disabled")
+        await watch.over(100)
         assert dealings.gateway.calls["post"] - before <= 6
         await watch.over(200)
         await at_peace(dealings, watch)

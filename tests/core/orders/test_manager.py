@@ -725,6 +725,36 @@ def test_fills_of_before_are_no_news_after_a_restart_and_may_still_fail() -> Non
     assert desk.orders.counts.filled == 0, "what an earlier session counted is not taken off here"
 
 
+def test_fill_of_a_part_does_not_show_that_the_rest_is_still_there() -> None:
+    """It may have matched long ago: an order whose cancel's answer was lost has trades to be read, and is gone."""
+    desk = Desk()
+    desk.orders.recover(Recovered(orders=(known(state="LIVE"),), next_intent=8), desk.now, 1_000.0, {})
+    order = desk.orders.by_intent(7)
+    desk.fill(order, 40)
+    assert (order.state, desk.orders.unproven()) == (State.PARTIAL, [order])
+    desk.absent(order)
+    desk.fill(order, 10, trade="u")
+    desk.listed()
+    desk.traded()
+    assert order.state is State.PARTIAL, "what was found before a fill was told says nothing after it"
+    desk.absent(order)
+    desk.listed()
+    desk.traded()
+    assert (order.state, order.filled, desk.orders.unproven()) == (State.CANCELLED, shares(50), [])
+
+
+def test_fill_of_a_part_is_no_doubt_of_its_own() -> None:
+    """An order that was shown and fills in part rests; one in doubt that is shown afterwards does too."""
+    desk = Desk()
+    shown, doubted = desk.live(), desk.live(tick=44)
+    desk.fill(shown, 40)
+    assert desk.orders.unproven() == []
+    desk.orders.doubts.begin(doubted, desk.now)
+    desk.fill(doubted, 40)
+    desk.listed(shown, doubted)
+    assert desk.orders.unproven() == []
+
+
 def test_price_off_the_grid_of_its_row_is_kept_to_the_dollar() -> None:
     """The tick may have changed after the order was placed, and the row has the tick of then."""
     desk = Desk()
