@@ -14,7 +14,7 @@ run: $(READY)
 	@$(BIN)/polymm-tui
 
 test: check
-	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist loadfile
+	$(BIN)/pytest -n $(PYTEST_WORKERS) --dist worksteal
 
 check: $(READY)
 	$(BIN)/ruff check .

@@ -2,7 +2,6 @@
 
 import asyncio
 import hashlib
-import ssl
 import threading
 import time
 from collections import Counter
@@ -19,7 +18,6 @@ from core.clock import ManualClock
 from core.config import Settings
 from core.events import OperatorCommand
 from core.exchange import auth as auth_module
-from core.exchange.api import host as host_module
 from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.exchange import Exchange
 from core.exchange.faults.script import read_toml
@@ -34,14 +32,11 @@ from core.runtime.session import Parts, Session
 from core.units import MICRO, OrderSide, Shares, Usd
 from core.venue.wallets import wallets_of
 from tests.loopback.jumping import jumping_runner
+from tests.loopback.pauses import seldom_looks
 
 KEY: Final = hashlib.sha256(b"order outcomes").hexdigest()
 ADDRESS: Final = wallets_of(address_of_key(bytes.fromhex(KEY)), 0)[0]
 CASH: Final = Usd(5_000 * MICRO)
-PULSE_MS: Final = 200
-"""How often the exchange looks what is due besides what it knows of: seldom, for speed."""
-NO_TLS: Final = ssl.create_default_context()
-"""Nothing on loopback is encrypted, and each client's own certificates would cost most of a start."""
 MEMORY: Final = Path("/dev/shm")
 """Where the database costs no time; what it costs is measured elsewhere."""
 PATIENCE_SEC: Final = 90.0
@@ -282,9 +277,8 @@ def deal(
     with (
         TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as root,
         jumping_runner(clock) as runner,
-        patch.object(host_module, "PULSE_MS", PULSE_MS),
+        seldom_looks(lively=lively),
         patch.object(session_module, "VIEW_SEC", 1.0),
-        patch.object(ssl, "create_default_context", lambda *arguments, **options: NO_TLS),
         patch.object(auth_module, "CLOCK_SLACK_S", 10_000),  # the official client stamps with the machine's clock
     ):
         runner.run(scene(root))

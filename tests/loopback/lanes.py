@@ -5,13 +5,11 @@ import time
 from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
-from unittest.mock import patch
 
 from core.actions import Cancel, Place
 from core.clock import ManualClock
 from core.config import Settings
 from core.events import Event, OrderAnswered, OrderSigned
-from core.exchange.api import host as host_module
 from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.faults.script import read_toml
 from core.runtime.courier import Courier
@@ -21,10 +19,9 @@ from core.venue.credentials import Secret, Wallet
 from core.venue.gateway import Sign
 from core.venue.gateway_polymarket import PolymarketGateway
 from tests.loopback.jumping import jumping_runner
+from tests.loopback.pauses import seldom_looks
 from tests.loopback.venue import CASH, EOA, KEY
 
-PULSE_MS: Final = 200
-"""How often the exchange looks what is due besides what it knows of."""
 PATIENCE_SEC: Final = 100.0
 """Of the clock, for what must come; request headers are good for 300 s of it in all."""
 
@@ -161,5 +158,5 @@ def play(scene: Callable[[Lanes], Coroutine[Any, Any, None]]) -> None:
         async with lanes_at(clock) as lanes:
             await scene(lanes)
 
-    with jumping_runner(clock) as runner, patch.object(host_module, "PULSE_MS", PULSE_MS):
+    with jumping_runner(clock) as runner, seldom_looks(lively=False):
         runner.run(whole())

@@ -20,6 +20,7 @@ from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.lifecycle import Result
 from core.units import MICRO, Usd
 from core.venue.wallets import wallets_of
+from tests.loopback.pauses import long_naps
 
 KEY = "0x" + "11" * 32
 EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
@@ -129,10 +130,11 @@ class Chain:
 async def chain() -> AsyncIterator[Chain]:
     clock = ManualClock(unix=time.time())
     host = build_host(seed=1, markets=22, speed=1.0, auto_cash=Usd(CASH), paused=True, clock=clock)
-    async with RunningExchange(host) as running, httpx.AsyncClient() as http:
-        made = Chain(running, clock, http)
-        yield made
-        await made.close()
+    with long_naps():
+        async with RunningExchange(host) as running, httpx.AsyncClient() as http:
+            made = Chain(running, clock, http)
+            yield made
+            await made.close()
 
 
 @pytest.mark.parametrize("neg_risk", [False, True])

@@ -9,12 +9,12 @@ import pytest
 from core.exchange import signing
 from core.exchange.auth import l2_signature
 from core.units import MICRO
-from tests.loopback.venue import ALL_MARKETS, EOA, MARKET_KINDS, MarketKind, Trader, Venue, trader_of, venue_running
+from tests.loopback.venue import EOA, EVERY_KIND, MARKET_KINDS, MarketKind, Trader, Venue, trader_of, venue_running
 
 
 @pytest.fixture
 async def venue() -> AsyncIterator[Venue]:
-    async with venue_running(markets=ALL_MARKETS) as running:
+    async with venue_running(markets=EVERY_KIND) as running:
         yield running
 
 

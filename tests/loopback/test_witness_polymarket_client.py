@@ -17,9 +17,9 @@ from core.market.instrument import Instrument
 from core.units import MICRO
 from core.venue.wallets import wallets_of
 from tests.loopback.venue import (
-    ALL_MARKETS,
     CASH,
     EOA,
+    EVERY_KIND,
     MARKET_KINDS,
     PATIENCE_S,
     MarketKind,
@@ -40,7 +40,7 @@ WALLETS: dict[str, tuple[str | None, int]] = {
 
 @pytest.fixture
 async def venue() -> AsyncIterator[Venue]:
-    async with venue_running(markets=ALL_MARKETS) as running:
+    async with venue_running(markets=EVERY_KIND) as running:
         yield running
 
 

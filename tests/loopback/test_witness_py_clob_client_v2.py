@@ -12,9 +12,9 @@ from core.market.instrument import Instrument
 from core.units import MICRO
 from core.venue.wallets import wallets_of
 from tests.loopback.venue import (
-    ALL_MARKETS,
     CASH,
     EOA,
+    EVERY_KIND,
     KEY,
     MARKET_KINDS,
     MarketKind,
@@ -32,7 +32,7 @@ KINDS = {"EOA": 0, "proxy": 1, "Safe": 2, "deposit wallet": 3}
 
 @pytest.fixture
 async def venue() -> AsyncIterator[Venue]:
-    async with venue_running(markets=ALL_MARKETS) as running:
+    async with venue_running(markets=EVERY_KIND) as running:
         yield running
 
 

@@ -24,6 +24,7 @@ from core.exchange.signing import SignedOrder
 from core.market.instrument import Instrument
 from core.units import MICRO, Usd
 from core.venue.wallets import wallets_of
+from tests.loopback.pauses import long_naps
 
 KEY = "0x" + "11" * 32
 EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
@@ -102,11 +103,13 @@ async def venue_running(*, markets: int = 2) -> AsyncIterator[Venue]:
     """A venue without participants' activity, whose clock stands still until the test moves it."""
     clock = ManualClock(unix=time.time())
     host = build_host(seed=1, markets=markets, speed=1.0, auto_cash=CASH, paused=True, clock=clock)
-    async with RunningExchange(host) as running, httpx.AsyncClient() as http:
-        yield Venue(running, clock, http)
+    with long_naps():
+        async with RunningExchange(host) as running, httpx.AsyncClient() as http:
+            yield Venue(running, clock, http)
 
 
-ALL_MARKETS = len(PLOTS)
+EVERY_KIND = 1 + next(number for number, plot in enumerate(PLOTS) if plot.delay_ms)
+"""Markets enough for each exchange contract and for one that delays takers; all there are would open slowly."""
 
 
 class Ear:

@@ -401,7 +401,7 @@ def test_a_long_recording_takes_no_more_memory_than_a_short_one(tmp_path: Path) 
             tracemalloc.stop()
 
     peak(500)
-    assert peak(60_000) < 1.2 * peak(20_000)
+    assert peak(40_000) < 1.1 * peak(20_000)
 
 
 # Directories
