@@ -1,4 +1,4 @@
-"""``make bench``: what a frame, a socket, a decision, an order, a replay, a session, a start and the exchange cost.
+"""``make bench``: what frames, sockets, decisions, orders, fills, replays, reports, sessions, starts and more cost.
 
 ``python -m benchmarks PART ...`` runs only the parts named. Quote the ratios, not the microseconds: the machine's speed
 drifts, both sides of a ratio are measured in one run.
@@ -8,14 +8,28 @@ import sys
 from collections.abc import Callable
 from typing import Final
 
-from benchmarks import decision_cost, exchange_cost, order_path, path_cost, replay_speed, session_cost, socket_path
+from benchmarks import (
+    decision_cost,
+    exchange_cost,
+    ledger_cost,
+    order_path,
+    path_cost,
+    replay_speed,
+    report_cost,
+    session_cost,
+    socket_path,
+    start_cost,
+)
 
 PARTS: Final[dict[str, Callable[[], bool]]] = {
     "pipeline": path_cost.run,
     "socket": socket_path.run,
     "decision": decision_cost.run,
     "orders": order_path.run,
+    "ledger": ledger_cost.run,
+    "start": start_cost.run,
     "replay": replay_speed.run,
+    "report": report_cost.run,
     "session": session_cost.run,
     "exchange": exchange_cost.run,
 }

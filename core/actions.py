@@ -4,8 +4,10 @@ from typing import Literal
 
 import msgspec
 
+from core.jobs.job import Job
+from core.portfolio.entries import Booking, EquityMark
 from core.quoting.explain import LayerExplanation
-from core.units import OrderSide, Outcome, Shares, Side, Ticks
+from core.units import OrderSide, Shares, Side, Ticks
 
 
 class Place(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -48,7 +50,7 @@ class ReadOrder(msgspec.Struct, frozen=True, tag=True, gc=False):
     order_id: str
 
 
-AccountSection = Literal["orders", "trades", "balances", "positions", "index"]
+AccountSection = Literal["orders", "trades", "balances", "positions", "index", "activity", "chain"]
 
 
 class ReadAccount(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -57,7 +59,19 @@ class ReadAccount(msgspec.Struct, frozen=True, tag=True, gc=False):
     sections: tuple[AccountSection, ...]
     reason: str
     after_unix: int = 0
-    """Of ``trades`` and ``index``: only those from then on."""
+    """Of ``trades``, ``index`` and ``activity``: only those from then on."""
+
+
+class ReadPayouts(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Ask whether these markets are resolved for good, and what they pay; answers are ``PayoutSeen``."""
+
+    markets: tuple[str, ...]
+
+
+class SendJob(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Journal and carry out an inventory operation, or follow one up; answers are ``JobSeen``."""
+
+    job: Job
 
 
 class CancelMarket(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -86,14 +100,16 @@ class Finding(msgspec.Struct, frozen=True, tag=True, gc=False):
     """What each side says, where that is a number or a state."""
 
 
-class Correction(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """What we hold is not what our fills add up to, and is corrected: a row in the journal."""
+class Book(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """A line was written into the account's book that no fill made: a row in the journal. Fills have rows anyway."""
 
-    market: str
-    outcome: Outcome
-    micro: int
-    """Micro-shares, signed."""
-    reason: str
+    booking: Booking
+
+
+class Marked(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The account was valued: a row in the journal, at each fill and every minute."""
+
+    mark: EquityMark
 
 
 class ReadScoring(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -151,7 +167,10 @@ Action = (
     | ReadOrder
     | ReadAccount
     | Finding
-    | Correction
+    | Book
+    | Marked
+    | ReadPayouts
+    | SendJob
     | ReadScoring
     | ReadBooks
     | Resubscribe

@@ -12,9 +12,10 @@ import math
 import tomllib
 import types
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any, Final, Literal, get_args, get_origin
+from urllib.parse import urlsplit
 
 from core.errors import ConfigError
 from core.portfolio.markouts import HORIZONS
@@ -183,6 +184,11 @@ class Settings:
         1.0, "per cent", "loss of the day's opening equity that stops new risk", 0.05, 100
     )
 
+    # Inventory operations
+    auto_merge: bool = _setting(True, "", "merge pairs when cash is scarce or a market is idle; never in paper")
+    merge_min_shares: float = _setting(20.0, "shares", "least pairs of a market that are merged by themselves", 1, 1e9)
+    auto_redeem: bool = _setting(True, "", "redeem what resolved markets pay, from a dollar on; never in paper")
+
     # Requoting
     quote_debounce_ms: int = _setting(250, "milliseconds", "least time between decisions of a market", 0, 60_000)
     requote_triggers: Triggers = _setting(
@@ -294,6 +300,11 @@ def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, 
 
 
 @functools.lru_cache(maxsize=1024)
+def told(settings: Settings) -> dict[str, Any]:
+    """Settings as they are written down: of the node's address only the host, because the rest may hold a key."""
+    return {**asdict(settings), "rpc_url": urlsplit(settings.rpc_url).hostname or ""}
+
+
 def hash_of(settings: Settings) -> str:
     """Twelve hex digits that stand for the values of a whole set of settings; equal sets have equal ones."""
     told = "\n".join(f"{item.name} = {getattr(settings, item.name)!r}" for item in fields(settings))

@@ -167,8 +167,8 @@ def _inputs(standing: Standing, around: Surroundings, posture: Posture, planned:
         sigma_h=standing.sigma.sigma_h or 0.0,
         yes=inventory.yes,
         no=inventory.no,
-        free_yes=Shares(max(0, position.settled_yes - _sells(pending, "YES"))),
-        free_no=Shares(max(0, position.settled_no - _sells(pending, "NO"))),
+        free_yes=Shares(max(0, position.settled_yes - position.locked_yes - _sells(pending, "YES"))),
+        free_no=Shares(max(0, position.settled_no - position.locked_no - _sells(pending, "NO"))),
         free_cash=around.plan_cash,
         equity=around.bankroll,
         best_bid=best_bid,
@@ -276,8 +276,8 @@ def _headroom(plan: QuotePlan, standing: Standing, around: Surroundings, market:
         room_bid=plan.bid.room + remaining_of(pending, "bid") - remaining_of(at_risk, "bid"),
         room_ask=plan.ask.room + remaining_of(pending, "ask") - remaining_of(at_risk, "ask"),
         cash=around.free_cash,
-        yes=position.settled_yes - orders.reserved_shares(market, "YES"),
-        no=position.settled_no - orders.reserved_shares(market, "NO"),
+        yes=position.settled_yes - position.locked_yes - orders.reserved_shares(market, "YES"),
+        no=position.settled_no - position.locked_no - orders.reserved_shares(market, "NO"),
     )
 
 

@@ -35,6 +35,7 @@ from core.orders.fills import Fill
 from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK
 from core.portfolio.inventory import Inventory
+from core.portfolio.ledger import usd_of
 from core.portfolio.markouts import Drift
 from core.portfolio.position import Position
 from core.profiles import Live, Profiles
@@ -67,6 +68,7 @@ class Desk:
         instrument: Instrument,
         settings: Settings,
         orders: OrderManager,
+        position: Position,
         *,
         own_in_book: bool,
         proof: ProofPolicy | None = None,
@@ -78,6 +80,7 @@ class Desk:
             instrument: the market.
             settings: of the whole run.
             orders: of the whole run.
+            position: what is ours in the market; somebody else books it.
             own_in_book: the book we see contains our own orders (not so in paper and replay).
             proof: how many changes have their hash checked; shared by all books.
             profiles: what single markets are quoted with; None quotes this one with ``settings``.
@@ -98,7 +101,7 @@ class Desk:
         self.check_s = math.inf
         """When its data want a look, monotonic seconds; kept by :mod:`core.market_data`."""
         self.tape = Tape()
-        self.position = Position()
+        self.position = position
         self.control = Control()
         self.stance = Stance(settings, instrument, () if profiles is None else profiles.calendar)
         self.posture: Posture | None = None
@@ -193,7 +196,9 @@ class Desk:
         return self.position.inventory
 
     def mark(self, now: float) -> Usd | None:
-        """Fair value of YES in micro-dollars; None before the first."""
+        """Fair value of YES in micro-dollars, its payout once the question is resolved; None before the first."""
+        if self.position.payout is not None:
+            return self.position.payout
         fair = self.watch.fair.value_at(now)
         return None if fair is None else Usd(round(fair * MICRO))
 
@@ -202,7 +207,9 @@ class Desk:
 
         While the book is not to be believed its last value stands; None while there is a position and never was one.
         """
-        inventory, grid = self.inventory, self.instrument.grid
+        position, inventory, grid = self.position, self.inventory, self.instrument.grid
+        if position.payout is not None:
+            return usd_of(position.ledger.value(position.payout))
         net = inventory.net
         if net and self.tracked.synced:
             bids, asks = self._others(LEVELS_READ + self.settings.order_layers)
@@ -353,8 +360,6 @@ class Desk:
             return
         if not abs(glance.value - self._decided_fair) < self._moved:
             self.is_due = True
-        if self.position.awaits_opening:
-            self.position.enter_opening(Usd(round(glance.value * MICRO)))
 
     def _others(self, most: int) -> tuple[list[Level], list[Level]]:
         """Levels of others, best first."""
@@ -384,17 +389,11 @@ class Desk:
     # Our fills
 
     def take_fill(self, fill: Fill, counts: bool, now: float, unix: float) -> None:
-        """Book a fill, or take it back when its trade failed; ``unix`` is the wall clock at ``now``."""
-        self.position.take_fill(fill, counts)
+        """Heed a fill, or one that is taken back because its trade failed; ``unix`` is the wall clock at ``now``."""
         if counts:
             self.stance.fill(fill, now, unix)
         else:
             self.stance.revoke(fill)
-        self.is_due = True
-
-    def confirm_fill(self, fill: Fill) -> None:
-        """A fill became final."""
-        self.position.confirm_fill(fill)
         self.is_due = True
 
     def others_at(self, side: Side, tick: Ticks) -> Shares:

@@ -1,7 +1,8 @@
 """What resting and filled orders earn beside trading: liquidity rewards and maker rebates, as far as it can be told.
 
-Estimates, shown beside profit and never in it (market-making.md 2.12 to 2.14). Whether an order scores is the venue's
-word; where that is not what we reckon, somebody should know.
+Estimates, shown beside profit and never in it (market-making.md 2.12 to 2.14), and added up day by day for whoever
+compares them with what was paid. Whether an order scores is the venue's word; where that is not what we reckon,
+somebody should know.
 """
 
 import math
@@ -18,11 +19,15 @@ from core.orders.order import IN_BOOK, Order
 from core.portfolio.markouts import HORIZONS
 from core.quoting.rewards import MarginalValue, OwnOrder, RewardEstimate, estimate, marginal_value
 from core.quoting.scoring import ScoringWatch
-from core.units import MICRO, Side
+from core.units import MICRO, Side, Usd, usd_from_float
 
 CAPITAL_PER_DAY: Final = 0.04 / 365
 """What a dollar tied up in an order would earn elsewhere."""
 DAY_SEC: Final = 86_400.0
+SAMPLE_SEC: Final = 60.0
+"""Between two samples of a market, as the venue takes them (market-making.md 2.12)."""
+MOST_SEC: Final = 90.0
+"""Longest that one sample may stand for; what nobody looked at is not guessed."""
 PACE_SEC: Final = HORIZONS[0]
 """Horizon whose fills tell how often a layer trades: nearly all of them are old enough."""
 
@@ -33,6 +38,20 @@ class OrderWorth(NamedTuple):
     side: Side
     layer: int
     value: MarginalValue
+
+
+class Estimate(NamedTuple):
+    """What a market may have earned on one day."""
+
+    day: int
+    """UTC: ``floor(unix / 86400)``."""
+    market: str
+    reward: Usd
+    """Of the pool at our share, while orders rested; the venue pays nothing below a dollar a day."""
+    rebate: Usd
+    """Of the fills; negative when trades that failed outweigh them."""
+    sampled_s: float
+    """Seconds of the day that the reward was sampled for."""
 
 
 class Earnings:
@@ -46,6 +65,12 @@ class Earnings:
         """When this began, monotonic seconds."""
         self.rebates: dict[str, float] = {}
         """Dollars that fills may bring back, by market; distributed by the venue day by day."""
+        self.rewards: dict[str, Usd] = {}
+        """What this session's orders may have earned of liquidity rewards, by market."""
+        self._estimates: dict[tuple[int, str], Estimate] = {}
+        """By day and market, since they were last taken."""
+        self._samples: dict[str, tuple[float, float]] = {}
+        """By market: when it was last sampled, and when it is due again; monotonic seconds."""
 
     def estimate(self, desk: Desk, now: float) -> RewardEstimate | None:
         """What a market's resting orders earn at this moment; None without a programme."""
@@ -119,7 +144,51 @@ class Earnings:
         if fees is None:
             return
         rebate = rebate_estimate(fill.usd, fill.size, fees)
-        self.rebates[desk.market] = self.rebates.get(desk.market, 0.0) + (rebate if counts else -rebate)
+        change = rebate if counts else -rebate
+        self.rebates[desk.market] = self.rebates.get(desk.market, 0.0) + change
+        self._add(fill.unix, desk.market, Usd(0), usd_from_float(change), 0.0)
+
+    def sample(self, now: float, unix: float) -> None:
+        """Add what resting orders earned since each market's last sample, where a minute has gone by.
+
+        Call it every second or so; markets take turns within the minute.
+
+        Args:
+            now: monotonic seconds.
+            unix: seconds.
+        """
+        for desk in self._desks.values():
+            known = self._samples.get(desk.market)
+            if known is None:
+                turn = SAMPLE_SEC - len(self._samples) % int(SAMPLE_SEC)
+                self._samples[desk.market] = (now, now + turn)
+            elif now >= known[1]:
+                self._samples[desk.market] = (now, max(known[1] + SAMPLE_SEC, now))
+                self._sample(desk, min(now - known[0], MOST_SEC), now, unix)
+
+    def take_estimates(self) -> list[Estimate]:
+        """What was added since the last call: to be added up by day and market."""
+        taken, self._estimates = self._estimates, {}
+        return list(taken.values())
+
+    def _sample(self, desk: Desk, span_s: float, now: float, unix: float) -> None:
+        """The present share of the pool, for a span; a pool that is not told cannot be estimated."""
+        if not self._resting(desk):
+            return
+        found = self.estimate(desk, now)
+        if found is not None and found.usd_per_day is not None:
+            reward = usd_from_float(found.usd_per_day * span_s / DAY_SEC)
+            self._add(unix, desk.market, reward, Usd(0), span_s)
+
+    def _add(self, unix: float, market: str, reward: Usd, rebate: Usd, sampled_s: float) -> None:
+        day = int(unix // DAY_SEC)
+        self.rewards[market] = Usd(self.rewards.get(market, 0) + reward)
+        before = self._estimates.get((day, market), Estimate(day, market, Usd(0), Usd(0), 0.0))
+        self._estimates[day, market] = before._replace(
+            reward=Usd(before.reward + reward),
+            rebate=Usd(before.rebate + rebate),
+            sampled_s=before.sampled_s + sampled_s,
+        )
 
     def _resting(self, desk: Desk) -> list[Order]:
         return [order for order in self._orders.at_risk(desk.market) if order.state in IN_BOOK]

@@ -9,7 +9,8 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
-from core.actions import Action, CancelAll, Finding, Latch, Note
+from core.actions import Action, CancelAll, Finding, Latch, Note, ReadPayouts
+from core.bookkeeping import Bookkeeping
 from core.config import Settings
 from core.decision import Surroundings, is_pending
 from core.desk import WAITS, Desk
@@ -17,10 +18,12 @@ from core.earnings import Earnings
 from core.event_groups import EventGroups
 from core.events import (
     AccountSeen,
+    ActivityRead,
     BalancesRead,
     BooksRead,
     BudgetSeen,
     CancelAnswered,
+    ChainRead,
     Event,
     FeedAlive,
     FeedChanged,
@@ -28,39 +31,45 @@ from core.events import (
     HeartbeatSeen,
     IndexedTradesRead,
     InstrumentAdded,
+    JobSeen,
     MarketMessage,
     OpenOrdersRead,
     OperatorCommand,
     OrderAnswered,
     OrderSeen,
     OrderSigned,
+    PayoutSeen,
     PositionsRead,
     Recovered,
+    RouteSeen,
     ScoringSeen,
     StopRequested,
     TradesRead,
     VenueSeen,
     Woken,
 )
+from core.findings import Findings
+from core.inventory_acts import InventoryActs
 from core.market_data import Feed, MarketData, Tally
 from core.operating import Operating
 from core.orders.fills import Fill, FillChange
 from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, TERMINAL, State
 from core.portfolio.account import Account
-from core.portfolio.ledger import Pico, usd_of
 from core.portfolio.markouts import Drift
 from core.profiles import Profiles
 from core.quoting.explain import MarketExplanation
 from core.reconciliation import Reconciliation
 from core.risk.control import Control, allows_orders, strictest
 from core.risk.gate import Facts, why_not_quote
-from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
+from core.units import MICRO, OUTCOMES, SIZE_QUANTUM, Shares, Usd, micro_text
 from core.venue_state import VenueState
 
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
 MARK_SLACK_SEC: Final = 0.05
+PAYOUT_SEC: Final = 60.0
+"""Time between questions whether markets are resolved for good."""
 KEPT_DRIFTS: Final = 4096
 """Measured drifts that wait for somebody to take them."""
 
@@ -98,10 +107,16 @@ class Engine:
         self.account = Account(settings)
         self.profiles = profiles
         self.venue = VenueState(needs_heartbeat)
+        self.findings = Findings()
+        self.books = Bookkeeping(self.findings, self.account)
+        self.inventory = InventoryActs(self)
         self.reconciliation = Reconciliation(
             self.desks,
             self.orders,
             self.account,
+            self.books,
+            self.findings,
+            self.inventory.jobs,
             adopts_orders=settings.adopt_orders,
             adopts_shares=settings.adopt_shares,
         )
@@ -110,6 +125,7 @@ class Engine:
         self.wall_s = 0.0
         """Wall clock less engine time, as of the last wake."""
         self._marked_s = -math.inf
+        self._payouts_s = -math.inf
         self._marked_messages = 0
         """Market messages by then."""
         self._wake_s = math.inf
@@ -131,6 +147,11 @@ class Engine:
             TradesRead: self._on_trades_read,
             BalancesRead: self._on_balances_read,
             PositionsRead: self._on_positions_read,
+            ActivityRead: self._on_activity_read,
+            ChainRead: self._on_chain_read,
+            PayoutSeen: self._on_payout,
+            JobSeen: self.inventory.take,
+            RouteSeen: self._on_route,
             IndexedTradesRead: self._on_index_read,
             HeartbeatSeen: self._on_heartbeat,
             VenueSeen: self._on_venue,
@@ -174,6 +195,7 @@ class Engine:
             instrument,
             self.settings,
             self.orders,
+            self.books.portfolio.position(instrument.market),
             own_in_book=self._own_in_book,
             proof=self.data.proof,
             profiles=self.profiles,
@@ -184,18 +206,22 @@ class Engine:
         return []
 
     def _on_account(self, event: AccountSeen, now: float) -> list[Action]:
-        """Holdings and cash as they were before this session's fills; told once."""
-        if self.account.cash is not None:
+        """Holdings and cash before anything was traded; told once, where nobody reads an account."""
+        if self.account.is_open:
             return []
-        self.account.cash = event.cash
-        self.account.touch()
+        self.account.is_open = True
+        unix = now + self.wall_s
+        actions = self.books.begin(event.cash, unix)
         held = dict(event.holdings)
         for desk in self.desks.values():
-            instrument = desk.instrument
-            desk.position.open_with(held.get(instrument.yes_token, Shares(0)), held.get(instrument.no_token, Shares(0)))
+            for outcome in OUTCOMES:
+                shares = held.get(desk.instrument.token_of(outcome), Shares(0))
+                if shares:
+                    actions += self.books.find(desk.market, outcome, shares, desk.mark(now), unix, "held at the start")
             desk.touch_due()
         self._wake_s = now
-        return [Note("info", "", f"account: {_whole_cents(event.cash)} dollars of cash"), *self._idle_rows()]
+        text = f"account: {_whole_cents(event.cash)} dollars of cash"
+        return [*actions, Note("info", "", text), *self._idle_rows()]
 
     def _idle_rows(self) -> list[Action]:
         """Tables and calendar rows that are nobody's: best found out before the hour that they are for."""
@@ -272,7 +298,7 @@ class Engine:
             case "market" if not self.reconciliation.closed(desk.market, now):
                 text = f"the venue takes no orders here: {event.detail}"
                 found = Finding("market_refused", "alarm", "quarantine", desk.market, desk.market, text)
-                return self.reconciliation.tell([found], now + self.wall_s)
+                return self.findings.tell([found], now + self.wall_s)
             case "balance":
                 self.reconciliation.wish(("balances",), "an order was refused for the balance")
         return []
@@ -302,7 +328,7 @@ class Engine:
         self._order_touched(event.order_id, now)
         actions: list[Action] = []
         if was_over and order.state not in TERMINAL:
-            actions += self.reconciliation.tell([self.reconciliation.revived(order)], now + self.wall_s)
+            actions += self.findings.tell([self.reconciliation.revived(order)], now + self.wall_s)
         if order.cancel_wanted and order.state in IN_BOOK:
             actions += self.orders.cancel(order, order.cancel_wanted, now)
         if event.status == "cancelled" and event.detail.startswith("CANCELED_"):
@@ -318,54 +344,68 @@ class Engine:
             found = self.reconciliation.foreign.take_fill(event)
             if found:
                 self.reconciliation.wish(("balances",), "somebody else traded on this account")
-            return self.reconciliation.tell(found, unix)
+            return self.findings.tell(found, unix)
         booked = self.orders.filled(event, now)
         if booked is None:
             return []
         fill, change = booked
-        desk = self.desks.get(fill.market)
         if change in ("void", "contradicted"):
             return self._trade_went_wrong(event, fill, change, now)
-        if desk is None or change == "moved":
+        if change == "moved":
             return []
-        self.account.touch()
-        self.groups.acted(desk)
+        desk = self.desks.get(fill.market)
         if change == "confirmed":
-            desk.confirm_fill(fill)
+            self.books.confirm(fill)
+            if desk is not None:
+                self.groups.acted(desk)
+                desk.touch_due()
             return []
-        desk.take_fill(fill, True, now, unix)
-        self.earnings.fill(desk, fill, True)
+        actions = self._book_fill(fill, True, now)
         if event.settlement == "confirmed":
-            desk.confirm_fill(fill)
-        self._wake_soon(desk, now)
-        return [Note("fill", fill.market, f"{_told(desk, fill)}, layer {fill.layer + 1}")]
+            self.books.confirm(fill)
+        if desk is None:
+            text = f"{fill.side} {micro_text(fill.usd)} {_size_text(fill.size)} sh, in a market that is not made now"
+        else:
+            text = f"{_told(desk, fill)}, layer {fill.layer + 1}"
+        return [*actions, Note("fill", fill.market, text)]
+
+    def _book_fill(self, fill: Fill, counts: bool, now: float) -> list[Action]:
+        """Enter a fill into the book, or take it back, and let its market and its group know."""
+        unix = now + self.wall_s
+        seq, actions = self.books.fill(fill, counts, unix)
+        tracked, desk = self.orders.book.find(fill.key), self.desks.get(fill.market)
+        if tracked is not None and counts:
+            tracked.seq = seq
+        if desk is not None:
+            desk.take_fill(fill, counts, now, unix)
+            self.groups.acted(desk)
+            self.earnings.fill(desk, fill, counts)
+            self._wake_soon(desk, now)
+        return actions
 
     def _trade_went_wrong(self, event: FillSeen, fill: Fill, change: FillChange, now: float) -> list[Action]:
         """A trade failed, or the venue says of a final one that it ended the other way."""
-        unix, ghosts = now + self.wall_s, self.reconciliation
+        unix = now + self.wall_s
         if change == "contradicted":
             text = f"the venue says {event.settlement} of a trade that it said the opposite of; the first word is kept"
             found = Finding("settlement_conflict", "alarm", "quarantine", fill.market, fill.trade_id, text)
-            return ghosts.tell([found], unix)
-        too_many = ghosts.quarantine.failed(fill.market, now)
+            return self.findings.tell([found], unix)
+        too_many = self.findings.quarantine.failed(fill.market, now)
         what = f"{fill.side} {micro_text(fill.usd)} {_size_text(fill.size)} sh"
         desk = self.desks.get(fill.market)
         if desk is not None:
             what = _told(desk, fill)
-            self.account.touch()
-            self.groups.acted(desk)
-            desk.take_fill(fill, False, now, unix)
-            self.earnings.fill(desk, fill, False)
-            self._wake_soon(desk, now)
+        actions = self._book_fill(fill, False, now)
         text = f"a trade failed: {what} is taken back"
         effect: Literal["quarantine", "hold"] = "quarantine" if too_many else "hold"
         found = Finding("failed_trade", "alarm", effect, fill.market, fill.trade_id, text)
-        return ghosts.tell([found], unix)
+        return [*actions, *self.findings.tell([found], unix)]
 
     # The account as it is read
 
     def _on_recovered(self, event: Recovered, now: float) -> list[Action]:
         actions = self.reconciliation.recover(event, now, now + self.wall_s)
+        actions += self.inventory.recover(event)
         for order in self.reconciliation.leftovers():
             actions += self.orders.cancel(order, "left by an earlier session", now)
         self._wake_s = now
@@ -384,9 +424,9 @@ class Engine:
         actions: list[Action] = []
         for fill in event.fills:
             actions += self._on_fill(fill, now)
-        was_open = self.account.cash is not None
+        was_open = self.account.is_open
         actions += self.reconciliation.take_trades(event, now, now + self.wall_s)
-        if not was_open and self.account.cash is not None:
+        if not was_open and self.account.is_open:
             actions += self._idle_rows()
         return self._reconciled(actions, now)
 
@@ -398,6 +438,19 @@ class Engine:
 
     def _on_positions_read(self, event: PositionsRead, now: float) -> list[Action]:
         return self._reconciled(self.reconciliation.take_positions(event, now, now + self.wall_s), now)
+
+    def _on_activity_read(self, event: ActivityRead, now: float) -> list[Action]:
+        return self._reconciled(self.reconciliation.take_activity(event, now, now + self.wall_s), now)
+
+    def _on_chain_read(self, event: ChainRead, now: float) -> list[Action]:
+        return self._reconciled(self.reconciliation.take_chain(event, now, now + self.wall_s), now)
+
+    def _on_route(self, event: RouteSeen, now: float) -> list[Action]:
+        self.inventory.route = event
+        return []
+
+    def _on_payout(self, event: PayoutSeen, now: float) -> list[Action]:
+        return self._reconciled(self.books.settle(event, now + self.wall_s), now)
 
     def _reconciled(self, actions: list[Action], now: float) -> list[Action]:
         """Something may have been learned: what it changes is decided soon."""
@@ -467,6 +520,9 @@ class Engine:
                     Note("alarm", "", "no heartbeat for so long that the venue may have cancelled everything")
                 )
             actions += self.earnings.ask(now)
+            actions += self._ask_payouts(now, event.unix)
+            actions += self.inventory.auto(now, event.unix)
+            self.earnings.sample(now, event.unix)
             self.data.measure(now)
         if self._marked_s == now or self.reconciliation.due_s <= now:
             actions += self.reconciliation.ask(now, event.unix)
@@ -485,9 +541,20 @@ class Engine:
             self._wake_s = math.inf
         return actions
 
+    def _ask_payouts(self, now: float, unix: float) -> list[Action]:
+        """Ask now and then what markets pay that may be resolved for good and in which something is held."""
+        if now - self._payouts_s < PAYOUT_SEC:
+            return []
+        self._payouts_s = now
+        decided = [desk for desk in self.desks.values() if desk.resolved or (desk.instrument.end_unix or unix) < unix]
+        markets = self.books.claims({desk.market for desk in decided}, self.desks)
+        return [ReadPayouts(markets)] if markets else []
+
     def _decide(self, desk: Desk, unix: float, now: float) -> list[Action]:
         self._drifts.extend((desk.market, drift) for drift in desk.look(now, unix))
-        return self._tell_condition(desk) + self._act(desk, unix, now)
+        mark = desk.mark(now)
+        actions = [] if mark is None else self.books.price(desk.market, mark, unix)
+        return actions + self._tell_condition(desk) + self._act(desk, unix, now)
 
     def _tell_condition(self, desk: Desk) -> list[Action]:
         """Say when regime, schedule or calendar begin to have a say, and when they end."""
@@ -527,9 +594,9 @@ class Engine:
         return Facts(
             stopping=self.stopping,
             control=strictest(self.control, desk.control),
-            account_known=self.account.bankroll is not None,
+            account_known=self.account.is_open and self.account.bankroll is not None,
             user_feed_up=self.user_feed.connected,
-            resolved=desk.resolved,
+            resolved=desk.resolved or desk.position.payout is not None,
             recovering=self.reconciliation.recovering(),
             venue=self.venue.trouble(now),
             quarantine=self.reconciliation.closed(desk.market, now),
@@ -552,7 +619,8 @@ class Engine:
         fair = desk.watch.fair.value_at(now) or 0.5
         others = self.groups.exposure_of_others(desk, now)
         own = round(desk.inventory.exposure(fair) * MICRO)
-        free = self.account_cash() - self.orders.reserved_cash()
+        held_back = self.orders.reserved_cash() + self.inventory.jobs.reserved_cash
+        free = self.books.cash - self.reconciliation.balances.short - held_back
         return Surroundings(
             now=now,
             unix=unix,
@@ -561,34 +629,36 @@ class Engine:
             gross_room=Usd(int(self.settings.gross_cap * bankroll) - others - own),
             plan_cash=Usd(free + self.orders.planned_cash(desk.market, lambda order: is_pending(order, now))),
             free_cash=Usd(free),
-            reduce_only=strictest(self.control, desk.control).state == "REDUCE_ONLY" or self.account.is_latched,
+            reduce_only=self._only_reduces(desk),
             no_new=no_new,
         )
 
-    def account_cash(self) -> int:
-        """Micro-dollars of cash now: what we began with and what all fills changed."""
-        changes = sum(desk.position.cash_change for desk in self.desks.values())
-        return (self.account.cash or 0) + usd_of(Pico(changes))
+    def _only_reduces(self, desk: Desk) -> bool:
+        """Nothing may add risk: by an operator or the venue, for the day's loss, or because our books do not add up."""
+        is_told = strictest(self.control, desk.control).state == "REDUCE_ONLY"
+        return is_told or self.account.is_latched or bool(self.books.trouble)
 
     def _mark(self, unix: float, now: float) -> list[Action]:
         """Value the account, renew the bankroll and judge the day's loss (market-making.md 1.6, 3.6)."""
-        account = self.account
-        if not account.wants_mark(unix):
+        account, books = self.account, self.books
+        if not account.wants_mark(unix) or books.unpriced:
             return []
         values = [desk.conservative_value() for desk in self.desks.values()]
         if any(value is None for value in values):
             return []
         is_first = account.bankroll is None
-        marked = account.mark(unix, Usd(self.account_cash() + sum(value or 0 for value in values)))
+        equity = Usd(books.cash + sum(value or 0 for value in values) + books.value_elsewhere(self.desks))
+        marked = account.mark(unix, equity)
         actions = self._check_sizes() if is_first else []
         if marked.is_new_day or marked.limit:
+            books.wants_snapshot = True  # what a restart must not forget
             self.all_due()
         if marked.limit == "open again":
             actions.append(Note("info", "", "a new day: the loss limit is open again"))
         elif marked.limit == "reached":
             text = f"daily loss limit: {marked.loss:.2%} of the day's opening equity; reducing only"
             actions += [*self.pull_all("daily loss limit", now), Note("alarm", "", text)]
-        return actions
+        return [*actions, *books.marked(unix, equity)]
 
     def _check_sizes(self) -> list[Action]:
         """Sizes made for a larger account are worth a word (market-making.md 1.6); one for markets that are alike."""

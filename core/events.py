@@ -8,7 +8,9 @@ from typing import Annotated, Final, Literal
 
 import msgspec
 
+from core.jobs.job import Baseline, Job, JobState, Route
 from core.market.instrument import Instrument
+from core.portfolio.entries import Booking, EquityMark
 from core.units import OrderSide, Outcome, Shares, Side, Usd
 from core.views import VenueMode
 
@@ -325,6 +327,98 @@ class IndexedTradesRead(_Event, frozen=True):
     problem: str = ""
 
 
+ActivityKind = Literal[
+    "trade", "split", "merge", "redeem", "convert", "reward", "rebate", "deposit", "withdrawal", "other"
+]
+
+
+class ActivityRow(msgspec.Struct, frozen=True):
+    """One row of the account's history as the public index lists it (polymarket-api.md 8)."""
+
+    kind: ActivityKind
+    transaction: str
+    """Hash; "" for what has none."""
+    unix: float
+    """Seconds."""
+    market: str = ""
+    """Condition id; "" for what concerns the account as a whole."""
+    token: str = ""
+    size: Shares = Shares(0)
+    """Shares, or sets."""
+    usd: Usd = Usd(0)
+    """Dollars that moved, unsigned; micro-dollars."""
+
+
+class ActivityRead(_Event, frozen=True):
+    """What the public index knows of the account beside trades: it lags, and overrules nothing (reliability.md 4.4)."""
+
+    asked_s: float
+    after_unix: int
+    """Everything from then on was asked for, seconds."""
+    rows: tuple[ActivityRow, ...] = ()
+    complete: bool = False
+    problem: str = ""
+
+
+class ChainRead(_Event, frozen=True):
+    """Cash and shares by the chain itself: what is mined, and nothing else (polymarket-api.md 11)."""
+
+    asked_s: float
+    cash: Usd | None = None
+    holdings: tuple[tuple[str, Shares], ...] = ()
+    """(token, shares) of the tokens asked for."""
+    complete: bool = False
+    problem: str = ""
+
+
+class PayoutSeen(_Event, frozen=True):
+    """A question is resolved for good: what a YES share pays, NO the rest of a dollar (market-making.md 3.5)."""
+
+    market: str
+    price: Usd
+    """0, 1,000,000 or 500,000 micro-dollars; anything else in between is taken as told."""
+    source: Literal["chain", "catalogue"] = "catalogue"
+
+
+class JobSeen(_Event, frozen=True):
+    """What became of an inventory operation so far."""
+
+    job_id: int
+    state: JobState
+    transaction_id: str = ""
+    """The relayer's name for it; "" with own gas."""
+    transaction: str = ""
+    """Hash, as soon as it is known."""
+    amount: Usd | None = None
+    """Of a confirmed redemption: what was paid, micro-dollars, if it was seen."""
+    retry_s: float | None = None
+    """Of a refusal for quota: when the next may be taken."""
+    baseline: Baseline | None = None
+    """What the chain said before it was sent; told once."""
+    detail: str = ""
+
+
+class RouteSeen(_Event, frozen=True):
+    """How transactions may leave in this session."""
+
+    venue: Literal["live", "demo", "paper", "replay"]
+    route: Route | None
+    """None when they cannot."""
+    obstacle: str = ""
+    """Why not, in words, and what to do."""
+
+
+class KnownJob(msgspec.Struct, frozen=True):
+    """An inventory operation of an earlier session that had not come to its end."""
+
+    job: Job
+    state: JobState
+    transaction_id: str
+    transaction: str
+    baseline: Baseline | None
+    """What the chain said before it was sent; None when nobody had asked."""
+
+
 class HeartbeatSeen(_Event, frozen=True):
     """What became of one heartbeat (polymarket-api.md 4.3)."""
 
@@ -387,13 +481,26 @@ class Recovered(_Event, frozen=True):
     """Those that may be at the venue still, those whose fills may not all be told, and the recently ended."""
     fills: tuple[KnownFill, ...] = ()
     """Fills of these orders: what is told again is no news, and what is not final may still fail."""
-    holdings: tuple[tuple[str, Outcome, Shares], ...] = ()
-    """(market, outcome, micro-shares) by all fills that are final and all corrections."""
+    bookings: tuple[Booking, ...] = ()
+    """Every line of the account's book that has not failed, in order: cash, holdings and profit are their fold."""
+    equity: EquityMark | None = None
+    """As last written; None when this account was never marked."""
+    marks: tuple[tuple[str, Usd], ...] = ()
+    """(market, last fair value known, micro-dollars a share of YES) of markets in which something is held."""
+    held: tuple[Instrument, ...] = ()
+    """Markets in which something is held, as far as their orders and tokens are concerned; some are not made now."""
+    jobs: tuple[KnownJob, ...] = ()
+    """Inventory operations that are not over, oldest first."""
+    own_transactions: tuple[str, ...] = ()
+    """Hashes of the transactions of all our inventory operations, in lower case: the public index tells them again."""
+    next_job: int = 1
     closures: tuple[tuple[str, str], ...] = ()
     """(market, why) that only an operator opens again, and none has."""
     failures: tuple[tuple[str, float], ...] = ()
     """(market, unix seconds) of trades that failed since an operator last resumed that market, oldest first."""
     next_intent: int = 1
+    next_seq: int = 1
+    """Of the next booking."""
     read_until_unix: float = 0.0
     """The account's trades have been read completely up to here; 0 when never."""
 
@@ -414,6 +521,10 @@ Act = Literal[
     "resume_all",
     "cancel_all",
     "kill",
+    "split",
+    "merge",
+    "redeem",
+    "convert",
 ]
 
 
@@ -428,7 +539,8 @@ class OperatorCommand(_Event, frozen=True):
     who: str = "operator"
     amount: float = 1.0
     """``widen``, ``tighten``: ticks to add to the half-spread or to take from it. ``shift``: ticks by which the fair
-    value of YES is moved. ``size``: factor of all sizes. Other acts have none."""
+    value of YES is moved. ``size``: factor of all sizes. ``split``, ``merge``, ``convert``: shares (sets); 0 means all.
+    Other acts have none."""
     sides: Literal["both", "bid", "ask"] = "both"
     """``one_side``: what is quoted."""
     half_life_s: float | None = None
@@ -440,7 +552,7 @@ class OperatorCommand(_Event, frozen=True):
     changes: tuple[tuple[str, str], ...] = ()
     """``set``: (setting, value as text); a value of "" takes an earlier change of that setting back."""
     preview: bool = False
-    """Of ``widen`` to ``set``: only tell what would be re-quoted, and change nothing."""
+    """Of ``widen`` to ``set``, and of inventory operations: only tell what would be done, and change nothing."""
 
 
 class StopRequested(_Event, frozen=True):
@@ -472,6 +584,11 @@ Event = (
     | BalancesRead
     | PositionsRead
     | IndexedTradesRead
+    | ActivityRead
+    | ChainRead
+    | PayoutSeen
+    | JobSeen
+    | RouteSeen
     | HeartbeatSeen
     | VenueSeen
     | BudgetSeen

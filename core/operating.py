@@ -34,6 +34,8 @@ class Operating:
         engine = self._engine
         if not command.preview:
             engine.wake_at_once(now)
+        if command.act in ("split", "merge", "redeem", "convert"):
+            return engine.inventory.command(command, now)
         if command.act in ("pause_all", "resume_all", "cancel_all", "kill"):
             return self._on_all(command, now)
         desk = engine.desks.get(command.market)
@@ -85,7 +87,7 @@ class Operating:
                 ]
             case "resume":
                 desk.control, desk.flattening = Control(), False
-                self._engine.reconciliation.quarantine.release(market)
+                self._engine.findings.quarantine.release(market)
                 return [Note("info", market, f"resumed{self._still()}")]
             case "widen" | "tighten" | "shift" | "one_side" | "size" | "reset":
                 return self._adjust(desk, command, now)

@@ -6,17 +6,21 @@ Authority, from the highest: trades, reads of an order, the list of open orders,
 """
 
 import math
-from collections import deque
 from collections.abc import Iterable
 from typing import Final, Literal
 
 import msgspec
 
-from core.actions import AccountSection, Action, Finding, Note, ReadAccount
+from core.actions import AccountSection, Action, Finding, Note, ReadAccount, ReadPayouts
+from core.activity import Activity, Stake
 from core.balances import Balances, tokens_of
+from core.bookkeeping import Bookkeeping
+from core.cross_check import Sources
 from core.desk import Desk
 from core.events import (
+    ActivityRead,
     BalancesRead,
+    ChainRead,
     FillSeen,
     IndexedTradesRead,
     OpenOrdersRead,
@@ -24,7 +28,9 @@ from core.events import (
     Recovered,
     TradesRead,
 )
+from core.findings import Findings
 from core.foreign import Foreign
+from core.jobs.jobs import Jobs
 from core.orders.cross_check import cross_check
 from core.orders.doubts import is_stuck
 from core.orders.fills import Key, TrackedFill
@@ -32,7 +38,6 @@ from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, TERMINAL, Order, State
 from core.portfolio.account import Account
 from core.risk.gate import UNKNOWN_LIMIT_SEC
-from core.risk.quarantine import Quarantine
 from core.units import Shares, micro_text
 
 CADENCE_SEC: Final[dict[AccountSection, float]] = {
@@ -41,8 +46,12 @@ CADENCE_SEC: Final[dict[AccountSection, float]] = {
     "balances": 30.0,
     "positions": 60.0,
     "index": 300.0,
+    "activity": 120.0,
+    "chain": 60.0,
 }
 """Time between reads of each section (reliability.md 4.4); the index of trades is cached that long by the venue."""
+ACTIVITY_SEC: Final = 172_800.0
+"""How far back the index of activity is asked: it has been hours behind."""
 INDEX_LAG_SEC: Final = 600.0
 """What settled later than this ago may not be in the index yet."""
 ANSWER_SEC: Final = 20.0
@@ -59,10 +68,11 @@ UNTOLD_SEC: Final = 60.0
 """A fill that only one source tells after this is worth a finding."""
 UNSETTLED_ALARM_SEC: Final = 600.0
 """A trade that is not final by then is worth an alarm (reliability.md 2.2, X08)."""
-KEPT_FINDINGS: Final = 100
 
 
-AccountReading = OpenOrdersRead | TradesRead | BalancesRead | PositionsRead | IndexedTradesRead
+AccountReading = (
+    OpenOrdersRead | TradesRead | BalancesRead | PositionsRead | IndexedTradesRead | ActivityRead | ChainRead
+)
 
 
 class Reconciliation:
@@ -73,6 +83,9 @@ class Reconciliation:
         desks: dict[str, Desk],
         orders: OrderManager,
         account: Account,
+        books: Bookkeeping,
+        findings: Findings,
+        jobs: Jobs,
         *,
         adopts_orders: bool,
         adopts_shares: bool,
@@ -83,18 +96,21 @@ class Reconciliation:
             desks: of the session.
             orders: of the session.
             account: of the session; opened here unless somebody tells what it holds.
+            books: of the session.
+            findings: of the session.
+            jobs: of the session.
             adopts_orders: orders of an earlier session stay in the book if they still rest; else they are cancelled.
             adopts_shares: what is held in a market at its first sight is the maker's; else it is shown apart.
         """
         self._desks = desks
         self._orders = orders
         self._account = account
+        self._books = books
+        self._findings = findings
+        self._jobs = jobs
+        self.sources = Sources()
+        self._activity = Activity(books.portfolio.has, jobs.is_ours, self._stake)
         self.foreign = Foreign()
-        self.quarantine = Quarantine()
-        self.findings: deque[tuple[float, Finding]] = deque(maxlen=KEPT_FINDINGS)
-        """(wall time, finding), newest last."""
-        self.counts: dict[tuple[str, str], int] = {}
-        """Findings so far, by code and severity."""
         self.readings: dict[tuple[AccountSection, bool], int] = {}
         """Readings so far, by section and whether they were complete."""
         self.read_until_unix = 0.0
@@ -110,11 +126,19 @@ class Reconciliation:
         self._answered_s: dict[AccountSection, float] = {}
         self._began_s = -math.inf
         """What was asked for before says nothing about what is being recovered from."""
-        self._balances = Balances(desks, orders, account, self.foreign, adopts_shares)
+        self.balances = Balances(
+            desks,
+            orders,
+            account,
+            books,
+            self.foreign,
+            self.sources,
+            self._activity,
+            adopts_shares,
+            self._is_busy,
+        )
         self._index_differs: dict[str, int] = {}
         """Transactions of which the public index last told another sum, and by how much."""
-        self._told: set[tuple[str, str]] = set()
-        """(code, subject) of findings that are told once."""
         self._missed: dict[Key, float] = {}
         """Fills that lists of trades lack, and since when."""
         self._completed: set[AccountSection] = set()
@@ -159,11 +183,15 @@ class Reconciliation:
             self._asked_s[section] = now
             self._wished.pop(section, None)
         if "balances" in due:
-            self._balances.asked(now)
+            self.balances.asked(now)
         since = self.trades_from(now, unix)
-        if "index" in due:
-            since = min(since, int(unix - 2 * CADENCE_SEC["index"] - INDEX_LAG_SEC))
-        return [ReadAccount(sections=tuple(due), reason=reason, after_unix=since)]
+        begins = {"index": min(since, int(unix - 2 * CADENCE_SEC["index"] - INDEX_LAG_SEC))}
+        begins["activity"] = int(max(self._books.begun_unix, unix - ACTIVITY_SEC))
+        actions: list[Action] = []
+        for begin in dict.fromkeys(begins.get(section, since) for section in due):
+            sections = tuple(section for section in due if begins.get(section, since) == begin)
+            actions.append(ReadAccount(sections=sections, reason=reason, after_unix=begin))
+        return actions
 
     def trades_from(self, now: float, unix: float) -> int:
         """From when on trades are of interest, unix seconds: last reading, orders in doubt, trades not final."""
@@ -182,26 +210,21 @@ class Reconciliation:
         self.is_recovering = True
         self._asked_s.clear()
         self.read_until_unix = event.read_until_unix
-        self.quarantine.restore(event.closures, event.failures, now, unix)
+        self._findings.quarantine.restore(event.closures, event.failures, now, unix)
         grids = {market: desk.instrument.grid for market, desk in self._desks.items()}
         self._orders.recover(event, now, unix, grids)
-        held = {(market, outcome): shares for market, outcome, shares in event.holdings}
-        known_markets = self._balances.known_markets
-        known_markets.update(market for market, _ in held)
+        actions = self._books.restore(event, unix)
+        for booking in event.bookings:
+            self._activity.booked(booking)
+        known_markets = self.balances.known_markets
+        known_markets.update(booking.market for booking in event.bookings)
         known_markets.update(order.market for order in event.orders)
-        for desk in self._desks.values():
-            yes, no = (held.get((desk.market, outcome), Shares(0)) for outcome, _ in tokens_of(desk))
-            desk.position.open_with(yes, no)
-        for known in self._orders.book.open():
-            known_markets.add(known.fill.market)
-            if known.fill.market in self._desks:
-                self._desks[known.fill.market].position.take_fill(known.fill, counts=True)
         self.wish(CADENCE_SEC, "start")
         left = sum(1 for _ in self._orders.all_at_risk())
         if not left:
-            return []
+            return actions
         what = "adopting" if self._keeps_orders else "cancelling"
-        return [Note("warning", "", f"{what} {left} orders that an earlier session may have left")]
+        return [*actions, Note("warning", "", f"{what} {left} orders that an earlier session may have left")]
 
     def leftovers(self) -> list[Order]:
         """Orders of an earlier session that are to be cancelled now; in a market that is not made any more, always."""
@@ -245,7 +268,7 @@ class Reconciliation:
         unproven = [order for order in unproven if order.order_id not in self._blind]
         if unproven:
             return f"recovering: {len(unproven)} earlier orders are not settled yet"
-        return "recovering: balances are not proven yet" if self._account.cash is None else ""
+        return "recovering: balances are not proven yet" if not self._account.is_open else ""
 
     def look(self) -> None:
         """Something may have been learned: end the recovery when nothing is left of it."""
@@ -258,7 +281,7 @@ class Reconciliation:
         """Take a list of the account's open orders."""
         revived = [self.revived(order) for order in self._orders.listed(event, now)]
         strange = [row for row in event.orders if self._orders.find(row.order_id) is None]
-        found = self.tell([*revived, *self.foreign.list_orders(strange, event.complete)], unix)
+        found = self._findings.tell([*revived, *self.foreign.list_orders(strange, event.complete)], unix)
         return [*found, *self._took("orders", event, now)]
 
     def revived(self, order: Order) -> Finding:
@@ -276,12 +299,13 @@ class Reconciliation:
             event = msgspec.structs.replace(event, complete=False, problem="it lacks trades that are known")
         actions = self._took("trades", event, now)
         if not event.complete:
-            return [*actions, *self.tell(found, unix)]
+            return [*actions, *self._findings.tell(found, unix)]
         if not self.read_until_unix or event.after_unix <= self.read_until_unix:
             self.read_until_unix = max(self.read_until_unix, unix - (now - event.asked_s))
         else:
             self._completed.discard("trades")
             self.wish(("trades",), "the last reading began too late")
+        self.sources.take_trades(event)
         covers_s = now - (unix - event.after_unix)
         found += [
             Finding(
@@ -296,10 +320,12 @@ class Reconciliation:
             )
             for order in self._orders.traded(event.asked_s, covers_s, now, hidden)
         ]
-        done, differing, reads_again = self._balances.compare(event, now)
+        done, differing, reads_again = self.balances.compare(event, now, unix)
         if reads_again:
             self.wish(("balances",), "trades settled while balances were read")
-        return [*actions, *self.tell([*found, *differing], unix), *done]
+        if self.balances.wants_activity:
+            self.wish(("activity",), "a balance shows what no trade explains")
+        return [*actions, *self._findings.tell([*found, *differing], unix), *done]
 
     def _take_unreadable(self, event: TradesRead, now: float, unix: float) -> tuple[list[Finding], set[str]]:
         """Trades on a list that cannot be read: nobody knows what they did to the orders that they may be of.
@@ -321,21 +347,55 @@ class Reconciliation:
             self._blind.update(order.order_id for order in blind)
             text = f"a trade cannot be read, so nobody knows what it did: {row.problem}"
             for market in dict.fromkeys(order.market for order in blind) or ("",):
-                if self._is_news("unreadable_trade", f"{row.trade_id or row.problem} {market}"):
+                if self._findings.is_news("unreadable_trade", f"{row.trade_id or row.problem} {market}"):
                     effect: Literal["none", "quarantine"] = "quarantine" if market else "none"
                     found.append(Finding("unreadable_trade", "alarm", effect, market, row.trade_id, text))
         return found, hidden
 
     def take_balances(self, event: BalancesRead, now: float) -> list[Action]:
         """Take balances; they are compared once trades have been read after them."""
-        if self._balances.take(event, now):
+        self.sources.take_balances(event)
+        if self.balances.take(event, now):
             self.wish(("trades",), "balances were read")
         return self._took("balances", event, now)
 
     def take_positions(self, event: PositionsRead, now: float, unix: float) -> list[Action]:
-        """Take the positions index."""
-        actions = self._took("positions", event, now)
-        return [*actions, *self.tell(self._balances.take_index(event, now), unix)] if event.complete else actions
+        """Take the positions index: it lags, so what it says lastingly is told, and believed never by itself."""
+        self.sources.take_positions(event)
+        return [*self._took("positions", event, now), *self._compare_sources(now, unix)]
+
+    def take_chain(self, event: ChainRead, now: float, unix: float) -> list[Action]:
+        """Take balances of the chain itself."""
+        self.sources.take_chain(event)
+        return [*self._took("chain", event, now), *self._compare_sources(now, unix)]
+
+    def take_activity(self, event: ActivityRead, now: float, unix: float) -> list[Action]:
+        """Take what the public index knows beside trades: it names what balances show, and is believed never alone."""
+        actions = self._took("activity", event, now)
+        for line in self._activity.take(event):
+            actions += self._books.name(line, unix)
+        begun = self._books.begun_unix
+        waiting = tuple(sorted(self._activity.waiting(begun)))
+        if waiting:
+            actions.append(ReadPayouts(waiting))
+        return [*actions, *self._findings.tell(self._activity.unseen(begun, unix), unix)]
+
+    def _compare_sources(self, now: float, unix: float) -> list[Action]:
+        if not self._account.is_open:
+            return []
+        return self._findings.tell(self.sources.compare(self.balances.own(now), now), unix)
+
+    def _is_busy(self, market: str) -> bool:
+        """Whether an inventory operation is under way in a market; "" asks whether any moves cash."""
+        return self._jobs.touches(market) if market else self._jobs.touches_cash
+
+    def _stake(self, market: str) -> Stake:
+        """What is held in a market, ours and not ours."""
+        position, desk = self._books.portfolio.position(market), self._desks.get(market)
+        held, apart = position.inventory, self.foreign.shares
+        tokens = ("", "") if desk is None else (desk.instrument.yes_token, desk.instrument.no_token)
+        beside = (apart.get(tokens[0], Shares(0)), apart.get(tokens[1], Shares(0)))
+        return Stake(held.yes, held.no, *beside, position.payout)
 
     def take_index(self, event: IndexedTradesRead, now: float, unix: float) -> list[Action]:
         """Compare our fills with the public index of trades, as far as it has caught up; asked twice, it is told."""
@@ -344,9 +404,10 @@ class Reconciliation:
             return actions
         fills = [known for known in self._orders.book.all() if known.fill.market in self._desks]
         ours = [_placed_word(known, self._desks) for known in fills]
+        made = {token for desk in self._desks.values() for _, token in tokens_of(desk)}
         differences = cross_check(
-            [*ours, *self.foreign.fills.values()],
-            event.trades,
+            [*ours, *(fill for fill in self.foreign.fills.values() if fill.token in made)],
+            [trade for trade in event.trades if trade.token in made],
             event.after_unix + UNTOLD_SEC,
             unix - INDEX_LAG_SEC,
         )
@@ -355,13 +416,13 @@ class Reconciliation:
         for one in differences:
             name, amount = f"{one.transaction} {one.token}", one.theirs - one.ours
             self._index_differs[name] = amount
-            if before.get(name) == amount and self._is_news("index_fill", name):
+            if before.get(name) == amount and self._findings.is_news("index_fill", name):
                 text = "the public index of trades says otherwise of a transaction; asking the venue's own lists"
                 said = (micro_text(one.ours), micro_text(one.theirs))
                 found.append(Finding("index_fill", "warning", "none", "", one.transaction, text, *said))
         if found:
             self.wish(("trades", "balances"), "the index of trades says otherwise")
-        return [*actions, *self.tell(found, unix)]
+        return [*actions, *self._findings.tell(found, unix)]
 
     def _took(self, section: AccountSection, event: AccountReading, now: float) -> list[Action]:
         """An incomplete reading proves nothing and is repeated; the first of several is worth a line."""
@@ -392,7 +453,7 @@ class Reconciliation:
         found = []
         for known in self._orders.book.open():
             age = _age_s(known, now, unix)
-            if age >= UNSETTLED_ALARM_SEC and self._is_news("unsettled", known.fill.trade_id):
+            if age >= UNSETTLED_ALARM_SEC and self._findings.is_news("unsettled", known.fill.trade_id):
                 text = f"a trade is not final after {age / 60:.0f} minutes; the shares are counted and not sold"
                 fill = known.fill
                 found.append(
@@ -400,23 +461,23 @@ class Reconciliation:
                 )
         for order in self._orders.all_at_risk():
             is_unknown = order.unknown_s is not None and now - order.unknown_s >= UNKNOWN_LIMIT_SEC
-            if is_unknown and self._is_news("unknown_order", order.order_id):
+            if is_unknown and self._findings.is_news("unknown_order", order.order_id):
                 evidence = "" if order.evidence is None else order.evidence.words()
                 text = f"nobody knows whether the venue has the order: {evidence}"
                 found.append(
                     Finding("unknown_order", "alarm", "none", order.market, order.order_id, text, "", order.detail)
                 )
-            if is_stuck(order, now) and self._is_news("cancel_unsettled", order.order_id):
+            if is_stuck(order, now) and self._findings.is_news("cancel_unsettled", order.order_id):
                 text = f"{order.cancels} cancels came to nothing; the order is only read from here on"
                 place = (order.market, order.order_id)
                 found.append(Finding("cancel_unsettled", "alarm", "hold", *place, text, "", order.detail))
-        return self.tell(found, unix)
+        return self._findings.tell(found, unix)
 
     def closed(self, market: str, now: float) -> str:
         """Why nothing is to be done in a market, in words; "" when nothing is in the way."""
         if any(is_stuck(order, now) for order in self._orders.at_risk(market)):
             return "an order could not be cancelled, and nobody knows what became of it"
-        return self._balances.closed(market) or self.quarantine.why(market, now)
+        return self.balances.closed(market) or self._findings.quarantine.why(market, now)
 
     def unsettled_s(self, market: str, now: float, unix: float) -> float:
         """Age of the oldest trade of a market that is not final, at a moment of both clocks; 0 without one."""
@@ -439,28 +500,10 @@ class Reconciliation:
                 self._missed.pop(fill.key, None)
             elif event.asked_s - self._missed.setdefault(fill.key, event.asked_s) < UNTOLD_SEC:
                 lacks = True
-            elif self._is_news("unlisted_fill", fill.trade_id):
+            elif self._findings.is_news("unlisted_fill", fill.trade_id):
                 text = "a trade was told that the list of trades does not have; it is counted"
                 found.append(Finding("unlisted_fill", "alarm", "none", fill.market, fill.trade_id, text))
         return found, lacks
-
-    def _is_news(self, code: str, subject: str) -> bool:
-        if (code, subject) in self._told:
-            return False
-        self._told.add((code, subject))
-        return True
-
-    def tell(self, findings: Iterable[Finding], unix: float) -> list[Action]:
-        """Note findings, close the markets that they close, and hand them on."""
-        actions: list[Action] = []
-        for finding in findings:
-            key = (finding.code, finding.severity)
-            self.counts[key] = self.counts.get(key, 0) + 1
-            self.findings.append((unix, finding))
-            if finding.effect == "quarantine":
-                self.quarantine.close(finding.market, finding.text)
-            actions.append(finding)
-        return actions
 
 
 def _age_s(known: TrackedFill, now: float, unix: float) -> float:

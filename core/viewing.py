@@ -12,8 +12,8 @@ from core.engine import Engine
 from core.events import ListedOrder
 from core.market.recovery import Recovery, Step
 from core.market_data import Feed
+from core.money_views import account_view, desk_pnl, exposure_of, inventory_view, split_view, total_pnl
 from core.orders.order import Order, State
-from core.portfolio.ledger import Pico, usd_of
 from core.portfolio.markouts import MarkoutRow
 from core.profiles import MarketSettings
 from core.quoting.adjust import Adjustments
@@ -24,7 +24,7 @@ from core.quoting.stance import Posture
 from core.risk.budget import TIERS, SignerBudget
 from core.risk.control import strictest
 from core.risk.gate import why_not_quote
-from core.units import MICRO, Shares, Usd
+from core.units import MICRO, Usd
 from core.venue_state import VenueState
 from core.views import (
     AdjustmentView,
@@ -38,13 +38,11 @@ from core.views import (
     ForeignOrderView,
     GroupView,
     HeartbeatView,
-    InventoryView,
     LayerView,
     LevelView,
     MarketView,
     MarkoutView,
     OrderView,
-    PnlView,
     RegimeView,
     RewardView,
     SettingView,
@@ -105,18 +103,20 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         hash_every=engine.data.proof.every,
         decisions=engine.tally.decisions,
         pnl=total_pnl(engine, now),
-        gross_exposure=Usd(sum(_exposure(desk, now) for desk in engine.desks.values())),
+        gross_exposure=Usd(sum(exposure_of(desk, now) for desk in engine.desks.values())),
         equity=engine.account.equity,
-        cash=Usd(engine.account_cash()),
+        cash=engine.books.cash,
         loop_lag_ms=stage.loop_lag_ms,
         markets=tuple([_market(engine, desk, stage) for desk in engine.desks.values()]),
         events=stage.events,
         cancels_per_1000=_per_1000(engine.orders.counts.cancels, engine.orders.counts.filled),
         venue=venue_view(engine.venue, stage.budget, now),
         recovering=reconciliation.recovering(),
-        findings=tuple([_finding(unix, finding) for unix, finding in reconciliation.findings]),
+        findings=tuple([_finding(unix, finding) for unix, finding in engine.findings.rows]),
         foreign_orders=tuple([_foreign_order(engine, row) for row in reconciliation.foreign.orders.values()]),
         foreign_trades=len(reconciliation.foreign.fills),
+        account=account_view(engine, now),
+        split=split_view(engine, "", now),
     )
 
 
@@ -174,34 +174,6 @@ def _market(engine: Engine, desk: Desk, stage: Stage) -> MarketView:
     return detailed(view, engine, desk, stage.now) if desk.market == stage.watched else view
 
 
-def desk_pnl(desk: Desk, now: float) -> PnlView:
-    """Average-cost profit of one market at its fair value; without one, holdings count at their cost."""
-    ledger, mark = desk.position.ledger, desk.mark(now)
-    unrealised = Pico(0) if mark is None else ledger.unrealised(mark)
-    return PnlView(
-        realised=usd_of(ledger.realised),
-        unrealised=usd_of(unrealised),
-        total=usd_of(Pico(ledger.realised + unrealised)),
-        fills=desk.position.fills,
-        bought=desk.position.bought,
-        sold=desk.position.sold,
-    )
-
-
-def total_pnl(engine: Engine, now: float) -> PnlView:
-    """Profit of all markets: the sum of what the markets show, so that the columns add up."""
-    parts = [desk_pnl(desk, now) for desk in engine.desks.values()]
-    realised, unrealised = sum(p.realised for p in parts), sum(p.unrealised for p in parts)
-    return PnlView(
-        realised=Usd(realised),
-        unrealised=Usd(unrealised),
-        total=Usd(realised + unrealised),
-        fills=sum(p.fills for p in parts),
-        bought=Shares(sum(p.bought for p in parts)),
-        sold=Shares(sum(p.sold for p in parts)),
-    )
-
-
 def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketView:
     """One market without the details of :func:`detailed`."""
     instrument, tracked, plan = desk.instrument, desk.tracked, desk.plan
@@ -239,7 +211,7 @@ def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketVi
         last_price=last.price if last else None,
         last_size=last.size if last else None,
         last_buy=last.taker_buys_yes if last else None,
-        inventory=_inventory(engine, desk, now),
+        inventory=inventory_view(engine, desk, now),
         pnl=desk_pnl(desk, now),
         bid_reason=_missing(plan.bid.reason) if plan and quoting else "",
         ask_reason=_missing(plan.ask.reason) if plan and quoting else "",
@@ -257,6 +229,7 @@ def detailed(view: MarketView, engine: Engine, desk: Desk, now: float) -> Market
     return msgspec.structs.replace(
         view,
         detailed=True,
+        split=split_view(engine, desk.market, now),
         layers=layer_views(explain(desk.plan, desk.rules)) if desk.plan else (),
         markouts=markout_views(desk.stance.markouts.table()),
         adverse_share=desk.stance.adverse_share,
@@ -466,33 +439,6 @@ def _age(since_s: float | None, now: float) -> float | None:
 
 def _feed(name: FeedName, feed: Feed, sockets_up: int, sockets: int, now: float) -> FeedView:
     return FeedView(name, feed.connected, sockets_up, sockets, _age(feed.heard_s, now), feed.reconnects, feed.detail)
-
-
-def _exposure(desk: Desk, now: float) -> Usd:
-    fair = desk.watch.fair.value_at(now)
-    return Usd(0 if fair is None else round(desk.inventory.exposure(fair) * MICRO))
-
-
-def _inventory(engine: Engine, desk: Desk, now: float) -> InventoryView:
-    held, ledger, bankroll = desk.inventory, desk.position.ledger, engine.account.bankroll or 0
-    holding = ledger.yes if held.net > 0 else ledger.no
-    reconciliation, instrument = engine.reconciliation, desk.instrument
-    return InventoryView(
-        yes=held.yes,
-        no=held.no,
-        pairs=held.pairs,
-        net=held.net,
-        average=holding.average if held.net else None,
-        exposure=_exposure(desk, now),
-        soft_cap=Usd(int(desk.settings.soft_cap_delta_pct * bankroll)),
-        hard_cap=Usd(int(desk.settings.hard_cap_delta_pct * bankroll)),
-        provisional=Shares(desk.position.provisional),
-        unsettled_s=reconciliation.unsettled_s(desk.market, now, now + engine.wall_s)
-        if desk.position.provisional
-        else 0.0,
-        foreign_yes=reconciliation.foreign.shares.get(instrument.yes_token, Shares(0)),
-        foreign_no=reconciliation.foreign.shares.get(instrument.no_token, Shares(0)),
-    )
 
 
 def _best_first(order: Order) -> tuple[bool, int, int]:

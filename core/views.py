@@ -208,21 +208,102 @@ class InventoryView(msgspec.Struct, frozen=True, gc=False):
     """Shares of fills that are matched but not yet confirmed."""
     unsettled_s: float = 0.0
     """Age of the oldest fill that is not final; 0 without one."""
+    average_yes: float | None = None
+    average_no: float | None = None
+    """Dollars a share that each token cost; None when it is not held."""
+    settled_yes: Shares = Shares(0)
+    settled_no: Shares = Shares(0)
+    """Of fills that are final."""
+    sellable_yes: Shares = Shares(0)
+    sellable_no: Shares = Shares(0)
+    """Settled, and neither in an open sell nor in an inventory operation."""
+    mark: Usd | None = None
+    """Fair value of YES, or its payout; micro-dollars a share."""
+    value: Usd = Usd(0)
+    """Of everything held, at the mark; at cost without one."""
+    conservative: Usd | None = None
+    """The same at what others bid; None before there was a book."""
+    payout: Usd | None = None
+    """What a share of YES pays, once the question is resolved for good: then ``value`` is a claim to redeem."""
+    waiting: Shares = Shares(0)
+    """Shares of the account that become ours as soon as there is a price to enter them at."""
     foreign_yes: Shares = Shares(0)
     """On the account beside ours: nothing above counts them, and nothing of ours sells them."""
     foreign_no: Shares = Shares(0)
 
 
 class PnlView(msgspec.Struct, frozen=True, gc=False):
-    """Average-cost profit and loss (market-making.md 3.1), micro-dollars."""
+    """Average-cost profit and loss since the account's book began (market-making.md 3.1), micro-dollars."""
 
     realised: Usd
     unrealised: Usd
     total: Usd
+    """``realised + unrealised - fees + income``, exactly."""
     fills: int
     bought: Shares
     sold: Shares
     """Both in the YES frame."""
+    fees: Usd = Usd(0)
+    income: Usd = Usd(0)
+    """Rewards and rebates as paid."""
+
+
+class SplitView(msgspec.Struct, frozen=True, gc=False):
+    """Where the trading profit of this session came from (market-making.md 3.4), micro-dollars; the parts add up."""
+
+    spread: Usd
+    """Dealing away from the fair value of the moment."""
+    drift: Usd
+    """What the fair value did within 300 s of our fills, as far as that is measured: adverse selection."""
+    carry: Usd
+    """What it did otherwise while we held."""
+    rebates: Usd
+    rewards: Usd
+    """Estimates of what the venue will pay for this session; in no sum."""
+
+
+class JobView(msgspec.Struct, frozen=True, gc=False):
+    """An inventory operation (polymarket-api.md 11)."""
+
+    job_id: int
+    kind: str
+    market: str
+    size: Shares
+    state: str
+    """As in :data:`core.jobs.job.JobState`."""
+    age_s: float
+    route: str
+    by: str
+    cash: Usd
+    """Expected change of cash."""
+    transaction: str
+    """Hash, or the relayer's name for it; "" as long as neither is known."""
+    detail: str
+
+
+class AccountView(msgspec.Struct, frozen=True, gc=False):
+    """What belongs to no single market; micro-dollars."""
+
+    day_profit: Usd = Usd(0)
+    """Since 00:00 UTC, deposits and withdrawals taken out, at conservative marks."""
+    day_flows: Usd = Usd(0)
+    drawdown: Usd = Usd(0)
+    """From the highest profit of all time, at fair values."""
+    flows: Usd = Usd(0)
+    """All deposits less withdrawals."""
+    pairs: Usd = Usd(0)
+    """Dollars locked in pairs of all markets."""
+    claims: Usd = Usd(0)
+    """Payouts of resolved markets that are not redeemed."""
+    provisional: Shares = Shares(0)
+    jobs: tuple[JobView, ...] = ()
+    """Inventory operations under way and the last ones, oldest first."""
+    jobs_note: str = ""
+    """Why none can be begun, in words: no relayer key, quota used up until when; "" when one can."""
+    trouble: str = ""
+    """What does not add up in our own books, in words; "" while everything does."""
+    sources: tuple[tuple[str, str, str], ...] = ()
+    """(what, who says it, in words with its age) where two sources differ."""
 
 
 class DataView(msgspec.Struct, frozen=True, gc=False):
@@ -307,8 +388,8 @@ class MarketView(msgspec.Struct, frozen=True):
     inventory: InventoryView
     pnl: PnlView
     detailed: bool = False
-    """The view carries the details of this market: ``layers``, ``markouts``, ``rewards``, ``rebates_usd``, ``group``,
-    ``profiles`` and ``settings``; elsewhere these are empty."""
+    """The view carries the details of this market: ``layers``, ``markouts``, ``rewards``, ``split``, ``rebates_usd``,
+    ``group``, ``profiles`` and ``settings``; elsewhere these are empty."""
     bid_reason: str = ""
     """First rule that left the side without a quote, in words; "" when it is quoted or the whole market is not."""
     ask_reason: str = ""
@@ -322,6 +403,7 @@ class MarketView(msgspec.Struct, frozen=True):
     """Part of our volume after which the price moved against us by a tick or more; None before the first."""
     rewards: RewardView | None = None
     """None in a market without a programme."""
+    split: SplitView | None = None
     rebates_usd: float = 0.0
     """Dollars that the fills of this session may bring back."""
     group: GroupView | None = None
@@ -483,5 +565,8 @@ class ConsoleView(msgspec.Struct, frozen=True):
     findings: tuple[FindingView, ...] = ()
     """The last 100, oldest first."""
     foreign_orders: tuple[ForeignOrderView, ...] = ()
+    account: AccountView = AccountView()
+    split: SplitView | None = None
+    """Of all markets; None before the first fill."""
     foreign_trades: int = 0
     """Trades on our account since the start that filled no order of ours."""

@@ -264,7 +264,7 @@ class Driver:
 
     def feeds(self, up: bool = True) -> list[Action]:
         actions = [a for feed in ("market", "user") for a in self.send(FeedChanged(feed=feed, connected=up))]
-        if up and self.engine.account.cash is not None:  # what the channel may have missed is read
+        if up and self.engine.account.is_open:  # what the channel may have missed is read
             actions += self.read_account()
         return actions
 

@@ -15,12 +15,12 @@ from core.market.instrument import Instrument
 from core.market.rewards import Scored, maker_score, reward_share
 from core.market.signals import FairValue, adjusted_touch, microprice, without_own
 from core.orders.queue_model import ProbabilisticQueue, RiskAverseQueue
+from core.portfolio.books import Books
 from core.portfolio.decompose import Decomposition
+from core.portfolio.entries import Buy, Entry, Fee, Income, Merge, Sell, Settle, Split
 from core.portfolio.equity import Drawdown
-from core.portfolio.fifo import LotHolding
-from core.portfolio.ledger import Buy, Entry, Fee, Holding, Income, Ledger, Merge, Pico, Sell, Settle, Split
+from core.portfolio.ledger import Ledger
 from core.portfolio.markouts import Drift, Markouts
-from core.portfolio.net import NetLedger
 from core.quoting.caps import Caps, inventory_caps
 from core.quoting.groups import arbitrage, project, worst_case
 from core.quoting.layers import layer_prices, layer_sizes, layer_step
@@ -325,64 +325,75 @@ def _entry(event: Vector) -> Entry:
     raise KeyError(event["type"])
 
 
-def _dollars(amount: Pico) -> float:
+def _dollars(amount: int) -> float:
     return amount / MICRO**2
 
 
-def _ledger(v: Vector, holding: type[Holding]) -> Vector:
-    ledger = Ledger(holding)
+def _books(v: Vector) -> Books:
+    books = Books()
     for event in v["events"]:
-        ledger.apply(_entry(event))
+        books.apply(_entry(event))
+        assert books.check() == ""
+    return books
+
+
+def _ledger(v: Vector, ledger: Ledger) -> Vector:
+    """What is told of a ledger; claims on a payout are cash there, and holdings here until they are redeemed."""
     mark = usd_from_float(v["mark"] or 0.0)
-    assert v["mark"] is not None or not (ledger.yes.shares or ledger.no.shares)
-    ledger.verify(mark)
+    is_claim = ledger.payout is not None
+    assert is_claim or v["mark"] is not None or not (ledger.yes.shares or ledger.no.shares)
     return {
-        "cash": _dollars(ledger.cash),
-        "yes": ledger.yes.shares / MICRO,
-        "no": ledger.no.shares / MICRO,
+        "cash": _dollars(ledger.cash + (ledger.value(mark) if is_claim else 0)),
+        "yes": 0.0 if is_claim else ledger.yes.shares / MICRO,
+        "no": 0.0 if is_claim else ledger.no.shares / MICRO,
         "realised": _dollars(ledger.realised),
         "unrealised": _dollars(ledger.unrealised(mark)),
         "total": _dollars(ledger.total(mark)),
-        "avg_yes": ledger.yes.average,
-        "avg_no": ledger.no.average,
+        "avg_yes": None if is_claim else ledger.yes.average,
+        "avg_no": None if is_claim else ledger.no.average,
         "fees": _dollars(ledger.fees),
         "income": _dollars(ledger.income),
     }
 
 
 def ledger_average(v: Vector) -> Vector:
-    return _ledger(v, Holding)
+    return _ledger(v, _books(v).average)
 
 
 def ledger_fifo(v: Vector) -> Vector:
-    return _ledger(v, LotHolding)
+    return _ledger(v, _books(v).lots)
 
 
 def ledger_net(v: Vector) -> Vector:
-    net = NetLedger()
-    for event in v["events"]:
-        net.apply(_entry(event))
-    unrealised = net.unrealised(usd_from_float(v["mark"] or 0.0))
+    net = _books(v).net
+    is_claim = net.payout is not None
     return {
-        "q": net.position / MICRO,
-        "avg": net.average,
+        "q": 0.0 if is_claim else net.position / MICRO,
+        "avg": None if is_claim else net.average,
         "realised": _dollars(net.realised),
-        "unrealised": _dollars(unrealised),
+        "unrealised": _dollars(net.unrealised(usd_from_float(v["mark"] or 0.0))),
     }
 
 
+_FINE = 10**12
+"""Parts of a dollar in which the file's prices are told: it may have more decimals than the venue."""
+
+
 def decomposition(v: Vector) -> Vector:
-    parts = Decomposition()
+    """Any unit of price does, as long as all are in it; the file has no times, and drift is no part of it."""
+    split = Decomposition()
     for step in v["steps"]:
         fills = [
-            (shares_of(f["size"] if f["side"] == "buy" else -f["size"]), f["price"]) for f in step.get("fills", [])
+            (shares_of(f["size"] if f["side"] == "buy" else -f["size"]), Usd(round(f["price"] * _FINE)))
+            for f in step.get("fills", [])
         ]
-        parts.step(step["fair"], fills)
+        split.step(0.0, Usd(round(step["fair"] * _FINE)), fills)
+    parts = split.parts
     return {
-        "spread_capture": parts.spread,
-        "inventory_pnl": parts.inventory,
-        "total": parts.total,
-        "q": parts.position / MICRO,
+        "spread_capture": parts.spread / (MICRO * _FINE),
+        "inventory_pnl": parts.inventory / (MICRO * _FINE),
+        "total": parts.total / (MICRO * _FINE),
+        "q": split.position / MICRO,
     }
 
 

@@ -23,8 +23,11 @@ Where the venue's behaviour is not known, one was chosen:
 - Finished orders can still be read by id. Request timestamps may be five minutes off.
 - ``/deployed`` says yes to every address; a wallet unknown so far is funded when its key is made, when its balance is
   asked for, or by its first order.
+- Conversions need an event whose outcomes are all listed, exactly one of which comes true; the NO tokens given up are
+  held by an account nobody has, as the contract holds them, and what they will pay is advanced.
+- A transaction's receipt logs what it moved of the wallet's cash, in one sum; other logs are left out.
 
-Not built: ``convertPositions``, combos, session keys, readonly and builder keys, limits per IP address.
+Not built: combos, session keys, readonly and builder keys, limits per IP address.
 
 The participants are generous to a market maker: they quote wide, and most takers know nothing. What is earned here
 says nothing about what the venue would pay.

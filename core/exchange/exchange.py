@@ -33,9 +33,9 @@ from core.exchange.lifecycle import (
     VenueState,
     needs_finer_tick,
 )
-from core.exchange.listing import Listing, listings
+from core.exchange.listing import Listing, is_complete, listings
 from core.exchange.matching import RECORD_LIMIT, MatchingEngine
-from core.exchange.notices import RESOLVED, REWARDED, Notices
+from core.exchange.notices import AUTO_REDEEMED, RESOLVED, REWARDED, Notices
 from core.exchange.orders import NewOrder, Order, Report, Trade
 from core.exchange.publisher import Publisher
 from core.exchange.rewards import Paid, Rewards, day_of, next_midnight
@@ -252,7 +252,12 @@ class Exchange:
         )
         return self.place(new)
 
-    # Tokens
+    # Money and tokens
+
+    def deposit(self, address: str, cash: Usd) -> None:
+        """Bring money in from outside, for the record of the account too."""
+        self.ledger.deposit(address, cash)
+        self.history.moved(address, "DEPOSIT", "", Shares(0), cash, self.now_ms)
 
     def split(self, address: str, market: str, sets: Shares) -> None:
         """Turn an account's cash into pairs at once (polymarket-api.md 11).
@@ -281,6 +286,56 @@ class Exchange:
         paid = self.ledger.redeem(address, market, outcome, tokens)
         self.history.moved(address, "REDEEM", market, tokens or Shares(0), paid, self.now_ms, outcome)
         return paid
+
+    def auto_redeem(self, market: str) -> int:
+        """Have the AutoRedeemer cash in a resolved market for every account from outside; returns for how many (11)."""
+        if market not in self.results:
+            return 0
+        redeemed = 0
+        for owner, accounts in self._accounts.items():
+            for account in accounts:
+                if not any(self.ledger.account(account).tokens.get((market, outcome)) for outcome in OUTCOMES):
+                    continue
+                paid = self.redeem(account, market)
+                told = {"condition_id": market, "account": self.ledger.account(account).shown}
+                self.notices.tell(owner, AUTO_REDEEMED, self.now_ms, told | {"amount": micro_text(paid)})
+                redeemed += 1
+        return redeemed
+
+    def convert(self, address: str, given: Sequence[str], others: Sequence[str], sets: Shares) -> None:
+        """Turn an account's NO of some outcomes of an event into YES of the others and cash at once (11).
+
+        Args:
+            address: of the account.
+            given: markets whose NO is given, and with ``others`` all of the event (:meth:`sides`).
+            others: the event's other markets.
+            sets: micro-shares of each.
+
+        Raises:
+            ValueError: the ledger's reason why not.
+        """
+        self.ledger.convert(address, given, others, sets)
+        self.history.converted(address, given, others, sets, Usd((len(given) - 1) * sets), self.now_ms)
+
+    def sides(self, group: str, index_set: int) -> tuple[list[str], list[str]]:
+        """The markets of an event whose NO a conversion takes, and the others; bit i stands for outcome i.
+
+        Raises:
+            ValueError: there is no such event, its outcomes are not all listed, or it has not that many.
+        """
+        family = self.outcomes(group)
+        if not is_complete([listing.plot for listing in family]):
+            raise ValueError("no such event, or not all of its outcomes are listed")
+        if index_set >> len(family):
+            raise ValueError("the event has not that many outcomes")
+        markets = [listing.instrument.market for listing in family]
+        given = [market for number, market in enumerate(markets) if index_set >> number & 1]
+        return given, [market for market in markets if market not in given]
+
+    def outcomes(self, group: str) -> list[Listing]:
+        """The listed outcomes of a neg-risk event, in the order of their numbers; none where there is no such event."""
+        family = [each for each in self.listings.values() if group and each.neg_risk_market_id == group]
+        return sorted(family, key=lambda listing: listing.question_id)
 
     # Markets
 

@@ -9,7 +9,8 @@ import hashlib
 import itertools
 from bisect import bisect_right
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Final, Literal
 
 import msgspec
@@ -19,7 +20,7 @@ from core.exchange.matching import RECORD_LIMIT
 from core.exchange.orders import Order, Trade
 from core.units import MICRO, OUTCOMES, OrderSide, Outcome, Shares, Usd
 
-Kind = Literal["TRADE", "SPLIT", "MERGE", "REDEEM", "REWARD", "MAKER_REBATE"]
+Kind = Literal["TRADE", "SPLIT", "MERGE", "REDEEM", "CONVERSION", "REWARD", "MAKER_REBATE", "DEPOSIT", "WITHDRAWAL"]
 """Kinds of activity (polymarket-api.md 8)."""
 
 PARTICIPANT_LIMIT: Final = 500
@@ -40,6 +41,7 @@ class Entry(msgspec.Struct, frozen=True):
     account: str
     """Lower case."""
     market: str
+    """"" for what concerns the account as a whole."""
     at_ms: int
     """When it settled, unix milliseconds."""
     shares: Shares
@@ -118,6 +120,8 @@ class History:
         self._numbers = itertools.count(1)
         self._minutes: dict[str, list[int]] = {}
         self._prices: dict[str, list[Usd]] = {}
+        self._transaction = ""
+        """Hash of the transaction that is being carried out."""
 
     def traded(self, trade: Trade) -> None:
         """Note the price of a trade at its match."""
@@ -151,7 +155,7 @@ class History:
         now_ms: int,
         outcome: Outcome | None = None,
     ) -> None:
-        """Note what an account did or got without trading: SPLIT, MERGE, REDEEM, REWARD or MAKER_REBATE.
+        """Note what an account did or got without trading.
 
         The sign of ``cash`` does not matter. A redemption is of ``shares`` of ``outcome``; 0 for all of it, and without
         an outcome of both tokens.
@@ -173,10 +177,31 @@ class History:
             at_ms=now_ms,
             shares=shares,
             cash=cash,
-            transaction_hash="0x" + seal,
+            transaction_hash=self._transaction or "0x" + seal,
             outcome=outcome,
         )
         self._keep(entry)
+
+    def converted(
+        self, account: str, given: Sequence[str], others: Sequence[str], sets: Shares, cash: Usd, now_ms: int
+    ) -> None:
+        """Note a conversion, under the first market whose NO was given; its tokens change hands at half a dollar."""
+        account = account.lower()
+        half = sets * _HALF // MICRO
+        for market in given:
+            self._basis(account, market, "NO").give(sets, half, now_ms)
+        for market in others:
+            self._basis(account, market, "YES").take(sets, half, now_ms)
+        self.moved(account, "CONVERSION", given[0], sets, cash, now_ms)
+
+    @contextmanager
+    def within(self, transaction_hash: str) -> Iterator[None]:
+        """What is noted inside was done by this transaction."""
+        self._transaction = transaction_hash
+        try:
+            yield
+        finally:
+            self._transaction = ""
 
     def bases(self, account: str) -> Bases:
         """What every token an account ever had cost it."""

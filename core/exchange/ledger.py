@@ -1,11 +1,13 @@
 """Who owns what: cash, tokens, what open orders hold back and what is matched but not settled.
 
-The invariant: cash of all accounts + fees kept + collateral behind tokens = everything ever deposited or paid out as
-rewards. While a market is unresolved it has as many YES as NO tokens and a dollar for each pair; afterwards its
-collateral covers what its tokens will be paid. Balances change only when a trade settles, as on the venue.
+The invariant: cash of all accounts + fees kept + collateral behind tokens = everything ever deposited, paid out as
+rewards or advanced for conversions. While a market is unresolved it has as many YES as NO tokens and a dollar for each
+pair; afterwards its collateral covers what its tokens will be paid. Balances change only when a trade settles, as on
+the venue.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import Final
 
 import msgspec
 
@@ -16,6 +18,8 @@ from core.units import OUTCOMES, Outcome, Shares, Usd
 
 TokenKey = tuple[str, Outcome]
 """Market and outcome."""
+BURNED: Final = "0x" + "b0" * 20
+"""Holds the NO tokens that conversions gave up."""
 
 
 class Account(msgspec.Struct):
@@ -62,6 +66,8 @@ class Ledger:
         self.deposited = 0
         self.rewards = 0
         """Micro-dollars the venue paid out of its own pocket."""
+        self.advanced = 0
+        """Micro-dollars that conversions paid out or locked: what the NO tokens given up will pay in the end."""
 
     def account(self, address: str) -> Account:
         """The account of an address, opened empty when it is new."""
@@ -122,6 +128,31 @@ class Ledger:
         self.collateral[market] = self.collateral.get(market, 0) - paid
         return Usd(paid)
 
+    def convert(self, address: str, given: Sequence[str], others: Sequence[str], sets: Shares) -> None:
+        """Turn NO of some outcomes of a complete event into YES of all others and cash (market-making.md 2.11).
+
+        As the contract does it: the NO tokens go to an account nobody has, with the NO halves of the pairs minted for
+        the others. Exactly one outcome comes true, so that of n NO tokens n - 1 pay a dollar: that much is advanced.
+
+        Raises:
+            ValueError: an outcome is resolved, or the account has not that much free NO.
+        """
+        account = self._acting(address, "", sets)
+        if any(market in self.results for market in (*given, *others)):
+            raise ValueError("an outcome of the event is resolved")
+        if not given or any(account.free_tokens((market, "NO")) < sets for market in given):
+            raise ValueError("not enough free tokens to convert")
+        burned = self.account(BURNED)
+        for market in given:
+            _add(account, (market, "NO"), -sets)
+            _add(burned, (market, "NO"), sets)
+        for market in others:
+            _add(account, (market, "YES"), sets)
+            _add(burned, (market, "NO"), sets)
+            self.collateral[market] = self.collateral.get(market, 0) + sets
+        account.cash += (len(given) - 1) * sets
+        self.advanced += (len(given) + len(others) - 1) * sets
+
     def reward(self, address: str, amount: Usd) -> None:
         """Pay an account out of the venue's own pocket (polymarket-api.md 9.3)."""
         self.account(address).cash += amount
@@ -170,8 +201,8 @@ class Ledger:
             InvariantBroken: money or tokens appeared, vanished or went negative.
         """
         cash = sum(account.cash for account in self.accounts.values())
-        if cash + self.fees + sum(self.collateral.values()) != self.deposited + self.rewards:
-            raise InvariantBroken("cash, fees and collateral do not add up to the deposits and rewards")
+        if cash + self.fees + sum(self.collateral.values()) != self.deposited + self.rewards + self.advanced:
+            raise InvariantBroken("cash, fees and collateral do not add up to the deposits, rewards and advances")
         if self.fees < 0:
             raise InvariantBroken("more rebates were paid than fees taken")
         supply: dict[TokenKey, int] = {}
@@ -195,14 +226,14 @@ class Ledger:
         if market in self.results:
             raise ValueError("the market is resolved")
         if sets <= 0:
-            raise ValueError("nothing to split or merge")
+            raise ValueError("nothing to split, merge or convert")
         return self.account(address)
 
     def _exchange_sets(self, account: Account, market: str, sets: int) -> None:
         """Swap cash for pairs, or with a negative number pairs for cash."""
         account.cash -= sets
         for outcome in OUTCOMES:
-            account.tokens[(market, outcome)] = account.tokens.get((market, outcome), 0) + sets
+            _add(account, (market, outcome), sets)
         self.collateral[market] = self.collateral.get(market, 0) + sets
 
     def _owe(self, market: str, move: Movement, sign: int) -> None:
@@ -215,5 +246,8 @@ class Ledger:
     def _move(self, market: str, move: Movement) -> None:
         account = self.accounts[move.account]
         account.cash += move.cash - move.fee
-        key = (market, move.outcome)
-        account.tokens[key] = account.tokens.get(key, 0) + move.tokens
+        _add(account, (market, move.outcome), move.tokens)
+
+
+def _add(account: Account, key: TokenKey, tokens: int) -> None:
+    account.tokens[key] = account.tokens.get(key, 0) + tokens

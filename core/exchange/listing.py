@@ -20,6 +20,8 @@ _V2_MARK: Final = ((1 << 64) - 1) << 40
 _V2_BINARY: Final = "01"
 _V2_NEG_RISK: Final = "02"
 _DAY_S: Final = 86_400
+_NOTHING: Final = 1e-9
+"""What rounding may leave of a probability."""
 
 
 class Listing(msgspec.Struct, frozen=True):
@@ -29,12 +31,13 @@ class Listing(msgspec.Struct, frozen=True):
     plot: Plot
     gamma_id: str
     question_id: str
+    """In a neg-risk event that of the event with the number of the outcome in its last byte (polymarket-api.md 11)."""
     event_id: str
     """Shared by the markets of one event."""
     event_title: str
     event_slug: str
     neg_risk_market_id: str
-    """Shared by the markets of one neg-risk event; empty elsewhere."""
+    """Shared by the markets of one neg-risk event, its last byte 0; empty elsewhere."""
     slug: str
     start_unix: int
     """Unix seconds at which the market opened."""
@@ -69,6 +72,11 @@ def extra_listing(
     return _listing(seed, _EXTRA + number, structs.replace(plot, days=days or plot.days), start_unix)
 
 
+def is_complete(plots: Sequence[Plot]) -> bool:
+    """Whether exactly one of these questions comes true: their probabilities sum to 1."""
+    return all(plot.neg_risk for plot in plots) and abs(sum(plot.start for plot in plots) - 1) < _NOTHING
+
+
 def siblings(plot: Plot) -> list[Plot]:
     """All questions of a plot's shared event, listed or not, in their order; empty when it has none of the kind."""
     return [each for each in PLOTS if plot.event and each.event == plot.event]
@@ -93,7 +101,9 @@ def _listing(seed: int, number: int, plot: Plot, start_unix: int) -> Listing:
         game_start_unix=game_unix,
         tags=(slug_of(plot.category),),
         event_id=str(30_000 + 100 * (seed % 1000) + event),
-        group=_hex_id(seed, event, "neg-risk") if plot.neg_risk else "",
+        group=_hex_id(seed, event, "neg-risk")[:-2] + "00" if plot.neg_risk else "",
+        group_size=len(siblings(plot)) if is_complete(siblings(plot)) else 0,
+        group_index=_outcome_number(number, plot) if plot.neg_risk else None,
         reward_max_spread_cents=plot.reward_cents,
         reward_daily_usd=float(plot.daily_reward),
         fees=FeeSchedule(rate=plot.fee_bps * BPS, rebate=round(plot.rebate * MICRO)),
@@ -103,7 +113,9 @@ def _listing(seed: int, number: int, plot: Plot, start_unix: int) -> Listing:
         instrument=instrument,
         plot=plot,
         gamma_id=str(600_000 + 100 * (seed % 1000) + number),
-        question_id=_hex_id(seed, number, "question"),
+        question_id=_hex_id(seed, number, "question")
+        if instrument.group_index is None
+        else f"{instrument.group[:-2]}{instrument.group_index:02x}",
         event_id=instrument.event_id,
         event_title=event_title,
         event_slug=slug_of(event_title),
@@ -112,6 +124,12 @@ def _listing(seed: int, number: int, plot: Plot, start_unix: int) -> Listing:
         start_unix=start_unix,
         end_unix=end_unix,
     )
+
+
+def _outcome_number(number: int, plot: Plot) -> int:
+    """Of a question within its event; an event that grows at run time numbers them as its markets are."""
+    family = siblings(plot)
+    return family.index(plot) if plot in family else number % 256
 
 
 def _event_number(number: int, plot: Plot) -> int:

@@ -10,6 +10,7 @@ FILLED: Final = 2
 RESOLVED: Final = 4
 REWARDED: Final = 5
 FILL_FAILED: Final = 8
+AUTO_REDEEMED: Final = 9
 
 _KEPT: Final = 500
 _LIFETIME_MS: Final = 48 * 3_600_000

@@ -33,7 +33,7 @@ class Plot(msgspec.Struct, frozen=True):
     vol_ticks: float = 0.22
     """How far the belief wanders in a lively market, ticks per square root of a second."""
     neg_risk: bool = False
-    """Exactly one market of the event wins, or an outcome that is not listed."""
+    """At most one market of the event wins; exactly one where their starting probabilities sum to 1."""
     event: str = ""
     """Title of an event shared with other questions; empty when the question is its own event.
 
@@ -60,6 +60,7 @@ _FEES: Final[dict[str, tuple[int, float]]] = {
 """Taker fee and maker rebate by category (polymarket-api.md 9.1)."""
 _LEAGUE: Final = "Who will win the league?"
 _LEADER: Final = "Who will lead the party after its congress?"
+_CHAIR: Final = "Who will chair the oversight board?"
 _STRIKES: Final = "Where will bitcoin stand at the end of the month?"
 
 
@@ -122,6 +123,11 @@ def _team(name: str, start: float, money: tuple[float, float, float]) -> Plot:
 def _leader(name: str, tick_text: str, start: float, money: tuple[float, float, float]) -> Plot:
     question = f"Will {name} lead the party after its congress?"
     return _plot(question, "Politics", tick_text, start, 52, money, (50, 4.5, 25), event=_LEADER, neg_risk=True)
+
+
+def _chair(name: str, start: float, money: tuple[float, float, float]) -> Plot:
+    question = f"Will {name} chair the oversight board?"
+    return _plot(question, "Politics", "0.01", start, 43, money, (50, 4.5, 25), event=_CHAIR, neg_risk=True)
 
 
 def _strike(dollars: str, tick_text: str, start: float, money: tuple[float, float, float]) -> Plot:
@@ -332,6 +338,9 @@ PLOTS: Final = (
         "Will the currency peg survive the year?",
         "Economics", "0.001", 0.861, 125, (27_905.0, 40_370.0, 133_840.0), (50, 3.0, 15),
     ),
+    _chair("Marguerite Sole", 0.46, (51_380.4, 90_210.0, 260_330.0)),
+    _chair("Ottokar Brandt", 0.33, (47_015.9, 84_700.0, 231_080.0)),
+    _chair("Lucia Ferreira-Nunn", 0.21, (38_260.0, 60_190.0, 180_440.0)),
 )  # fmt: skip
 """All questions, in the order in which they are listed; the first eight are the demo's."""
 

@@ -9,7 +9,6 @@ profit and a far smaller deviation.
 """
 
 import hashlib
-import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -25,7 +24,7 @@ from core.lab.simulation import Onlooker, Simulation
 from core.orders.order import State
 from core.portfolio.decompose import Decomposition
 from core.profiles import Profiles
-from core.units import MICRO, Shares
+from core.units import MICRO, Shares, usd_from_float
 
 LOOK_S: Final = 1.0
 """How often it is looked whether we quote."""
@@ -175,10 +174,10 @@ class Gauge(Onlooker):
         """Value what is held at the truth of this moment."""
         self._digest()
         for market, book in self._books.items():
-            book.step(self._beliefs[market].truth)
+            book.step(self._simulation.now_ms / 1000, usd_from_float(self._beliefs[market].truth))
         return Outcome(
-            edge=math.fsum(book.spread for book in self._books.values()),
-            carry=math.fsum(book.inventory for book in self._books.values()),
+            edge=_dollars(sum(book.parts.spread for book in self._books.values())),
+            carry=_dollars(sum(book.parts.inventory for book in self._books.values())),
             edge_against=dict(sorted(self._edge_against.items())),
             fills=self._fills,
             filled=Shares(self._filled),
@@ -199,7 +198,7 @@ class Gauge(Onlooker):
         self._acted_ms, self._done = self._simulation.now_ms, []
 
     def _book(self, trade: Trade) -> None:
-        truth, book = self._beliefs[trade.market].truth, self._books[trade.market]
+        truth, book = usd_from_float(self._beliefs[trade.market].truth), self._books[trade.market]
         grid = trade.instrument.grid
         edge, size = 0.0, 0
         for fill in trade.fills:
@@ -208,9 +207,9 @@ class Gauge(Onlooker):
                 continue
             ticks = fill.price if order.outcome == "YES" else grid.complement(fill.price)
             signed = Shares(fill.size if order.yes_side == "bid" else -fill.size)
-            before = book.spread
-            book.step(truth, [(signed, ticks / grid.k)])
-            edge += book.spread - before
+            before = book.parts.spread
+            book.step(self._simulation.now_ms / 1000, truth, [(signed, grid.dollars_of(ticks))])
+            edge += _dollars(book.parts.spread - before)
             size += fill.size
             self._fills += 1
             self._most_held = max(self._most_held, abs(book.position))
@@ -220,3 +219,7 @@ class Gauge(Onlooker):
         if who == "baiter" and size:
             self._bitten += 1
             self._lost_ticks -= edge / (size / MICRO) * grid.k
+
+
+def _dollars(pico: int) -> float:
+    return pico / MICRO**2

@@ -35,6 +35,7 @@ _ORDERS: Final = {
         f" AND e.state IN {_ENDED}), updated_unix) END FROM orders o WHERE state NOT IN {_NEVER_IN_BOOK}"
     ),
 }
+_ORDERS[4] = _ORDERS[3]
 """By schema. A row is also written when news of an order that has ended arrives, so its events tell its end better."""
 _FILLS: Final = {
     2: (
@@ -46,6 +47,7 @@ _FILLS: Final = {
         " FROM fills f JOIN orders o USING (intent) WHERE f.settlement != 'failed'"
     ),
 }
+_FILLS[4] = _FILLS[3]
 
 
 def is_database(path: Path) -> bool:

@@ -13,24 +13,30 @@ import msgspec
 
 from core.actions import AccountSection, Place, ReadAccount
 from core.events import (
+    ActivityRead,
     BalancesRead,
     CancelAnswered,
+    ChainRead,
     Event,
     IndexedTrade,
     IndexedTradesRead,
     OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PayoutSeen,
     PositionsRead,
     ScoringSeen,
     TradesRead,
 )
+from core.exchange.api.data_rows import new_activity, old_spelling
 from core.exchange.faults.requests import Plan
 from core.exchange.frames import order_fields, trade_fields
+from core.exchange.lifecycle import price_of
 from core.exchange.orders import NewOrder, Report, Trade
 from core.lab.simulated_world import ACCOUNT, ANSWER_MS, ENTRY_MS, OWNER, World
 from core.units import Shares, UnitError, Usd
 from core.venue.account_rows import open_orders_read, trades_read
+from core.venue.data_api import activity_row
 from core.venue.user_channel import order_seen
 
 _encode: Final = msgspec.json.Encoder().encode
@@ -115,7 +121,7 @@ class Requests:
         self._send("POST", "/orders-scoring", act, [], list(order_ids))
 
     def read_account(self, action: ReadAccount) -> None:
-        """GET /data/orders, /data/trades, balances and the positions index, as far as wished."""
+        """GET /data/orders, /data/trades, balances and the public index, and the chain, as far as wished."""
         asked_s = self._world.now_s
         reads: dict[AccountSection, tuple[str, Callable[[], Event], Event]] = {
             "orders": ("/data/orders", lambda: self._listed(asked_s), OpenOrdersRead(asked_s=asked_s)),
@@ -131,10 +137,30 @@ class Requests:
                 IndexedTradesRead(asked_s=asked_s, after_unix=action.after_unix),
             ),
             "positions": ("/positions", lambda: self._positions(asked_s), PositionsRead(asked_s=asked_s)),
+            "activity": (
+                "/activity",
+                lambda: self._activity(asked_s, action.after_unix),
+                ActivityRead(asked_s=asked_s, after_unix=action.after_unix),
+            ),
+            "chain": ("/rpc", lambda: self._mined(asked_s), ChainRead(asked_s=asked_s)),
         }
         for section in action.sections:
             path, read, lost = reads[section]
             self._send("GET", path, partial(self._unless_restarting, read, lost), [lost])
+
+    def read_payouts(self, tokens: Sequence[str]) -> None:
+        """What questions pay that are resolved; each is named by the token that stands for YES."""
+        exchange = self._exchange
+
+        def act() -> list[Event]:
+            places = [exchange.by_token[token] for token in tokens]
+            return [
+                PayoutSeen(market=market, price=price_of(exchange.results[market], outcome), source="chain")
+                for market, outcome in places
+                if market in exchange.results
+            ]
+
+        self._send("POST", "/rpc", act, [])
 
     def _unless_restarting(self, read: Callable[[], Event], lost: Event) -> list[Event]:
         return [lost if self._exchange.mode.state == "restarting" else read()]
@@ -153,6 +179,19 @@ class Requests:
     def _balances(self, asked_s: float) -> BalancesRead:
         cash = Usd(self._exchange.ledger.account(ACCOUNT).cash)
         return BalancesRead(asked_s=asked_s, cash=cash, holdings=self._holdings(), complete=True)
+
+    def _mined(self, asked_s: float) -> ChainRead:
+        cash = Usd(self._exchange.ledger.account(ACCOUNT).cash)
+        return ChainRead(asked_s=asked_s, cash=cash, holdings=self._holdings(), complete=True)
+
+    def _activity(self, asked_s: float, after_unix: int) -> ActivityRead:
+        recent = itertools.takewhile(
+            lambda entry: entry.at_ms >= after_unix * 1000, self._exchange.history.entries(ACCOUNT)
+        )
+        listings = self._exchange.listings
+        rows = (old_spelling(new_activity(entry, listings.get(entry.market))) for entry in recent)
+        found = tuple(activity_row(row, ACCOUNT) for row in rows)
+        return ActivityRead(asked_s=asked_s, after_unix=after_unix, rows=found, complete=True)
 
     def _positions(self, asked_s: float) -> PositionsRead:
         return PositionsRead(asked_s=asked_s, holdings=self._holdings(), complete=True)

@@ -21,6 +21,7 @@ from core.actions import (
     ReadAccount,
     ReadBooks,
     ReadOrder,
+    ReadPayouts,
     ReadScoring,
     Reconnect,
     Resubscribe,
@@ -309,6 +310,9 @@ class Simulation:
                     self._requests.read_order(action.order_id)
                 case ReadScoring():
                     self._requests.read_scoring(action.order_ids)
+                case ReadPayouts():
+                    desks = [self.engine.desks[market] for market in action.markets if market in self.engine.desks]
+                    self._requests.read_payouts([desk.instrument.yes_token for desk in desks])
                 case ReadBooks():
                     self._reads.read(action.tokens)
                 case Resubscribe():

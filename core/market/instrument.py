@@ -38,6 +38,9 @@ class Instrument(msgspec.Struct, frozen=True):
     group_size: int = 0
     """How many open markets the group has when exactly one of them comes true; 0 when another outcome may, or when
     nobody said."""
+    group_index: int | None = None
+    """Number of its outcome within the group, the last byte of its question id (polymarket-api.md 11); None when not
+    known."""
     reward_max_spread_cents: float | None = None
     """Distance from the midpoint at which orders no longer score, cents; None without a programme."""
     reward_daily_usd: float | None = None

@@ -63,6 +63,8 @@ class TrackedFill(msgspec.Struct, gc=False):
     """Who told of it: the user channel, reads of trades."""
     is_recovered: bool = False
     """An earlier session has counted it."""
+    seq: int = 0
+    """Number of its line in the account's book; 0 until it is booked."""
 
     @property
     def is_final(self) -> bool:

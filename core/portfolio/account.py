@@ -1,15 +1,16 @@
-"""The account as all markets share it: cash, equity, the bankroll the caps are shares of, and the day's loss."""
+"""The account as all markets share it: whether it is known, the bankroll the caps are shares of, and the day's loss."""
 
 from typing import Final, Literal, NamedTuple
 
 from core.config import Settings
-from core.risk.loss import ConfirmedLoss, DailyLoss
+from core.portfolio.entries import EquityMark
+from core.risk.loss import ConfirmedLoss, DailyLoss, LossState
 from core.units import Usd, usd_from_float
 
 DAY_SEC: Final = 86_400
 
 
-class Marked(NamedTuple):
+class DayMark(NamedTuple):
     """What a mark of the account changed."""
 
     is_new_day: bool
@@ -24,36 +25,51 @@ class Account:
     """Money that belongs to no single market. All amounts in micro-dollars."""
 
     def __init__(self, settings: Settings) -> None:
-        self.cash: Usd | None = None
-        """Before this session's fills; None until told."""
+        self.is_open = False
+        """What the venue shows has been compared with our book in this session."""
         self.equity = Usd(0)
         """As of the last mark, at conservative prices (market-making.md 3.6)."""
         self.bankroll: Usd | None = None
         """Lowered, never raised, within a UTC day (market-making.md 1.6); None before the first mark."""
-        self.is_latched = False
-        """The day's loss limit is reached: only reducing orders."""
         self._assigned = None if settings.bankroll_usd is None else usd_from_float(settings.bankroll_usd)
+        self._limit_pct = settings.daily_loss_limit_pct
         self._loss = ConfirmedLoss(DailyLoss(settings.daily_loss_limit_pct))
         self._day = -1
         self._flow = Usd(0)
         """Since the last mark."""
         self._is_touched = True
 
+    @property
+    def is_latched(self) -> bool:
+        """The day's loss limit is reached: only reducing orders."""
+        return self.day.is_latched
+
+    @property
+    def day(self) -> LossState:
+        """The day as far as it has been marked."""
+        return self._loss.loss.state or LossState(self._day, self.equity, Usd(0), False)
+
+    def restore(self, mark: EquityMark) -> None:
+        """Go on with the day that an earlier session began: a restart forgives no loss and raises no bankroll."""
+        self._day = mark.day
+        self.bankroll = mark.bankroll
+        state = LossState(mark.day, mark.day_equity, mark.day_flows, mark.is_latched)
+        self._loss = ConfirmedLoss(DailyLoss(self._limit_pct, state))
+
     def touch(self) -> None:
         """Something that the account's value depends on has changed."""
         self._is_touched = True
 
     def flow(self, amount: Usd) -> None:
-        """Cash came in or, negative, went out that no fill of ours explains: neither profit nor loss."""
-        self.cash = Usd((self.cash or 0) + amount)
+        """Cash came in or, negative, went out that nothing of ours explains: neither profit nor loss."""
         self._flow = Usd(self._flow + amount)
         self._is_touched = True
 
     def wants_mark(self, unix: float) -> bool:
         """A mark would say something new."""
-        return self.cash is not None and (self._is_touched or int(unix // DAY_SEC) != self._day)
+        return self.is_open and (self._is_touched or int(unix // DAY_SEC) != self._day)
 
-    def mark(self, unix: float, equity: Usd) -> Marked:
+    def mark(self, unix: float, equity: Usd) -> DayMark:
         """Take the value of the whole account at ``unix`` seconds; days begin in UTC."""
         day = int(unix // DAY_SEC)
         assigned = equity if self._assigned is None else min(equity, self._assigned)
@@ -64,9 +80,8 @@ class Account:
         self.bankroll = Usd(max(1, lowest))
         was, seen = self.is_latched, self._loss.mark(unix, equity, self._flow)
         self._flow = Usd(0)
-        self.is_latched = seen.is_latched
         self._is_touched = seen.is_over and not seen.is_latched  # a loss wants a second look, nothing else does
         limit: Literal["", "reached", "open again"] = ""
         if seen.is_latched != was:
             limit = "reached" if seen.is_latched else "open again"
-        return Marked(is_new_day, limit, seen.loss)
+        return DayMark(is_new_day, limit, seen.loss)

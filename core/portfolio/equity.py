@@ -11,8 +11,9 @@ class Drawdown:
 
     __slots__ = ("current", "largest", "largest_fraction", "peak")
 
-    def __init__(self) -> None:
-        self.peak: Usd | None = None
+    def __init__(self, peak: Usd | None = None) -> None:
+        """Start, or go on from the ``peak`` of earlier sessions."""
+        self.peak = peak
         """None before the first mark."""
         self.current = Usd(0)
         self.largest = Usd(0)

@@ -1,8 +1,8 @@
 """Shares that leave in the order they came."""
 
 from collections import deque
+from typing import Self
 
-from core.errors import InvariantBroken
 from core.portfolio.ledger import Holding, Pico
 from core.units import Shares, Usd
 
@@ -18,28 +18,36 @@ class LotHolding(Holding):
     def __init__(self) -> None:
         super().__init__()
         self._lots: deque[tuple[Shares, Usd]] = deque()
+        """Size and price; all of one sign, negative when short. Neighbours of one price are one lot."""
 
-    def add(self, size: Shares, price: Usd) -> None:
-        """Take a lot in at ``price`` micro-dollars a share."""
-        super().add(size, price)
-        self._lots.append((size, price))
+    def move(self, size: Shares, price: Usd) -> int:
+        """Shares come in or, negative, leave at ``price``; returns the profit, Pico, of the lots they close."""
+        lots, left, profit, cost = self._lots, int(size), 0, 0
+        while left and lots and (lots[0][0] > 0) != (left > 0):
+            lot, paid = lots[0]
+            closed = -left if abs(left) < abs(lot) else int(lot)
+            profit += closed * (price - paid)
+            cost -= closed * paid
+            left += closed
+            if closed == lot:
+                lots.popleft()
+            else:
+                lots[0] = (Shares(lot - closed), paid)
+        if left and lots and lots[-1][1] == price:
+            lots[-1] = (Shares(lots[-1][0] + left), price)
+        elif left:
+            lots.append((Shares(left), price))
+        self.shares = Shares(self.shares + size)
+        self.cost = Pico(self.cost + cost + left * price)
+        return profit
 
-    def remove(self, size: Shares) -> Pico:
-        """Give the oldest shares away and return what exactly they cost.
+    def revalue(self, price: Usd) -> int:
+        """Make one lot of all, at ``price``; returns the profit, Pico."""
+        self._lots = deque([(self.shares, price)] if self.shares else ())
+        return super().revalue(price)
 
-        Raises:
-            InvariantBroken: more than is held.
-        """
-        if size > self.shares:
-            raise InvariantBroken(f"ledger: {size} micro-shares leave, {self.shares} are held")
-        left, cost = int(size), 0
-        while left:
-            lot, price = self._lots.popleft()
-            used = min(lot, left)
-            if lot > used:
-                self._lots.appendleft((Shares(lot - used), price))
-            cost += used * price
-            left -= used
-        self.shares = Shares(self.shares - size)
-        self.cost = Pico(self.cost - cost)
-        return Pico(cost)
+    def copy(self) -> Self:
+        """One that goes its own way."""
+        twin = super().copy()
+        twin._lots = self._lots.copy()
+        return twin

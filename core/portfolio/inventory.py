@@ -6,7 +6,7 @@ from core.units import MICRO, Shares
 
 
 class Inventory(msgspec.Struct, frozen=True, gc=False):
-    """Shares of both tokens."""
+    """Shares of both tokens; negative while more of one has been sold than the book has."""
 
     yes: Shares
     no: Shares
@@ -19,7 +19,7 @@ class Inventory(msgspec.Struct, frozen=True, gc=False):
     @property
     def pairs(self) -> Shares:
         """Complete sets, worth a dollar each whatever happens."""
-        return self.yes if self.yes < self.no else self.no
+        return Shares(max(0, min(self.yes, self.no)))
 
     def exposure(self, fair: float) -> float:
         """Dollars lost at a fair value of ``fair`` dollars if the market resolves against us.

@@ -4,8 +4,8 @@ A round trip through NO is profit at once, not at the merge. Use it for the stra
 with :mod:`core.portfolio.ledger`. Identity: realised and unrealised sum to the ledger's total before fees and income.
 """
 
-from core.portfolio.ledger import Buy, Entry, Pico, Sell, Settle
-from core.units import MICRO, Shares, Usd
+from core.portfolio.ledger import Holding, Pico, Posting
+from core.units import Shares, Usd
 
 
 class NetLedger:
@@ -14,47 +14,45 @@ class NetLedger:
     Source: market-making.md 3.3, ``pnl.net``.
     """
 
-    __slots__ = ("cost", "position", "realised")
+    __slots__ = ("_held", "payout", "realised")
 
     def __init__(self) -> None:
-        self.position = Shares(0)
-        """Negative when short YES."""
-        self.cost = Pico(0)
-        """Of the position; negative when short."""
+        self._held = Holding()
         self.realised = Pico(0)
+        self.payout: Usd | None = None
+        """See :class:`core.portfolio.ledger.Ledger`."""
 
-    def apply(self, entry: Entry) -> None:
-        """Book one event; a split, a merge, a fee and income change nothing here."""
-        match entry:
-            case Buy("YES", size, price):
-                self._trade(size, price)
-            case Sell("YES", size, price):
-                self._trade(-size, price)
-            case Buy("NO", size, price):
-                self._trade(-size, MICRO - price)
-            case Sell("NO", size, price):
-                self._trade(size, MICRO - price)
-            case Settle(payout):
-                self._trade(-self.position, payout)
+    def post(self, change: Posting) -> None:
+        """Book what an entry changes: a pair, cash alone, a fee and income change nothing here."""
+        size, price = change.net
+        realised = change.gain + (self._held.move(size, price) if size else 0)
+        if change.payout is not None:
+            self.payout = change.payout
+        if self.payout is not None:
+            realised += self._held.revalue(self.payout)
+        self.realised = Pico(self.realised + realised)
 
-    def unrealised(self, mark: Usd) -> Pico:
-        """What the position would gain at ``mark`` micro-dollars a YES share over its cost."""
-        return Pico(self.position * mark - self.cost)
+    @property
+    def position(self) -> Shares:
+        """Negative when short YES."""
+        return self._held.shares
+
+    @property
+    def cost(self) -> Pico:
+        """Of the position; negative when short."""
+        return self._held.cost
 
     @property
     def average(self) -> float | None:
         """Dollars a YES share; None when flat."""
-        return self.cost / self.position / MICRO if self.position else None
+        return self._held.average
 
-    def _trade(self, signed: int, price: int) -> None:
-        """Move the position by ``signed`` micro-shares; the part that shrinks it is realised at the average."""
-        position = self.position
-        if position * signed < 0:
-            closed = min(abs(signed), abs(position))
-            taken = (self.cost * closed + abs(position) // 2) // abs(position)
-            step = closed if signed > 0 else -closed
-            self.realised = Pico(self.realised - step * price - taken)
-            self.cost = Pico(self.cost - taken)
-            position, signed = Shares(position + step), signed - step
-        self.position = Shares(position + signed)
-        self.cost = Pico(self.cost + signed * price)
+    def unrealised(self, mark: Usd) -> Pico:
+        """What the position would gain at ``mark`` micro-dollars a YES share over its cost; 0 if there is a payout."""
+        return Pico(self.position * (mark if self.payout is None else self.payout) - self.cost)
+
+    def copy(self) -> "NetLedger":
+        """One that goes its own way."""
+        twin = NetLedger()
+        twin._held, twin.realised, twin.payout = self._held.copy(), self.realised, self.payout
+        return twin

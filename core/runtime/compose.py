@@ -9,21 +9,31 @@ import threading
 from collections.abc import Awaitable, Callable, Mapping
 from typing import TYPE_CHECKING, Final
 
+import msgspec
+
 from core.config import Settings
 from core.errors import PreflightError, VenueRestarting
-from core.events import InstrumentAdded
+from core.events import InstrumentAdded, RouteSeen
 from core.quoting.schedule import lives_long_enough
-from core.runtime.demo import DemoExchange, throw_away_wallet
+from core.runtime.demo import DemoExchange, throw_away_keys
 from core.runtime.session import Compose, Parts, Session
 from core.selection.screen import screen
 from core.units import usd_from_float
 from core.venue.channel import subscribe_user_frame
-from core.venue.credentials import Wallet, wallet_from_environment
+from core.venue.credentials import (
+    BuilderKey,
+    RelayerKey,
+    Secret,
+    Wallet,
+    relayer_key_from_environment,
+    wallet_from_environment,
+)
 from core.venue.gamma import GammaClient
 from core.venue.gateway import Gateway
 from core.venue.gateway_paper import PaperGateway
 from core.venue.paper import PaperVenue
 from core.venue.public_rest import PublicRest
+from core.venue.resolutions import Resolutions
 
 if TYPE_CHECKING:
     from core.venue.gateway_clob import ClobGateway
@@ -61,7 +71,8 @@ async def _demo(session: Session, painted: threading.Event) -> Parts:
     try:
         settings = await exchange.start(session.settings)
         instruments = await _instruments(session, settings)
-        return await _signed(session, settings, throw_away_wallet(), instruments, exchange.stop)
+        wallet, relayer_key = throw_away_keys()
+        return await _signed(session, settings, wallet, instruments, relayer_key, exchange.stop)
     except BaseException:
         await exchange.stop()
         raise
@@ -70,9 +81,14 @@ async def _demo(session: Session, painted: threading.Event) -> Parts:
 async def _live(session: Session, environment: Mapping[str, str], painted: threading.Event) -> Parts:
     wallet = wallet_from_environment(environment)
     session.redactor.add(wallet.private_key.reveal())
+    session.redactor.add(session.settings.rpc_url)  # may hold a provider's key
+    relayer_key = relayer_key_from_environment(environment)
+    for secret in () if relayer_key is None else msgspec.structs.astuple(relayer_key):
+        if isinstance(secret, Secret):
+            session.redactor.add(secret.reveal())
     await asyncio.to_thread(painted.wait, FIRST_PAINT_SEC)
     instruments = await _instruments(session, session.settings)
-    return await _signed(session, session.settings, wallet, instruments, _nothing)
+    return await _signed(session, session.settings, wallet, instruments, relayer_key, _nothing)
 
 
 async def _signed(
@@ -80,6 +96,7 @@ async def _signed(
     settings: Settings,
     wallet: Wallet,
     instruments: tuple[InstrumentAdded, ...],
+    relayer_key: RelayerKey | BuilderKey | None,
     close: Callable[[], Awaitable[None]],
 ) -> Parts:
     """Parts that place real orders: at the venue, or at the demo's exchange."""
@@ -97,15 +114,33 @@ async def _signed(
     def user_frame() -> bytes:
         return subscribe_user_frame(api.key.reveal(), api.secret.reveal(), api.passphrase.reveal())
 
+    from core.venue.onchain import OnChain  # imports the client, which takes most of a second
+
+    chain = OnChain(settings, wallet.private_key, gateway.account, relayer_key, session.clock)
+    try:
+        await chain.open()
+    except BaseException:
+        await chain.close()
+        await gateway.close()
+        raise
+
+    async def close_all() -> None:
+        await chain.close()
+        await close()
+
     return Parts(
         settings=settings,
         gateway=gateway,
+        chain=chain,
+        route=RouteSeen(
+            venue="demo" if settings.mode == "demo" else "live", route=chain.route, obstacle=chain.obstacle
+        ),
         rest=PublicRest(settings.clob_url),
         instruments=instruments,
         user_frame=user_frame,
         owner=api.key.reveal(),
         wallet=gateway.account.wallet,
-        close=close,
+        close=close_all,
     )
 
 
@@ -138,10 +173,13 @@ async def _paper(session: Session) -> Parts:
     settings, engine = session.settings, session.engine
     venue = PaperVenue(lambda market: engine.desks[market].tracked)
     cash = usd_from_float(settings.paper_cash_usd)
-    gateway = PaperGateway(venue, cash, session.clock, session.emit_quietly)
+    resolutions = Resolutions(settings.gamma_url, None)
+    gateway = PaperGateway(venue, cash, session.clock, session.emit_quietly, resolutions)
     return Parts(
         settings=settings,
         gateway=gateway,
+        chain=None,
+        route=RouteSeen(venue="paper", route=None, obstacle="a paper account has no wallet"),
         rest=PublicRest(settings.clob_url),
         instruments=await _instruments(session, settings),
         user_frame=None,

@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
-from core.actions import Cancel, CancelAll, CancelMarket, Place, ReadAccount, ReadOrder, ReadScoring
+from core.actions import Cancel, CancelAll, CancelMarket, Place, ReadAccount, ReadOrder, ReadPayouts, ReadScoring
 from core.clock import Clock
 from core.errors import VenueError
 from core.events import BudgetSeen, CancelAnswered, Event, OrderAnswered, OrderSigned, Refusal, VenueSeen
@@ -106,7 +106,10 @@ class Courier:
         self.is_open = True
         """The gate in front of the socket; once closed no order is sent any more."""
 
-    def take(self, action: Place | Cancel | CancelAll | CancelMarket | ReadOrder | ReadAccount | ReadScoring) -> None:
+    def take(
+        self,
+        action: Place | Cancel | CancelAll | CancelMarket | ReadOrder | ReadAccount | ReadScoring | ReadPayouts,
+    ) -> None:
         """Put an action on its lane."""
         match action:
             case Place():
@@ -118,7 +121,7 @@ class Courier:
                 self._kills.put("", action)
             case CancelMarket():
                 self._market_cancels.put(action.market, action)
-            case ReadOrder() | ReadAccount() | ReadScoring():
+            case ReadOrder() | ReadAccount() | ReadScoring() | ReadPayouts():
                 self._inquiries.take(action)
 
     def hear(self, sign: Sign) -> None:

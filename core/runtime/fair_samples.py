@@ -13,6 +13,8 @@ ALIVE_SEC: Final = 60.0
 MOVED_TICKS: Final = 0.05
 """A smaller move of fair value and microprice is not worth a row."""
 
+DAY_SEC: Final = 86_400
+
 _Kept = tuple[float, int | None, int | None]
 """When, fair value and microprice, micro-dollars."""
 
@@ -22,6 +24,13 @@ class FairSamples:
 
     def __init__(self) -> None:
         self._kept: dict[str, _Kept] = {}
+
+    def last_rows(self, engine: Engine, now: float, unix: float) -> list[FairRow]:
+        """What a session that ends values its holdings at, also where the book is not believed any more."""
+        marks = [(desk, desk.mark(now)) for desk in engine.desks.values()]
+        return [
+            (desk.market, unix, desk.instrument.grid.tick_usd, mark, None) for desk, mark in marks if mark is not None
+        ]
 
     def rows(self, engine: Engine, now: float, unix: float) -> list[FairRow]:
         """Rows that are due; taken as written from here on."""
@@ -40,6 +49,8 @@ class FairSamples:
 
 def _is_due(kept: _Kept, unix: float, fair: int | None, price: int | None, moved: float) -> bool:
     since, *before = kept
+    if unix // DAY_SEC != since // DAY_SEC:
+        return True  # what a day begins with
     if not LEAST_SEC <= unix - since < ALIVE_SEC:
         return not 0 <= unix - since < LEAST_SEC  # a clock set back must not stop the path
     for was, now in zip(before, (fair, price), strict=True):

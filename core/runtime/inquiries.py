@@ -1,4 +1,4 @@
-"""The lanes that only ask: single orders, the account, its balances, and which orders score.
+"""The lanes that only ask: single orders, the account, its balances, which orders score, and what questions pay.
 
 They share one budget of requests, of which the lesser lanes leave a part untouched, so that evidence of an order's fate
 never waits behind a routine read (reliability.md 4.9). During a restart of the venue none is of use, and all wait. A
@@ -9,7 +9,7 @@ import asyncio
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 
-from core.actions import AccountSection, ReadAccount, ReadOrder, ReadScoring
+from core.actions import AccountSection, ReadAccount, ReadOrder, ReadPayouts, ReadScoring
 from core.clock import Clock
 from core.events import Event
 from core.risk.budget import Meter, Rate
@@ -27,10 +27,13 @@ keeps its own pace where it is sent, and counts as one here."""
 LEFT_BY_ACCOUNT: Final = 30.0
 """What reads of the account leave to those of single orders."""
 LEFT_BY_SCORING: Final = 60.0
+PUBLIC: Final[frozenset[AccountSection]] = frozenset({"positions", "index", "activity", "chain"})
+PAYOUT_BATCH: Final = 20
+"""Questions asked about at a time: up to three requests each to the chain's node, and one to the catalogue."""
 
 
 class Inquiries:
-    """Four lanes of :class:`core.runtime.courier.Courier`; each runs until it is cancelled."""
+    """Six lanes of :class:`core.runtime.courier.Courier`; each runs until it is cancelled."""
 
     def __init__(
         self,
@@ -56,13 +59,16 @@ class Inquiries:
         self._is_restarting = is_restarting
         self._orders = Inbox[str, ReadOrder]()
         self._sections = Inbox[AccountSection, int]()
-        """``after_unix`` by section."""
+        """``after_unix`` by section, of what the CLOB tells."""
+        self._public = Inbox[AccountSection, int]()
+        """The same of the Data API and the chain, whose slowness must not hold up the CLOB's word."""
         self._balances = Inbox[AccountSection, None]()
         """Apart from the other sections, which a round of many tokens would hold up."""
         self._scorings = Inbox[str, None]()
+        self._payouts = Inbox[str, None]()
         self._budget = Meter(READS)
 
-    def take(self, action: ReadOrder | ReadAccount | ReadScoring) -> None:
+    def take(self, action: ReadOrder | ReadAccount | ReadScoring | ReadPayouts) -> None:
         """Put a question on its lane; one that waits there already is not asked twice."""
         match action:
             case ReadOrder():
@@ -72,20 +78,26 @@ class Inquiries:
                     if section == "balances":
                         self._balances.put(section, None)
                         continue
-                    waiting = self._sections.get(section)
+                    lane = self._public if section in PUBLIC else self._sections
+                    waiting = lane.get(section)
                     after = action.after_unix if waiting is None else min(waiting, action.after_unix)
-                    self._sections.put(section, after)
+                    lane.put(section, after)
             case ReadScoring():
                 for order_id in action.order_ids:
                     self._scorings.put(order_id, None)
+            case ReadPayouts():
+                for market in action.markets:
+                    self._payouts.put(market, None)
 
     def lanes(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """Every lane's work by name, highest priority first."""
         return [
             ("evidence", self._run_orders()),
-            ("account-reads", self._run_sections()),
+            ("account-reads", self._run_sections(self._sections)),
+            ("public-reads", self._run_sections(self._public)),
             ("balances", self._run_balances()),
             ("scoring", self._run_scorings()),
+            ("payouts", self._run_payouts()),
         ]
 
     async def _run_orders(self) -> None:
@@ -97,10 +109,10 @@ class Inquiries:
                 if seen is not None:
                     self._emit(seen)
 
-    async def _run_sections(self) -> None:
+    async def _run_sections(self, lane: Inbox[AccountSection, int]) -> None:
         while True:
-            await self._sections.wait()
-            for section, after_unix in self._sections.take(1).items():
+            await lane.wait()
+            for section, after_unix in lane.take(1).items():
                 await self._read(section, after_unix)
 
     async def _read(self, section: AccountSection, after_unix: int) -> None:
@@ -114,6 +126,12 @@ class Inquiries:
                 self._emit(await self._gateway.positions(self._tokens()))
             case "index":
                 self._emit(await self._gateway.indexed_trades(after_unix))
+            case "activity":
+                self._emit(await self._gateway.activity(after_unix))
+            case "chain":
+                mined = await self._gateway.chain(self._tokens())
+                if mined is not None:
+                    self._emit(mined)
 
     async def _run_balances(self) -> None:
         while True:
@@ -130,6 +148,14 @@ class Inquiries:
             if seen is not None:
                 self._emit(seen)
             await asyncio.sleep(SCORING_GAP_SEC)
+
+    async def _run_payouts(self) -> None:
+        """Asked of other services than the venue's: only a restart of the venue makes them wait."""
+        while True:
+            await self._payouts.wait()
+            await self._turn(1, LEFT_BY_SCORING)
+            for seen in await self._gateway.payouts(list(self._payouts.take(PAYOUT_BATCH))):
+                self._emit(seen)
 
     async def _turn(self, requests: int, left: float) -> None:
         """Wait until so many requests fit into the budget with ``left`` to spare and the venue is there."""

@@ -5,26 +5,27 @@ Intents are written before their bytes leave, everything else a few times a seco
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import asdict
 from typing import Any, Final
 
-import msgspec
-
-from core.actions import Correction, Finding
+from core.actions import Finding
 from core.clock import Clock
-from core.config import hash_of
+from core.config import hash_of, told
 from core.engine import Engine
 from core.errors import StoreError
-from core.events import Recovered
+from core.events import JobSeen, Recovered
+from core.jobs.job import Job
+from core.market.instrument import Instrument
 from core.orders.order import Order
+from core.portfolio.entries import Booking, EquityMark
 from core.portfolio.markouts import Drift
 from core.runtime.fair_samples import FairSamples
-from core.runtime.report import mark_rows
 from core.store.changes import Changes, MarkoutRow
 from core.store.database import Store
 from core.units import MICRO
 
 FLUSH_SEC: Final = 0.25
+ESTIMATES_SEC: Final = 60.0
+"""Between rows of what each market may have earned: an order's commit need not carry them."""
 
 
 class Journaling:
@@ -43,33 +44,36 @@ class Journaling:
         """Not written yet."""
         self._written_settings: set[str] = set()
         """Hashes."""
+        self._written_markets: dict[str, Instrument] = {}
+        self._estimates_due_s = clock.monotonic() + ESTIMATES_SEC
 
     def found(self, finding: Finding) -> None:
         """Note a finding; written with the next flush."""
         self._changes.findings.append((self._clock.monotonic(), finding))
 
-    def corrected(self, correction: Correction) -> None:
-        """Note that holdings are other than the fills add up to; written with the next flush."""
-        row = (correction.market, correction.outcome, correction.micro, correction.reason)
-        self._changes.corrections.append((self._clock.monotonic(), *row))
+    def booked(self, booking: Booking) -> None:
+        """Note a line of the account's book that no fill made; written with the next flush."""
+        self._changes.entries.append(booking)
 
-    async def recover(self, begins_anew: bool) -> Recovered:
-        """What earlier sessions left.
+    def marked(self, mark: EquityMark) -> None:
+        """Note what the account was worth; written with the next flush."""
+        self._changes.equity.append(mark)
 
-        Args:
-            begins_anew: the account is empty at a start (paper): what the last session held is taken off, and its
-                trades, which the venue will never list, are history.
+    def planned(self, job: Job) -> None:
+        """Note a job of which nothing has left; whoever sends it waits for a :meth:`flush` first."""
+        self._changes.jobs.append((self._clock.monotonic(), job))
+
+    def job_seen(self, seen: JobSeen) -> None:
+        """Note how far a job has come; written with the next flush, together with the lines noted before it."""
+        self._changes.job_steps.append((self._clock.monotonic(), seen))
+
+    async def recover(self) -> Recovered:
+        """What earlier sessions of the account left; for one that begins anew, nothing.
 
         Raises:
             StoreError: it cannot be read.
         """
-        recovered = await self._store.recover()
-        if not begins_anew:
-            return recovered
-        for market, outcome, shares in recovered.holdings:
-            self.corrected(Correction(market, outcome, -shares, "a paper account begins anew"))
-        orders = tuple([msgspec.structs.replace(order, matched=order.filled) for order in recovered.orders])
-        return msgspec.structs.replace(recovered, orders=orders, fills=(), holdings=())
+        return await self._store.recover()
 
     async def run(self) -> None:
         """Flush now and then, until cancelled.
@@ -98,16 +102,19 @@ class Journaling:
                 self._put_back(changes)
                 raise
             self._written_settings.update(changes.settings)
+            self._written_markets |= {instrument.market: instrument for instrument in changes.markets}
             self.whole_s = now
 
     async def close(self, now: float) -> None:
-        """Write everything that is left, and the marks as of ``now``, monotonic seconds.
+        """Write everything that is left, and what holdings are worth at ``now``, monotonic seconds.
 
         Raises:
             StoreError: it is not on the disk.
         """
+        self._estimates_due_s = now
         await self.flush()
-        await self._store.write(Changes(marks=mark_rows(self._engine, now)))
+        fairs = self._fair_samples.last_rows(self._engine, now, self._clock.unix())
+        await self._store.write(Changes(fairs=fairs))
 
     def _collect(self, now: float) -> Changes:
         engine, changes = self._engine, self._changes
@@ -115,14 +122,22 @@ class Journaling:
         changes.settings |= self._settings_of(changes.touched.orders)
         changes.fairs += self._fair_samples.rows(engine, now, self._clock.unix())
         changes.markouts += [_markout_row(market, drift) for market, drift in engine.take_drifts()]
+        changes.markets = self._new_markets()
+        if now >= self._estimates_due_s:
+            self._estimates_due_s = now + ESTIMATES_SEC
+            changes.estimates += engine.earnings.take_estimates()
         changes.trades_read_until = engine.reconciliation.read_until_unix or None
         return changes
 
     def _put_back(self, changes: Changes) -> None:
         """What was noted meanwhile comes after what could not be written."""
         self._engine.orders.put_back(changes.touched)
-        changes.findings += self._changes.findings
-        changes.corrections += self._changes.corrections
+        noted = self._changes
+        changes.findings += noted.findings
+        changes.entries += noted.entries
+        changes.equity += noted.equity
+        changes.jobs += noted.jobs
+        changes.job_steps += noted.job_steps
         self._changes = changes
 
     def _settings_of(self, orders: Sequence[Order]) -> dict[str, dict[str, Any]]:
@@ -131,7 +146,13 @@ class Journaling:
         if not named:
             return {}
         sets = {hash_of(desk.settings): desk.settings for desk in self._engine.desks.values()}
-        return {name: asdict(settings) for name, settings in sets.items() if name in named}
+        return {name: told(settings) for name, settings in sets.items() if name in named}
+
+    def _new_markets(self) -> list[Instrument]:
+        """Those of which the file does not have the present facts."""
+        written = self._written_markets
+        instruments = [desk.instrument for desk in self._engine.desks.values()]
+        return [instrument for instrument in instruments if written.get(instrument.market) is not instrument]
 
 
 def _markout_row(market: str, drift: Drift) -> MarkoutRow:

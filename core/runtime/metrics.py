@@ -23,9 +23,9 @@ from core.actions import AccountSection
 from core.engine import Engine
 from core.market.proof import Evidence
 from core.market.recovery import Durations
+from core.money_views import total_pnl
 from core.risk.budget import BucketName, SignerBudget
 from core.units import MICRO
-from core.viewing import total_pnl
 from core.views import BookState, Freshness, VenueMode
 
 READ_SEC: Final = 2.0
@@ -251,7 +251,7 @@ class EngineCollector(Collector):
         yield _gauge("mm_unsettled_trade_age_seconds", "Of the oldest such fill.", max(unsettled, default=0))
         yield _gauge("mm_foreign_orders", "Open orders on the account not ours.", len(reconciliation.foreign.orders))
         findings = CounterMetricFamily("mm_findings", "What did not fit.", labels=["code", "severity"])
-        for key, count in reconciliation.counts.items():
+        for key, count in engine.findings.counts.items():
             findings.add_metric(key, count)
         yield findings
         reads = CounterMetricFamily("mm_account_reads", "Reads of the account.", labels=["section", "result"])

@@ -3,9 +3,8 @@
 from typing import Any
 
 from core.engine import Engine
-from core.store.changes import MarkRow
+from core.money_views import desk_pnl, total_pnl
 from core.units import MICRO
-from core.viewing import desk_pnl, total_pnl
 
 
 def run_report(
@@ -47,12 +46,3 @@ def run_report(
         },
         "exit_reason": exit_reason,
     }
-
-
-def mark_rows(engine: Engine, now: float) -> list[MarkRow]:
-    """Mark, holdings and profit of every market, as the database keeps them."""
-    rows: list[MarkRow] = []
-    for desk in engine.desks.values():
-        held, pnl = desk.inventory, desk_pnl(desk, now)
-        rows.append((desk.market, desk.mark(now), held.yes, held.no, pnl.realised, pnl.unrealised))
-    return rows

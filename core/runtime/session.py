@@ -8,41 +8,47 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from dataclasses import asdict
 from typing import Any, Final, Literal, TypeVar
 
 import msgspec
 
 from core.actions import (
     Action,
+    Book,
     Cancel,
     CancelAll,
     CancelMarket,
-    Correction,
     Finding,
     Latch,
+    Marked,
     Note,
     Place,
     ReadAccount,
     ReadBooks,
     ReadOrder,
+    ReadPayouts,
     ReadScoring,
     Reconnect,
     Resubscribe,
+    SendJob,
     Unsubscribe,
 )
 from core.clock import Clock
-from core.config import Settings
+from core.config import Settings, told
 from core.engine import Engine
 from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
 from core.events import (
+    ActivityRead,
     BalancesRead,
+    ChainRead,
     Event,
     IndexedTradesRead,
     InstrumentAdded,
+    JobSeen,
     OpenOrdersRead,
     OperatorCommand,
     PositionsRead,
+    RouteSeen,
     StopRequested,
     TradesRead,
     Woken,
@@ -59,6 +65,7 @@ from core.runtime.link import CommandResult
 from core.runtime.logs import Redactor
 from core.runtime.loop_lag import LoopLag
 from core.runtime.metrics import EngineCollector, MetricsServer, Sources
+from core.runtime.operations import Chain, Operations
 from core.runtime.places import Places
 from core.runtime.reader import Rest
 from core.runtime.report import run_report
@@ -82,7 +89,15 @@ CANCELS_STILL_SEC: Final = 10.0
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
-_LISTS: Final = (OpenOrdersRead, TradesRead, BalancesRead, PositionsRead, IndexedTradesRead)
+_LISTS: Final = (
+    OpenOrdersRead,
+    TradesRead,
+    BalancesRead,
+    PositionsRead,
+    IndexedTradesRead,
+    ActivityRead,
+    ChainRead,
+)
 Made = TypeVar("Made")
 
 
@@ -92,6 +107,9 @@ class Parts(msgspec.Struct, frozen=True):
     settings: Settings
     """With the addresses in use."""
     gateway: Gateway
+    chain: Chain | None
+    """Where inventory operations go; None when nothing goes to a chain (paper)."""
+    route: RouteSeen
     rest: Rest
     """Books that anybody may read."""
     instruments: tuple[InstrumentAdded, ...]
@@ -151,6 +169,7 @@ class Session:
         self._store_open = False
         self._journal = Journaling(self._store, self.engine, clock)
         self._courier: Courier | None = None
+        self._operations: Operations | None = None
         self._control = ControlSocket(places.control, {Explain: self._explain}, redactor.clean)
         self._heartbeat: Heartbeat | None = None
         self._early: list[Place | Cancel | CancelAll | CancelMarket | ReadOrder | ReadAccount] = []
@@ -189,7 +208,7 @@ class Session:
     def command(self, command: OperatorCommand) -> CommandResult:
         """Let an operator act, also before trading has begun; the answer is what the engine says of it."""
         self._store.journal("command", command)
-        actions = self.emit(command)
+        actions = self._handle(command, self.clock.monotonic()) if command.preview else self.emit(command)
         notes = [action for action in actions if isinstance(action, Note)]
         if not notes:
             return CommandResult(done=False, text="nothing was done")
@@ -211,7 +230,7 @@ class Session:
         try:
             self.own(self._publish_views(), "views")
             self.own(self._lag.run(), "loop-lag")
-            await self._store.open(self.settings.mode, self._version, self.settings.seed, asdict(self.settings))
+            await self._store.open(self.settings.mode, self._version, self.settings.seed, told(self.settings))
             self._store_open = True
             self._serve_metrics()
             await self._open_control()
@@ -291,9 +310,15 @@ class Session:
         sources = self._sources
         sources.intake, sources.feed, sources.reader, sources.user = feeds.ingest, feeds.market, feeds.reader, user
         sources.budget = courier.budget
-        self.emit(await self._journal.recover(begins_anew=self.settings.mode == "paper"))
+        await self._store.use_account(parts.wallet)
+        recovered = await self._journal.recover()
+        self.emit(parts.route)
+        if parts.chain is not None:
+            self._operations = Operations(parts.chain, clock, self._emit_job, self._journal.flush)
+            self._operations.recover(recovered.jobs)
+        self.emit(recovered)
         self._is_recovered = True
-        for name, lane in courier.lanes():
+        for name, lane in [*courier.lanes(), *(self._operations.lanes() if self._operations else ())]:
             self.own(lane, name)
         self.own(self._journal.run(), "journal")
         feeds.start(tokens)
@@ -329,8 +354,23 @@ class Session:
         Raises:
             MalformedMessage: a market message cannot be used.
         """
+        actions = self._handle(event, self.clock.monotonic() if now is None else now)
+        for action in actions:
+            self._carry_out(action)
+        if self._ending.is_set() and not any(True for _ in self.engine.orders.all_at_risk()):
+            self._quiet.set()
+        if self.engine.next_wake() < self._wake_at:
+            self._schedule_wake()
+        return actions
+
+    def _handle(self, event: Event, now: float) -> list[Action]:
+        """What the engine says of an event; an engine that fails ends the session.
+
+        Raises:
+            MalformedMessage: a market message cannot be used.
+        """
         try:
-            actions = self.engine.handle(event, self.clock.monotonic() if now is None else now)
+            actions = self.engine.handle(event, now)
         except MalformedMessage:
             raise
         except Exception as error:
@@ -338,12 +378,6 @@ class Session:
             self._fail(error)
             return []
         self._handled_s = self.clock.monotonic()
-        for action in actions:
-            self._carry_out(action)
-        if self._ending.is_set() and not any(True for _ in self.engine.orders.all_at_risk()):
-            self._quiet.set()
-        if self.engine.next_wake() < self._wake_at:
-            self._schedule_wake()
         return actions
 
     def emit_quietly(self, event: Event) -> None:
@@ -354,6 +388,11 @@ class Session:
         if not isinstance(event, _LISTS):
             self._store.journal("event", event)
         self.emit(event)
+
+    def _emit_job(self, seen: JobSeen) -> None:
+        """What becomes of an inventory operation: its state and what it does to the book reach the disk together."""
+        self._journal.job_seen(seen)
+        self.emit_quietly(seen)
 
     def _carry_out(self, action: Action) -> None:
         match action:
@@ -366,14 +405,20 @@ class Session:
             case ReadBooks() | Resubscribe() | Unsubscribe() | Reconnect():
                 if self._feeds is not None:
                     self._feeds.carry_out(action)
-            case ReadScoring():
+            case ReadScoring() | ReadPayouts():
                 if self._courier is not None:
                     self._courier.take(action)
             case Finding():
                 self._journal.found(action)
                 self.note(action.severity, _finding_text(action), action.market)
-            case Correction():
-                self._journal.corrected(action)
+            case Book():
+                self._journal.booked(action.booking)
+            case Marked():
+                self._journal.marked(action.mark)
+            case SendJob():
+                self._journal.planned(action.job)
+                if self._operations is not None:
+                    self._operations.take(action.job)
             case Place() | Cancel() | CancelAll() | CancelMarket() | ReadOrder() | ReadAccount():
                 if not isinstance(action, Place):  # its order has rows of its own
                     self._store.journal("action", action)

@@ -16,11 +16,21 @@ import aiosqlite
 from core.clock import Clock
 from core.errors import StoreError
 from core.events import Recovered
-from core.store.changes import Changes, Moment, Statement, json_text, statements_of, storable
-from core.store.fold import fold
-from core.store.schema import prepare
+from core.store.changes import Changes, Moment, Statement, json_text, statements_of, storable, within_reach
+from core.store.fold import NEXT_SEQ, fold
+from core.store.schema import OURS, prepare
 
 _SESSION: Final = "INSERT INTO sessions (mode, version, seed, settings, started_unix) VALUES (?, ?, ?, ?, ?)"
+_NAME: Final = "UPDATE sessions SET account = ? WHERE id = ?"
+_TAKE_OVER: Final = tuple(
+    f"UPDATE {table} SET account = :account WHERE account = ''" for table in ("sessions", "entries", "progress")
+)
+"""Sessions of schema 3 and older did not tell their account, and whoever came next went on with theirs."""
+_BOOK_LATE: Final = f"""UPDATE fills SET seq = late.seq FROM (
+  SELECT rowid AS line, ROW_NUMBER() OVER (ORDER BY rowid) - 1 + ({NEXT_SEQ}) AS seq
+  FROM fills WHERE seq = 0 AND {OURS}
+) late WHERE fills.rowid = late.line"""
+"""Fills that a session wrote and did not live to book."""
 _END: Final = "UPDATE sessions SET ended_unix = ?, exit_reason = ?, open_orders_verified = ? WHERE id = ?"
 _JOURNAL: Final = "INSERT INTO journal (session, unix, kind, body) VALUES (?, ?, ?, ?)"
 
@@ -34,11 +44,13 @@ class Store:
         self._db: aiosqlite.Connection | None = None
         self._lock = asyncio.Lock()
         """Held for the length of a transaction: there is one connection."""
+        self.account = ""
+        """Whose lines the session reads and adds: a wallet's address in lower case, or ``paper 7`` of session 7."""
         self._session = 0
         self._journal: list[tuple[float, str, str]] = []
 
     async def open(self, mode: str, version: str, seed: int, settings: dict[str, Any]) -> None:
-        """Open or create the database and begin a session in it.
+        """Open or create the database and begin a session in it, for an account of its own so far.
 
         Raises:
             StoreError: the file cannot be used, is damaged, or was written by a newer program.
@@ -50,6 +62,8 @@ class Store:
             await prepare(self._db, self.path)
             row = (mode, version, seed, json_text(settings), self._clock.unix())
             self._session = (await self._db.execute(_SESSION, row)).lastrowid or 0
+            self.account = f"{mode} {self._session}"
+            await self._db.execute(_NAME, (self.account, self._session))
             await self._db.commit()
         except (OSError, sqlite3.Error) as error:
             await self._close()
@@ -65,15 +79,42 @@ class Store:
             if path.exists():
                 path.chmod(0o600)
 
+    async def use_account(self, wallet: str) -> None:
+        """Go on with the account of a wallet, before anything of it is read or written.
+
+        What an older program left without the name of its account is taken over, and fills that nobody booked are.
+
+        Args:
+            wallet: address, in any case; "" where there is none, which leaves the session an account of its own.
+
+        Raises:
+            StoreError: it cannot be written.
+        """
+        if wallet:
+            await asyncio.shield(self._go_on(wallet.lower()))
+
+    async def _go_on(self, account: str) -> None:
+        async with self._lock:
+            db = self._connection
+            try:
+                await db.execute(_NAME, (account, self._session))
+                for statement in (*_TAKE_OVER, _BOOK_LATE):
+                    await db.execute(statement, {"account": account})
+                await db.commit()
+            except sqlite3.Error as error:
+                await db.rollback()
+                raise StoreError(f"{self.path}: cannot be written: {error}") from error
+            self.account = account
+
     async def recover(self) -> Recovered:
-        """Fold what earlier sessions wrote; see :func:`core.store.fold.fold`.
+        """Fold what earlier sessions of the account wrote; see :func:`core.store.fold.fold`.
 
         Raises:
             StoreError: it cannot be read.
         """
         async with self._lock:
             try:
-                return await fold(self._connection)
+                return await fold(self._connection, self.account)
             except sqlite3.Error as error:
                 raise StoreError(f"{self.path}: cannot be read: {error}; move the file away or repair it") from error
 
@@ -89,7 +130,7 @@ class Store:
         Raises:
             StoreError: nothing of them is. The journal is kept for the next write, ``changes`` are the caller's.
         """
-        moment = Moment(self._session, self._clock.unix(), self._clock.monotonic())
+        moment = Moment(self._session, self.account, self._clock.unix(), self._clock.monotonic())
         await asyncio.shield(self._write(statements_of(changes, moment)))
 
     async def _write(self, statements: Sequence[Statement]) -> None:
@@ -100,16 +141,26 @@ class Store:
             del self._journal[:noted]
 
     async def _commit(self, statements: Sequence[Statement]) -> None:
-        """Carry out statements in one transaction. Each with rows costs a way to the thread and back, 0.1 ms."""
-        db = self._connection
+        """Carry out statements in one transaction. Each with rows costs a way to the thread and back, 0.1 ms.
+
+        Numbers beyond sqlite's are written as its last: sums of absurd sizes must not stop the writing for good.
+        """
         try:
-            for statement, rows in statements:
-                if rows:
-                    await db.executemany(statement, rows)
-            await db.commit()
-        except (sqlite3.Error, OverflowError) as error:
-            await db.rollback()
+            try:
+                await self._carry_out(statements)
+            except OverflowError:
+                await self._connection.rollback()
+                await self._carry_out([(statement, within_reach(rows)) for statement, rows in statements])
+        except sqlite3.Error as error:
+            await self._connection.rollback()
             raise StoreError(f"{self.path}: cannot be written: {error}") from error
+
+    async def _carry_out(self, statements: Sequence[Statement]) -> None:
+        db = self._connection
+        for statement, rows in statements:
+            if rows:
+                await db.executemany(statement, rows)
+        await db.commit()
 
     async def end(self, reason: str, verified: bool) -> None:
         """Close the session's row and the file.

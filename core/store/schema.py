@@ -1,8 +1,11 @@
 """The tables of ``mm_state.db``, and how a file is brought from one schema to the next: whole, or not at all.
 
-What happened is in append-only tables (``journal``, ``order_events``, ``settlements``, ``findings``, ``corrections``);
-``orders`` and ``fills`` are what follows from it, one row each, changed in place. ``positions`` is a view over fills
-and corrections, so it cannot drift from them. Journal-first persistence: reliability.md 4.5.
+What happened is in append-only tables (``journal``, ``order_events``, ``settlements``, ``findings``, ``entries``,
+``equity``, ``job_events``); ``orders``, ``fills`` and ``jobs`` are what follows from it, one row each, changed in
+place.
+``lines`` (the account's book) and ``positions`` are views over fills and entries, so they cannot drift from them.
+A session names its account, and what is another account's is never looked at. Journal-first persistence:
+reliability.md 4.5.
 """
 
 import os
@@ -12,15 +15,19 @@ from typing import Final
 import aiosqlite
 
 from core.errors import StoreError
-from core.units import SIZE_QUANTUM
+from core.units import MICRO, SIZE_QUANTUM
 
-SCHEMA_VERSION: Final = 3
+SCHEMA_VERSION: Final = 4
 LIVING: Final = "state NOT IN ('MATCHED', 'DONE', 'CANCELLED', 'REJECTED', 'DENIED', 'NOT_PLACED')"
 """Orders that may be at the venue."""
 OWED: Final = f"matched_micro - filled_micro >= {SIZE_QUANTUM}"
 """Orders of which the venue says more is matched than their fills tell."""
 PROVISIONAL: Final = "settlement NOT IN ('confirmed', 'failed')"
 """Fills that may still fail (polymarket-api.md 6.3)."""
+UNDER_WAY: Final = "state NOT IN ('confirmed', 'failed', 'refused')"
+"""Jobs that may still have an effect."""
+OURS: Final = "+session IN (SELECT id FROM sessions WHERE account = :account)"
+"""Rows of an account; the plus keeps sqlite to the index of the condition beside this one."""
 _SCHEMA_1: Final = (
     "CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) STRICT",
     """CREATE TABLE sessions (
@@ -139,7 +146,114 @@ _SCHEMA_3: Final = (
         FROM fills WHERE settlement != 'failed'
       ) GROUP BY market, outcome""",
 )
-_STEPS: Final = {1: _SCHEMA_1, 2: _SCHEMA_2, 3: _SCHEMA_3}
+_BEGUN_ANEW: Final = "a paper account begins anew"
+"""With this reason a paper session of schema 3 took off what the one before it held."""
+_NUMBERED: Final = """CREATE TABLE numbered AS
+  SELECT fill, correction, ROW_NUMBER() OVER (PARTITION BY account ORDER BY unix, correction, fill) AS seq
+  FROM (
+    SELECT account, f.rowid AS fill, NULL AS correction,
+      MAX(matched_unix) OVER (PARTITION BY account ORDER BY f.rowid) AS unix
+    FROM fills f JOIN sessions s ON s.id = f.session
+    UNION ALL
+    SELECT account, NULL, c.id, unix FROM corrections c JOIN sessions s ON s.id = c.session
+  )"""
+"""The lines of each account: fills in the order in which they were first told, corrections between them by time."""
+_SCHEMA_4: Final = (
+    # Every paper session was an account of its own. Others did not tell which they traded for: the next that does
+    # takes them over (Store.use_account).
+    "DROP TABLE marks",  # lines and fair values tell all of it
+    "ALTER TABLE sessions ADD COLUMN account TEXT NOT NULL DEFAULT ''",
+    "UPDATE sessions SET account = 'paper ' || id WHERE mode = 'paper'",
+    f"DELETE FROM corrections WHERE reason = '{_BEGUN_ANEW}' AND {_PAPER}",
+    "ALTER TABLE fills ADD COLUMN seq INTEGER NOT NULL DEFAULT 0",
+    _NUMBERED,
+    "CREATE INDEX numbered_fills ON numbered (fill)",
+    "UPDATE fills SET seq = numbered.seq FROM numbered WHERE numbered.fill = fills.rowid",
+    """CREATE TABLE entries (
+      account TEXT NOT NULL, seq INTEGER NOT NULL, session INTEGER NOT NULL REFERENCES sessions, unix REAL NOT NULL,
+      market TEXT NOT NULL, kind TEXT NOT NULL, outcome TEXT, size_micro INTEGER, price_micro_usd INTEGER,
+      amount_micro_usd INTEGER, income TEXT, key TEXT NOT NULL, source TEXT NOT NULL, text TEXT NOT NULL,
+      PRIMARY KEY (account, seq), UNIQUE (account, key)
+    ) STRICT, WITHOUT ROWID""",
+    # nobody wrote down what the shares were worth when they were found
+    f"""INSERT INTO entries
+      SELECT account, seq, session, unix, market, 'found', outcome, micro, {MICRO // 2}, NULL, NULL,
+        'correction ' || c.id, 'balance', reason
+      FROM corrections c JOIN sessions s ON s.id = c.session JOIN numbered n ON n.correction = c.id""",
+    "DROP TABLE numbered",
+    "DROP VIEW positions",
+    "DROP TABLE corrections",
+    "ALTER TABLE progress RENAME TO progress_3",
+    """CREATE TABLE progress (
+      account TEXT NOT NULL, name TEXT NOT NULL, unix REAL NOT NULL, PRIMARY KEY (account, name)
+    ) STRICT, WITHOUT ROWID""",
+    "INSERT INTO progress SELECT '', name, unix FROM progress_3",
+    "DROP TABLE progress_3",
+    "DROP INDEX fills_of_markets",
+    "CREATE INDEX fills_by_time ON fills (session, matched_unix)",
+    "CREATE INDEX fills_unbooked ON fills (session) WHERE seq = 0",
+    "CREATE INDEX entries_by_time ON entries (account, unix)",
+    """CREATE TABLE equity (
+      id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, account TEXT NOT NULL, unix REAL NOT NULL,
+      seq INTEGER NOT NULL, cash_micro_usd INTEGER NOT NULL, equity_micro_usd INTEGER NOT NULL,
+      conservative_micro_usd INTEGER NOT NULL, realised_micro_usd INTEGER NOT NULL,
+      unrealised_micro_usd INTEGER NOT NULL, fees_micro_usd INTEGER NOT NULL, income_micro_usd INTEGER NOT NULL,
+      flows_micro_usd INTEGER NOT NULL, peak_micro_usd INTEGER NOT NULL, day INTEGER NOT NULL,
+      day_equity_micro_usd INTEGER NOT NULL, day_flows_micro_usd INTEGER NOT NULL, bankroll_micro_usd INTEGER NOT NULL,
+      is_latched INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX equity_by_time ON equity (account, unix)",
+    """CREATE TABLE markets (
+      market TEXT PRIMARY KEY, title TEXT NOT NULL, event_id TEXT NOT NULL, event_group TEXT NOT NULL,
+      group_size INTEGER NOT NULL, yes_token TEXT NOT NULL, no_token TEXT NOT NULL, tick_micro_usd INTEGER NOT NULL,
+      min_size_micro INTEGER NOT NULL, neg_risk INTEGER NOT NULL, tags TEXT NOT NULL, fee_rate_micro INTEGER,
+      fee_exponent REAL, rebate_micro INTEGER, reward_min_size_micro INTEGER, reward_max_spread_cents REAL,
+      reward_daily_usd REAL, start_unix REAL, game_start_unix REAL, end_unix REAL, updated_unix REAL NOT NULL
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE estimates (
+      account TEXT NOT NULL, day INTEGER NOT NULL, market TEXT NOT NULL, reward_micro_usd INTEGER NOT NULL,
+      rebate_micro_usd INTEGER NOT NULL, sampled_s REAL NOT NULL, PRIMARY KEY (account, day, market)
+    ) STRICT, WITHOUT ROWID""",
+    """CREATE TABLE jobs (
+      job_id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, account TEXT NOT NULL,
+      kind TEXT NOT NULL, market TEXT NOT NULL, size_micro INTEGER NOT NULL, cash_micro_usd INTEGER NOT NULL,
+      route TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, state TEXT NOT NULL, transaction_id TEXT NOT NULL,
+      transaction_hash TEXT NOT NULL, nonce INTEGER, baseline TEXT, detail TEXT NOT NULL, body TEXT NOT NULL,
+      created_unix REAL NOT NULL, updated_unix REAL NOT NULL
+    ) STRICT""",
+    """CREATE TABLE job_events (
+      id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES jobs, unix REAL NOT NULL, state TEXT NOT NULL,
+      transaction_id TEXT NOT NULL, transaction_hash TEXT NOT NULL, nonce INTEGER, amount_micro_usd INTEGER,
+      detail TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX job_events_of_jobs ON job_events (job_id)",
+    # a fill's key is core.portfolio.entries.fill_key
+    """CREATE VIEW lines AS
+      SELECT account, session, seq, market, trade_id || ' ' || order_id AS key, matched_unix AS unix,
+        LOWER(order_side) AS kind, outcome, size_micro, price_micro_usd, NULL AS amount_micro_usd, NULL AS income,
+        'fill' AS source, settlement = 'confirmed' AS is_final, '' AS text
+      FROM fills f JOIN sessions s ON s.id = f.session WHERE settlement != 'failed'
+      UNION ALL
+      SELECT account, session, seq, market, key, unix, kind, outcome, size_micro, price_micro_usd, amount_micro_usd,
+        income, source, TRUE, text
+      FROM entries""",
+    # TOTAL counts in floats, which are exact up to nine billion shares; SUM would fail beyond as many thousand billions
+    """CREATE VIEW positions AS
+      SELECT account, market, outcome, CAST(TOTAL(micro) FILTER (WHERE is_final) AS INTEGER) AS settled_micro,
+        CAST(TOTAL(micro) FILTER (WHERE NOT is_final) AS INTEGER) AS provisional_micro
+      FROM (
+        SELECT account, market, outcome, settlement = 'confirmed' AS is_final,
+          CASE order_side WHEN 'SELL' THEN -size_micro ELSE size_micro END AS micro
+        FROM fills f JOIN sessions s ON s.id = f.session WHERE settlement != 'failed'
+        UNION ALL
+        SELECT account, market, outcome, TRUE, CASE WHEN kind IN ('sell', 'redeem') THEN -size_micro ELSE size_micro END
+        FROM entries WHERE kind IN ('buy', 'sell', 'convert', 'redeem', 'found')
+        UNION ALL
+        SELECT account, market, o.outcome, TRUE, CASE kind WHEN 'merge' THEN -size_micro ELSE size_micro END
+        FROM entries JOIN (SELECT 'YES' AS outcome UNION ALL SELECT 'NO') o WHERE kind IN ('split', 'merge')
+      ) GROUP BY account, market, outcome""",
+)
+_STEPS: Final = {1: _SCHEMA_1, 2: _SCHEMA_2, 3: _SCHEMA_3, 4: _SCHEMA_4}
 """The statements that make each schema of the one before."""
 
 

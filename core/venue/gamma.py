@@ -85,6 +85,7 @@ def parse_market(raw: dict[str, Any], unix: float | None = None) -> GammaMarket:
             tags=facts.tags(),
             event_id=facts.event_id,
             group=facts.group(),
+            group_index=facts.group_index(),
             reward_max_spread_cents=facts.number("rewardsMaxSpread", 0, 100) or None,
             reward_daily_usd=facts.daily_pool(unix),
             fees=facts.fees(),
@@ -188,6 +189,16 @@ class _Facts:
             if isinstance(name, str) and name:
                 return name
         return ""
+
+    def group_index(self) -> int | None:
+        """Number of the outcome within its group: question ids differ from the group's in their last byte only."""
+        group, question = self.group(), self._raw.get("questionID")
+        if not group or not isinstance(question, str) or len(question) != len(group) or question[:-2] != group[:-2]:
+            return None
+        try:
+            return int(question[-2:], 16)
+        except ValueError:
+            return None
 
     def tags(self) -> tuple[str, ...]:
         """Slugs of the tags; the category where there are none."""

@@ -10,13 +10,16 @@ import msgspec
 
 from core.actions import Place
 from core.events import (
+    ActivityRead,
     BalancesRead,
     CancelAnswered,
+    ChainRead,
     IndexedTradesRead,
     MarketMessage,
     OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PayoutSeen,
     PositionsRead,
     ScoringSeen,
     TradesRead,
@@ -143,6 +146,18 @@ class Gateway(Protocol):
 
     async def indexed_trades(self, unix: int) -> IndexedTradesRead:
         """The account's settled trades since a moment by the venue's public index."""
+        ...
+
+    async def activity(self, unix: int) -> ActivityRead:
+        """What the account did and got since a moment, by the venue's public index."""
+        ...
+
+    async def chain(self, tokens: Sequence[str]) -> ChainRead | None:
+        """Cash and the shares of these tokens as mined; None where there is no chain."""
+        ...
+
+    async def payouts(self, markets: Sequence[str]) -> list[PayoutSeen]:
+        """What these questions pay, as far as they are resolved for good."""
         ...
 
     async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:

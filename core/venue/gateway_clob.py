@@ -22,13 +22,16 @@ from core.clock import Clock
 from core.config import Settings
 from core.errors import CredentialError, OutcomeUnknown, PreflightError, VenueRefused, VenueUnavailable
 from core.events import (
+    ActivityRead,
     BalancesRead,
     CancelAnswered,
+    ChainRead,
     IndexedTradesRead,
     MarketMessage,
     OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PayoutSeen,
     PositionsRead,
     ScoringSeen,
     TradesRead,
@@ -36,10 +39,13 @@ from core.events import (
 from core.units import MICRO, parse_micro
 from core.venue import answers
 from core.venue.answers import Answer, Bucket
+from core.venue.chain_reads import ChainReads
 from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.data_api import DataApi
 from core.venue.gateway import HeartbeatAnswer, Sign, SignedPlace
 from core.venue.private_rest import PrivateRest
+from core.venue.resolutions import Resolutions
+from core.venue.rpc import Rpc
 
 PLACE_DEADLINE_S: Final = 10.0
 CANCEL_DEADLINE_S: Final = 5.0
@@ -64,6 +70,30 @@ class Account(msgspec.Struct, frozen=True):
     credentials: ApiCredentials
 
 
+class _Reads:
+    """What is read of an open gateway's account, each source with a connection of its own."""
+
+    def __init__(self, settings: Settings, account: Account, clock: Clock, on_sign: Callable[[Sign], None]) -> None:
+        self.private = PrivateRest(
+            settings.clob_url,
+            account.address,
+            account.credentials,
+            clock,
+            wallet=account.wallet,
+            signature_type=account.signature_type,
+            on_sign=on_sign,
+        )
+        self.index = DataApi(settings.data_url, account.wallet, clock)
+        self._rpc = Rpc(settings.rpc_url)
+        self.chain = ChainReads(self._rpc, account.wallet, clock)
+        self.resolutions = Resolutions(settings.gamma_url, self.chain)
+
+    async def close(self) -> None:
+        """Release the connections."""
+        for source in (self.private, self.index, self._rpc, self.resolutions):
+            await source.close()
+
+
 class ClobGateway(ABC):
     """The :class:`core.venue.gateway.Gateway` of demo and live mode, but for the client that signs and sends."""
 
@@ -86,8 +116,7 @@ class ClobGateway(ABC):
         self._clock = clock
         self._on_sign = on_sign
         self._known: Account | None = None
-        self._reads: PrivateRest | None = None
-        self._data: DataApi | None = None
+        self._reads: _Reads | None = None
 
     @abstractmethod
     async def _connect(self) -> Account:
@@ -147,16 +176,7 @@ class ClobGateway(ABC):
         """
         _check_key(self._wallet.private_key)
         account = await self._connect()
-        self._reads = PrivateRest(
-            self._settings.clob_url,
-            account.address,
-            account.credentials,
-            self._clock,
-            wallet=account.wallet,
-            signature_type=account.signature_type,
-            on_sign=self._on_sign,
-        )
-        self._data = DataApi(self._settings.data_url, account.wallet, self._clock)
+        self._reads = _Reads(self._settings, account, self._clock, self._on_sign)
         self._known = account
 
     async def sign(self, place: Place, neg_risk: bool) -> SignedPlace:
@@ -205,31 +225,43 @@ class ClobGateway(ABC):
 
     async def open_orders(self) -> OpenOrdersRead:
         """The account's open orders."""
-        return await self._private.open_orders()
+        return await self._sources.private.open_orders()
 
     async def trades_since(self, unix: int) -> TradesRead:
         """Our parts of the account's trades since a moment."""
-        return await self._private.trades_since(unix)
+        return await self._sources.private.trades_since(unix)
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
         """What the venue knows of one order."""
-        return await self._private.read_order(order_id)
+        return await self._sources.private.read_order(order_id)
 
     async def read_scoring(self, order_ids: Sequence[str]) -> ScoringSeen | None:
         """Which of these orders count for liquidity rewards."""
-        return await self._private.read_scoring(order_ids)
+        return await self._sources.private.read_scoring(order_ids)
 
     async def balances(self, tokens: Sequence[str]) -> BalancesRead:
         """Cash and the holdings of these tokens."""
-        return await self._private.balances(tokens)
+        return await self._sources.private.balances(tokens)
 
     async def positions(self, tokens: Sequence[str]) -> PositionsRead:
         """Shares of these tokens by the venue's index."""
-        return await self._index.positions(tokens)
+        return await self._sources.index.positions(tokens)
 
     async def indexed_trades(self, unix: int) -> IndexedTradesRead:
         """The account's settled trades by the venue's public index."""
-        return await self._index.trades_since(unix)
+        return await self._sources.index.trades_since(unix)
+
+    async def activity(self, unix: int) -> ActivityRead:
+        """What the account did and got since a moment, by the venue's public index."""
+        return await self._sources.index.activity(unix)
+
+    async def chain(self, tokens: Sequence[str]) -> ChainRead | None:
+        """Cash and the shares of these tokens as mined."""
+        return await self._sources.chain.balances(tokens)
+
+    async def payouts(self, markets: Sequence[str]) -> list[PayoutSeen]:
+        """What these questions pay, as far as they are resolved for good."""
+        return await self._sources.resolutions.read(markets)
 
     def see(self, message: MarketMessage) -> None:  # noqa: B027 - nothing is what a real venue's gateway does here
         """Fills come from the venue, not from the tape."""
@@ -238,21 +270,13 @@ class ClobGateway(ABC):
         """Release the connections."""
         if self._reads is not None:
             await self._reads.close()
-        if self._data is not None:
-            await self._data.close()
         await self._disconnect()
 
     @property
-    def _private(self) -> PrivateRest:
+    def _sources(self) -> _Reads:
         if self._reads is None:
             raise VenueUnavailable("the gateway is not open")
         return self._reads
-
-    @property
-    def _index(self) -> DataApi:
-        if self._data is None:
-            raise VenueUnavailable("the gateway is not open")
-        return self._data
 
     async def _write(self, sending: Awaitable[Answer], deadline_s: float, bucket: Bucket | None) -> Answer:
         """Wait for an answer for so long, and tell what it shows of mode and bucket."""

@@ -1,4 +1,4 @@
-"""The paper venue behind the gateway protocol: real time, simulated fills, no key, no request."""
+"""The paper venue behind the gateway protocol: real time, simulated fills, no key; only resolutions are asked for."""
 
 import asyncio
 from collections.abc import Callable, Sequence
@@ -6,14 +6,17 @@ from collections.abc import Callable, Sequence
 from core.actions import Place
 from core.clock import Clock
 from core.events import (
+    ActivityRead,
     BalancesRead,
     CancelAnswered,
+    ChainRead,
     Event,
     IndexedTradesRead,
     MarketMessage,
     OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PayoutSeen,
     PositionsRead,
     ScoringSeen,
     TradesRead,
@@ -21,16 +24,34 @@ from core.events import (
 from core.units import Usd
 from core.venue.gateway import HeartbeatAnswer, SignedPlace
 from core.venue.paper import PaperVenue
+from core.venue.resolutions import Resolutions
 
 
 class PaperGateway:
     """The :class:`core.venue.gateway.Gateway` of paper mode. Answers arrive as events, later, like fills."""
 
-    def __init__(self, venue: PaperVenue, cash: Usd, clock: Clock, emit: Callable[[Event], None]) -> None:
+    def __init__(
+        self,
+        venue: PaperVenue,
+        cash: Usd,
+        clock: Clock,
+        emit: Callable[[Event], None],
+        resolutions: Resolutions,
+    ) -> None:
+        """Nothing rests yet.
+
+        Args:
+            venue: that is only here.
+            cash: which the account begins with.
+            clock: real time.
+            emit: takes answers and fills.
+            resolutions: of the real questions that paper orders are about.
+        """
         self._venue = venue
         self._cash = cash
         self._clock = clock
         self._emit = emit
+        self._resolutions = resolutions
         self._beats = 0
         self._pump: asyncio.TimerHandle | None = None
 
@@ -91,6 +112,18 @@ class PaperGateway:
         """Nothing: no paper trade is ever settled on a chain."""
         return IndexedTradesRead(asked_s=self._clock.monotonic(), after_unix=unix, complete=True)
 
+    async def activity(self, unix: int) -> ActivityRead:
+        """Nothing: no money comes from outside."""
+        return ActivityRead(asked_s=self._clock.monotonic(), after_unix=unix, complete=True)
+
+    async def chain(self, tokens: Sequence[str]) -> ChainRead | None:
+        """None: paper is on no chain."""
+        return None
+
+    async def payouts(self, markets: Sequence[str]) -> list[PayoutSeen]:
+        """What the real questions pay, by the catalogue."""
+        return await self._resolutions.read(markets)
+
     async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:
         """Answer as the venue does; nobody dies here when it stays away."""
         expected = f"paper-beat-{self._beats}" if self._beats else ""
@@ -105,9 +138,10 @@ class PaperGateway:
         self._schedule()
 
     async def close(self) -> None:
-        """Stop telling."""
+        """Stop telling, and release the connections."""
         if self._pump is not None:
             self._pump.cancel()
+        await self._resolutions.close()
 
     def _schedule(self) -> None:
         if self._pump is not None:

@@ -94,7 +94,7 @@ async def test_recovery_ends_although_a_round_of_balances_takes_longer_than_the_
     world.answers = False
     world.begin(Recovered(read_until_unix=world.unix - 600))
     gateway = await running(world, ROUND_SEC + 3)
-    assert world.books_recovering() == "" and world.engine.account.cash == usd(70)
+    assert world.books_recovering() == "" and world.engine.books.cash == usd(70)
     assert len(gateway.rounds) <= 2
     assert world.ours.readings["orders", True] >= 4 and world.ours.readings["trades", True] >= 3
 
@@ -124,7 +124,7 @@ def test_late_answer_is_compared_with_the_fills_of_its_own_question(settles: boo
     world.send(BalancesRead(asked_s=asked, cash=usd(50), holdings=((YES, Shares(0)), (NO, Shares(0))), complete=True))
     world.now += 0.1
     world.send(TradesRead(asked_s=world.now, after_unix=0, fills=(told,), complete=True))
-    assert (world.engine.account.cash is None) == settles
+    assert (not world.engine.account.is_open) == settles
 
 
 def test_answer_older_than_one_that_was_taken_is_none() -> None:
@@ -137,7 +137,7 @@ def test_answer_older_than_one_that_was_taken_is_none() -> None:
         world.send(BalancesRead(asked_s=asked_s, cash=usd(cash), complete=True))
     world.now += 0.1
     world.send(TradesRead(asked_s=world.now, after_unix=0, complete=True))
-    assert world.engine.account.cash == usd(60)
+    assert world.engine.books.cash == usd(60)
 
 
 # Trades that cannot be read
@@ -257,7 +257,7 @@ def test_fill_that_is_listed_but_no_longer_readable_is_not_missing() -> None:
     world.trades.clear()
     world.garble(order.order_id)
     actions = world.run(2 * UNTOLD_SEC)
-    assert {each.code for each in findings(actions)} == {"unreadable_trade", "positions_index"}
+    assert {each.code for each in findings(actions)} == {"unreadable_trade"}
     assert "could not be read whole" not in notes(actions) and world.desk.inventory.yes == shares(10)
 
 

@@ -1106,13 +1106,13 @@ def test_a_fill_from_before_a_coarser_tick_ends_nothing() -> None:
     over = {"price_min": 0.0, "price_max": 1.0, "layer_step_ticks": 5, "order_layers": 4, "k_vol": 0.0}
     driver = Driver(book, **over).quoting()
     lowest = min((order for order in driver.orders() if order.side == "bid"), key=lambda order: order.yes_price)
-    paid, cash = lowest.price * 1_000, driver.engine.account_cash()
+    paid, cash = lowest.price * 1_000, driver.engine.books.cash
     driver.send(book.retick("0.01"))
     assert lowest.yes_price == 0
     driver.fill(lowest, 10)
     driver.pass_time(2.0)
     assert driver.desk.inventory.net == shares(10)
-    assert driver.engine.account_cash() == cash - 10 * paid, "at the price it was placed at, whatever the grid is now"
+    assert driver.engine.books.cash == cash - 10 * paid, "at the price it was placed at, whatever the grid is now"
 
 
 def test_another_tick_does_not_make_the_price_calm() -> None:

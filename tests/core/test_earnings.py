@@ -6,7 +6,8 @@ import pytest
 
 from core.actions import Action, Note, ReadScoring
 from core.config import Settings
-from core.events import ScoringSeen
+from core.earnings import DAY_SEC, MOST_SEC, SAMPLE_SEC, Earnings, Estimate
+from core.events import OperatorCommand, OrderSeen, ScoringSeen
 from core.lab.simulation import Onlooker, Simulation
 from core.market.fees import FeeSchedule
 from core.orders.order import State
@@ -95,6 +96,81 @@ def test_a_market_whose_fees_nobody_told_promises_no_rebate() -> None:
     driver = Driver(a_programme()).quoting()
     driver.fill(next(o for o in driver.orders() if o.side == "bid"), 10)
     assert driver.engine.earnings.rebates == {}
+
+
+def sampled(driver: Driver, seconds: float, unix: float = 1_000.0, step_s: float = 1.0) -> Earnings:
+    """Earnings of their own beside a driver's engine, sampled every so often; nothing moves meanwhile."""
+    earnings = Earnings(driver.engine.desks, driver.engine.orders)
+    for n in range(round(seconds / step_s) + 1):
+        earnings.sample(driver.now + n * step_s, unix + n * step_s)
+    return earnings
+
+
+def test_estimates_add_up_what_rests_minute_by_minute() -> None:
+    """An hour at the present share, whatever the pace of the samples: share of the pool times time."""
+    driver = Driver(a_programme()).quoting()
+    driver.pass_time(5.0)
+    found = driver.engine.earnings.estimate(driver.desk, driver.now)
+    assert found is not None and found.usd_per_day
+    for step_s in (0.7, 1.0, 59.0, 61.0):
+        earnings = sampled(driver, 3_600.0, step_s=step_s)
+        [estimate] = earnings.take_estimates()
+        assert (estimate.day, estimate.market, estimate.rebate) == (0, driver.desk.market, 0)
+        assert 3_600 - 2 * SAMPLE_SEC <= estimate.sampled_s <= 3_601
+        expected = found.usd_per_day * estimate.sampled_s / DAY_SEC * 1e6
+        assert isinstance(estimate.reward, int) and estimate.reward == pytest.approx(expected, abs=60)
+        assert earnings.take_estimates() == [], "only what came since"
+
+
+def test_a_day_begins_at_midnight_utc() -> None:
+    driver = Driver(a_programme()).quoting()
+    earnings = sampled(driver, 1_200.0, unix=3 * DAY_SEC - 600.0)
+    first, second = earnings.take_estimates()
+    assert (first.day, second.day) == (2, 3)
+    assert first.sampled_s == pytest.approx(600, abs=61) and second.sampled_s == pytest.approx(600, abs=61)
+
+
+def test_time_that_nobody_looked_at_is_not_guessed() -> None:
+    """A machine that slept, or a session that stood still."""
+    driver = Driver(a_programme()).quoting()
+    earnings = sampled(driver, 36_000.0, step_s=3_600.0)
+    assert sum(each.sampled_s for each in earnings.take_estimates()) == 10 * MOST_SEC
+
+
+def test_without_orders_or_a_known_pool_nothing_is_sampled() -> None:
+    silent = Driver(a_programme())
+    untold = Driver(a_programme(reward_daily_usd=None)).quoting()
+    assert sampled(silent, 600.0).take_estimates() == [] == sampled(untold, 600.0).take_estimates()
+    paused = Driver(a_programme()).quoting()
+    paused.send(OperatorCommand(act="pause_all"))
+    paused.pass_time(10.0)
+    for order in paused.orders():
+        paused.send(OrderSeen(order_id=order.order_id, status="cancelled", matched=shares(0)))
+    assert paused.orders() == [] == sampled(paused, 600.0).take_estimates(), "there would be a midpoint"
+
+
+def test_many_markets_take_turns_within_the_minute() -> None:
+    driver = Driver(*(a_programme(market=f"0x{n:064x}", yes=f"{n}1", no=f"{n}2") for n in range(1, 4))).quoting()
+    earnings = Earnings(driver.engine.desks, driver.engine.orders)
+    counts = []
+    for n in range(62):
+        earnings.sample(driver.now + n, 1_000.0 + n)
+        counts.append(len(earnings.take_estimates()))
+    assert max(counts) == 1 and sum(counts) == 3
+
+
+def test_rebates_count_for_the_day_of_their_fill_and_failed_ones_are_taken_back() -> None:
+    driver = Driver(a_programme(fees=FeeSchedule(rate=40_000, rebate=250_000))).quoting()
+    order = max((o for o in driver.orders() if o.side == "bid"), key=lambda o: o.yes_price)
+    driver.fill(order, 100, trade="one")
+    price = order.yes_price / 100
+    [tracked] = driver.engine.orders.book.open_in(driver.desk.market)
+    expected = round(0.25 * 0.04 * price * (1 - price) * 100 * 1e6)
+    day = int(tracked.fill.unix // DAY_SEC)
+    taken = [each for each in driver.engine.earnings.take_estimates() if each.rebate]
+    assert [(each.day, each.rebate) for each in taken] == [(day, expected)]
+    driver.fill(order, 100, settlement="failed", trade="one")
+    assert Estimate(day, driver.desk.market, 0, -expected, 0.0) in driver.engine.earnings.take_estimates()  # type: ignore[arg-type]
 
 
 def test_beside_a_whole_exchange_our_reckoning_and_its_flags_agree() -> None:

@@ -84,9 +84,9 @@ def test_nothing_is_placed_while_a_feed_is_down(feed: Any) -> None:
 
 def test_account_is_told_once() -> None:
     driver = Driver(VenueBook()).quoting()
-    before = driver.engine.account_cash()
+    before = driver.engine.books.cash
     assert driver.account(cash=1) == []
-    assert driver.engine.account_cash() == before
+    assert driver.engine.books.cash == before
 
 
 def test_book_without_a_fair_value_is_not_quoted() -> None:
@@ -199,10 +199,10 @@ def test_fill_after_a_tick_change_is_booked_at_the_dollars_of_its_order() -> Non
     book = VenueBook()
     driver = Driver(book).quoting()
     order = next(o for o in driver.orders() if o.side == "bid")
-    price, cash = driver.desk.instrument.grid.dollars(order.yes_price), driver.engine.account_cash()
+    price, cash = driver.desk.instrument.grid.dollars(order.yes_price), driver.engine.books.cash
     driver.send(book.retick("0.001"))
     told = driver.fill(order, 10)
-    spent = (cash - driver.engine.account_cash()) / MICRO
+    spent = (cash - driver.engine.books.cash) / MICRO
     assert spent == pytest.approx(10 * price)
     assert f"{price * 100:g}c" in notes(told)
 
@@ -210,11 +210,11 @@ def test_fill_after_a_tick_change_is_booked_at_the_dollars_of_its_order() -> Non
 def test_fill_before_a_tick_change_can_be_taken_back_after_it() -> None:
     book = VenueBook()
     driver = Driver(book).quoting()
-    order, cash = driver.orders()[0], driver.engine.account_cash()
+    order, cash = driver.orders()[0], driver.engine.books.cash
     driver.fill(order, 10, trade="t")
     driver.send(book.retick("0.001"))
     driver.fill(order, 10, "failed", "t")
-    assert (driver.engine.account_cash(), driver.desk.inventory.net) == (cash, 0)
+    assert (driver.engine.books.cash, driver.desk.inventory.net) == (cash, 0)
 
 
 def test_orders_at_risk_reserve_the_same_cash_after_a_tick_change() -> None:
@@ -430,11 +430,11 @@ def test_flattening_says_when_a_stricter_state_keeps_it_from_working(act: Any) -
 def test_fill_changes_position_and_cash_and_is_final_when_confirmed() -> None:
     driver = Driver(VenueBook()).quoting()
     bid = next(order for order in driver.orders() if order.side == "bid")
-    cash = driver.engine.account_cash()
+    cash = driver.engine.books.cash
     driver.fill(bid, 10, trade="t")
     held = driver.desk.position
     assert (held.inventory.net, held.provisional, held.settled_yes) == (shares(10), shares(10), 0)
-    assert cash - driver.engine.account_cash() == usd(10 * bid.price / 100)
+    assert cash - driver.engine.books.cash == usd(10 * bid.price / 100)
     driver.fill(bid, 10, "mined", "t")
     driver.fill(bid, 10, "confirmed", "t")
     driver.fill(bid, 10, "confirmed", "t")
@@ -444,12 +444,12 @@ def test_fill_changes_position_and_cash_and_is_final_when_confirmed() -> None:
 
 def test_failed_trade_is_taken_back_once_and_raises_an_alarm() -> None:
     driver = Driver(VenueBook()).quoting()
-    bid, cash = next(o for o in driver.orders() if o.side == "bid"), driver.engine.account_cash()
+    bid, cash = next(o for o in driver.orders() if o.side == "bid"), driver.engine.books.cash
     driver.fill(bid, 10, trade="t")
     actions = driver.fill(bid, 10, "failed", "t")
     assert "taken back" in notes(actions) and actions[0].severity == "alarm"  # type: ignore[union-attr]
     assert driver.fill(bid, 10, "failed", "t") == []
-    assert (driver.engine.account_cash(), driver.desk.inventory.net, driver.desk.position.provisional) == (cash, 0, 0)
+    assert (driver.engine.books.cash, driver.desk.inventory.net, driver.desk.position.provisional) == (cash, 0, 0)
 
 
 def test_failed_trade_takes_back_its_own_purchase_and_not_one_that_was_sold_since() -> None:

@@ -186,7 +186,7 @@ class CheckedEngine(Engine):
             assert (net + bids) * fair <= gross + 2
         if "ask" in sides:
             assert (asks - net) * (1 - fair) <= cap + 2, "every ask may fill and no bid"
-        assert self.orders.reserved_cash() <= max(self.account_cash(), 0) or not any(
+        assert self.orders.reserved_cash() <= max(self.books.cash, 0) or not any(
             o.order_side == "BUY" and o.state is State.SENDING for o in orders
         )
 

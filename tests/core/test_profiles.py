@@ -21,7 +21,7 @@ GLOBAL = frozenset(
         "clob_url", "gamma_url", "data_url", "relayer_url", "ws_market_url", "ws_user_url", "rpc_url", "ws_tokens",
         "ws_copies", "ws_recycle_sec", "audit_sec", "min_liquidity", "min_weekly_volume", "min_trend", "mm_score_min",
         "gateway", "adopt_orders", "adopt_shares", "gross_cap", "daily_loss_limit_pct", "requote_triggers",
-        "stale_sec", "min_market_life_sec", "group_project_frac",
+        "stale_sec", "min_market_life_sec", "group_project_frac", "auto_merge", "merge_min_shares", "auto_redeem",
     }
 )  # fmt: skip
 DAY = 86_400.0

@@ -1,5 +1,6 @@
 """Our books against the account as it is read: cadence, what is believed, what is told, and how a session begins."""
 
+from collections.abc import Container
 from itertools import pairwise
 from typing import Any, get_args
 
@@ -8,11 +9,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from core.actions import AccountSection, Action, Cancel, CancelMarket, Correction, Finding, ReadAccount
+from core.actions import AccountSection, Action, Book, Cancel, CancelMarket, Finding, ReadAccount
 from core.balances import BELIEVED_SEC, CENT
+from core.bookkeeping import OPENING
 from core.events import (
+    ActivityRead,
+    ActivityRow,
     BalancesRead,
     CancelAnswered,
+    ChainRead,
     Event,
     FeedAlive,
     FeedChanged,
@@ -35,11 +40,12 @@ from core.events import (
 )
 from core.orders import manager
 from core.orders.order import TERMINAL, Order, State
+from core.portfolio.entries import Booking, Buy, Entry, Flow, Found, Income
 from core.reconciliation import ANSWER_SEC, CADENCE_SEC, REPEAT_SEC, UNSETTLED_ALARM_SEC, UNTOLD_SEC
 from core.risk.control import Control
 from core.risk.gate import UNKNOWN_LIMIT_SEC, UNSETTLED_LIMIT_SEC, why_not_quote
 from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
-from tests.builders import MARKET, NO, YES, Driver, VenueBook, cancelled, laws, notes, placed, shares, usd
+from tests.builders import MARKET, NO, NOON, YES, Driver, VenueBook, cancelled, laws, notes, placed, shares, usd
 
 SECTIONS: tuple[AccountSection, ...] = get_args(AccountSection)
 STEP_SEC = 0.25
@@ -58,7 +64,10 @@ class World(Driver):
         self.trades: dict[tuple[str, str], FillSeen] = {}
         self.index: dict[str, Shares] | None = None
         """Shares by the positions index; None: as held."""
+        self.mined: tuple[Usd, dict[str, Shares]] | None = None
+        """Cash and shares by the chain; None: as the venue's balances show."""
         self.indexed: list[IndexedTrade] = []
+        self.activity: list[ActivityRow] = []
         self.answers = True
         self.broken: set[AccountSection] = set()
         """Sections that are not read whole."""
@@ -81,6 +90,11 @@ class World(Driver):
                 return BalancesRead(cash=self.cash, holdings=tuple(self.held.items()), **told)
             case "positions":
                 return PositionsRead(holdings=tuple((self.held if self.index is None else self.index).items()), **told)
+            case "activity":
+                return ActivityRead(after_unix=after_unix, rows=tuple(self.activity), **told)
+            case "chain":
+                shown = (self.cash, self.held) if self.mined is None else self.mined
+                return ChainRead(cash=shown[0], holdings=tuple(shown[1].items()), **told)
             case _:
                 return IndexedTradesRead(after_unix=after_unix, trades=tuple(self.indexed), **told)
 
@@ -206,6 +220,17 @@ def known_order(intent: int = 7, state: str = "LIVE", **over: Any) -> KnownOrder
     return KnownOrder(**({"created_unix": World().unix - 600} | row | over))
 
 
+def a_book(*lines: tuple[str, Entry], is_open: Container[str] = ()) -> tuple[Booking, ...]:
+    """Lines of earlier sessions, (key, entry): what concerns cash is the account's, all else the market's."""
+    return tuple(
+        Booking(
+            number, "" if isinstance(entry, Flow | Income) else MARKET, key, NOON - 600.0 + number, entry,
+            "start" if key == OPENING else "fill", is_final=key not in is_open,
+        )
+        for number, (key, entry) in enumerate(lines, start=1)
+    )  # fmt: skip
+
+
 def row_of(known: KnownOrder) -> ListedOrder:
     return ListedOrder(known.order_id, known.market, known.token, known.order_side, "0.40", known.size, known.matched)
 
@@ -287,7 +312,7 @@ def test_the_public_index_is_asked_for_what_it_has_had_time_to_list() -> None:
 
 def test_cash_is_what_was_read_once_trades_read_after_it_have_shown_no_step() -> None:
     world = World(cash=123.0).settled()
-    assert world.engine.account.cash == usd(123)
+    assert world.engine.books.cash == usd(123)
 
 
 def test_trade_that_settles_while_balances_are_read_has_them_read_again() -> None:
@@ -303,12 +328,12 @@ def test_trade_that_settles_while_balances_are_read_has_them_read_again() -> Non
     world.now += 0.1
     mined = replace(fill, settlement="mined", source="read")
     world.send(TradesRead(asked_s=world.now, after_unix=0, fills=(mined,), complete=True))
-    assert world.engine.account.cash is None
+    assert not world.engine.account.is_open
     world.answers = True
     world.trades["t", known.order_id] = mined
     world.cash, world.held[YES] = usd(46), shares(10)
     world.run(3)
-    assert world.engine.account_cash() == usd(46)
+    assert world.engine.books.cash == usd(46)
     assert findings(world.actions) == []
 
 
@@ -320,7 +345,7 @@ def test_trades_asked_for_before_the_balances_came_prove_nothing() -> None:
     world.now += 1.0
     world.send(BalancesRead(asked_s=asked, cash=usd(50), complete=True))
     world.send(TradesRead(asked_s=asked, after_unix=0, complete=True))
-    assert world.engine.account.cash is None
+    assert not world.engine.account.is_open
 
 
 @pytest.mark.parametrize("flow", [500.0, -600.0, 0.01, -0.01])
@@ -338,7 +363,7 @@ def test_cash_that_no_trade_explains_is_a_flow_and_neither_profit_nor_loss(flow:
         "1000",
         micro_text(world.cash),
     )
-    assert world.engine.account_cash() == world.cash
+    assert world.engine.books.cash == world.cash
     assert not world.engine.account.is_latched, "a withdrawal is no loss"
 
 
@@ -367,7 +392,7 @@ def test_trade_on_its_way_is_no_difference_at_any_step(side: Any, outcome: Any, 
     assert [found.code for found in findings(world.actions)] == (["failed_trade"] if path[-1] == "failed" else [])
     held = world.desk.inventory
     assert (held.yes, held.no) == (world.held[YES], world.held[NO])
-    assert world.engine.account_cash() == world.cash
+    assert world.engine.books.cash == world.cash
 
 
 # Shares
@@ -384,8 +409,8 @@ def test_shares_at_the_first_sight_of_a_market_are_shown_apart() -> None:
 
 def test_shares_at_the_first_sight_of_a_market_are_ours_when_the_operator_says_so() -> None:
     world = World(yes=40, adopt_shares=True).settled()
-    [correction] = [action for action in world.actions if isinstance(action, Correction)]
-    assert (correction.market, correction.outcome, correction.micro) == (MARKET, "YES", shares(40))
+    [found] = corrections(world.actions)
+    assert (found.outcome, found.size) == ("YES", shares(40))
     assert (world.ours.foreign.shares, world.desk.inventory.yes) == ({}, shares(40))
     assert world.desk.position.settled_yes == shares(40)
     assert findings(world.run(200)) == []
@@ -402,8 +427,10 @@ def test_shares_that_come_later_are_never_ours() -> None:
     assert (world.ours.foreign.shares.get(NO, 0), found.venue) == (0, "0")
 
 
-def corrections(actions: list[Action]) -> list[Correction]:
-    return [action for action in actions if isinstance(action, Correction)]
+def corrections(actions: list[Action]) -> list[Found]:
+    """Shares that were entered, or taken off, without a trade."""
+    lines = [action.booking.entry for action in actions if isinstance(action, Book)]
+    return [entry for entry in lines if isinstance(entry, Found)]
 
 
 def missing(actions: list[Action]) -> list[Finding]:
@@ -413,16 +440,28 @@ def missing(actions: list[Action]) -> list[Finding]:
 def test_shares_of_ours_that_are_gone_by_two_witnesses_are_taken_off_without_a_loss() -> None:
     """Balance and positions index are two caches that do not know each other; both together are believed in time."""
     world = World(yes=40, adopt_shares=True).settled()
+    world.mined = (world.cash, {})
     world.held[YES] = shares(15)
     assert findings(world.run(35)) == []
     [found] = missing(world.run(65))
     assert (found.severity, found.subject, found.ours, found.venue) == ("alarm", YES, "40", "15")
     assert (world.desk.inventory.yes, "fewer shares" in world.blocked()) == (shares(40), True)
     actions = world.run(BELIEVED_SEC)
-    assert [(one.outcome, one.micro) for one in corrections(actions)] == [("YES", -shares(25))]
+    assert [(one.outcome, one.size) for one in corrections(actions)] == [("YES", -shares(25))]
     assert (missing(actions), world.blocked()) == ([], "")
     held = world.desk.position
-    assert (held.inventory.yes, held.settled_yes, held.cash_change) == (shares(15), shares(15), 0)
+    assert (held.inventory.yes, held.settled_yes, held.ledger.cash) == (shares(15), shares(15), 0)
+
+
+def test_shares_that_the_chain_does_not_show_either_are_taken_off_soon() -> None:
+    """The chain is a witness of its own, if it was asked since the balance began to differ."""
+    world = World(yes=40, adopt_shares=True).settled()
+    world.held[YES] = shares(15)
+    actions = world.run(95)
+    assert [(one.outcome, one.size) for one in corrections(actions)] == [("YES", -shares(25))]
+    assert [found.code for found in findings(actions)] == ["missing_shares"]
+    assert (world.desk.inventory.yes, world.blocked()) == (shares(15), "")
+    assert world.engine.books.portfolio.realised == 0, "shares that went away made no profit"
 
 
 @pytest.mark.parametrize("knows", [True, False])
@@ -431,6 +470,7 @@ def test_balance_that_shows_nothing_for_long_takes_nothing_away_by_itself(knows:
     world = World(yes=40, adopt_shares=True).settled()
     world.run(60)
     world.index = {YES: shares(40)} if knows else {YES: shares(33)}
+    world.mined = (world.cash, {YES: shares(40)} if knows else {})
     world.held[YES] = Shares(0)
     assert len(missing(world.run(600))) == 1
     assert (world.desk.inventory.yes, "fewer shares" in world.blocked()) == (shares(40), True)
@@ -453,7 +493,7 @@ def test_shares_that_somebody_else_sold_are_taken_off_soon() -> None:
     world = World(yes=40, adopt_shares=True).settled()
     somebody_sells(world, 25)
     actions = world.run(100)
-    assert [one.micro for one in corrections(actions)] == [-shares(25)]
+    assert [one.size for one in corrections(actions)] == [-shares(25)]
     assert (world.desk.inventory.yes, world.blocked()) == (shares(15), "")
 
 
@@ -470,6 +510,7 @@ def test_a_sale_explains_what_is_missing_once(first: str) -> None:
     before = world.desk.inventory.yes
     assert before == (shares(15) if first == "ours" else shares(40))
     world.index = dict(world.held)
+    world.mined = (world.cash, dict(world.held))
     world.held[YES] = Shares(world.held[YES] - shares(10))
     actions = world.run(BELIEVED_SEC + 100)
     assert not corrections(actions) and len(missing(actions)) == 1
@@ -497,17 +538,17 @@ def test_shares_that_are_missing_while_nothing_of_ours_is_final_are_told_once_an
     world.held[YES] = Shares(0)
     actions = world.run(300)
     assert [found.code for found in findings(actions, "missing_shares")] == ["missing_shares"]
-    assert not [action for action in actions if isinstance(action, Correction)]
+    assert not corrections(actions)
     assert world.desk.inventory.yes == shares(20)
 
 
 def test_positions_index_is_told_once_and_overrules_nothing() -> None:
     """It lags and forgets (reliability.md X31)."""
     world = World(yes=40, adopt_shares=True).settled()
-    world.index = {}
+    world.index = {YES: shares(3)}
     assert findings(world.run(55)) == []
     [found] = findings(world.run(600))
-    assert (found.code, found.severity, found.ours, found.venue) == ("positions_index", "info", "40", "0")
+    assert (found.code, found.severity, found.ours, found.venue) == ("positions_index", "info", "40", "3")
     assert world.desk.inventory.yes == shares(40)
     world.index = {YES: shares(39)}
     assert len(findings(world.run(600))) == 1, "another difference is news"
@@ -637,29 +678,32 @@ def test_trades_asked_for_before_the_journal_was_known_do_not_end_the_recovery()
 
 
 def test_journal_and_account_that_agree_are_taken_without_a_word() -> None:
-    """Final fills are in the holdings; open ones are booked anew and may still fail."""
+    """The book goes on with all its lines; a fill that is not final may still fail."""
     world = World(cash=958, yes=30)
     half = known_order(state="PARTIAL", filled=shares(20), matched=shares(20))
     open_fill = FillSeen("t", "old-7", shares(20), "mined", world.unix - 30, market=MARKET, token=YES)
     world.trades["t", "old-7"] = replace(open_fill, source="read")
     world.listed["old-7"] = row_of(half)
     journal = Recovered(
-        orders=(half,), fills=(KnownFill(open_fill, 7),), holdings=((MARKET, "YES", shares(10)),), next_intent=8,
-        read_until_unix=world.unix - 20,
+        orders=(half,), fills=(KnownFill(open_fill, 7),), next_intent=8, read_until_unix=world.unix - 20,
+        bookings=a_book(
+            (OPENING, Flow(usd(970))), ("t0 old-6", Buy("YES", shares(10), usd(0.4))),
+            ("t old-7", Buy("YES", shares(20), usd(0.4))), is_open={"t old-7"},
+        ),
     )  # fmt: skip
     world.command("pause_all")
     world.begin(journal)
     world.run(2)
     position = world.desk.position
     assert (position.inventory.yes, position.settled_yes, position.provisional) == (shares(30), shares(10), shares(20))
-    assert world.engine.account_cash() == usd(958)
+    assert world.engine.books.cash == usd(958)
     order = world.engine.orders.by_intent(7)
     world.send(replace(open_fill, settlement="failed"))
     world.held[YES], world.cash = shares(10), usd(966)
     world.send(CancelAnswered(order_id="old-7", outcome="cancelled"))
     del world.listed["old-7"]
     world.run(130)
-    assert (position.inventory.yes, world.engine.account_cash(), order.state) == (shares(10), usd(966), State.CANCELLED)
+    assert (position.inventory.yes, world.engine.books.cash, order.state) == (shares(10), usd(966), State.CANCELLED)
     assert [found.code for found in findings(world.actions)] == ["failed_trade"]
 
 
@@ -819,7 +863,7 @@ def test_settlement_that_contradicts_itself_closes_its_market_and_changes_no_pos
     world.trade(order, 10, "t", "confirmed")
     [found] = findings(world.send(replace(world.trades["t", order.order_id], settlement="failed")))
     assert (found.code, found.effect, found.severity) == ("settlement_conflict", "quarantine", "alarm")
-    assert world.ours.quarantine.why(MARKET, world.now + 1e9)
+    assert world.engine.findings.quarantine.why(MARKET, world.now + 1e9)
     assert world.desk.inventory.yes == shares(10)
 
 
@@ -830,7 +874,11 @@ def test_list_of_trades_that_calls_itself_complete_and_lacks_a_known_fill_is_not
     fill = FillSeen("t", "old-7", shares(50), "mined", world.unix - 30, market=MARKET, token=YES)
     failed = replace(fill, settlement="failed", source="read")
     world.command("pause_all")
-    world.begin(Recovered(orders=(known,), fills=(KnownFill(fill, 7),), next_intent=8, read_until_unix=world.unix - 20))
+    lines = a_book((OPENING, Flow(usd(1_020))), ("t old-7", Buy("YES", shares(50), usd(0.4))), is_open={"t old-7"})
+    journal = Recovered(
+        orders=(known,), fills=(KnownFill(fill, 7),), bookings=lines, next_intent=8, read_until_unix=world.unix - 20
+    )
+    world.begin(journal)
     actions = world.run(20)
     assert world.books_recovering() == "recovering: trades are not read yet"
     assert "trades of the account could not be read whole: it lacks trades that are known" in notes(actions)
@@ -913,6 +961,8 @@ def test_cancel_that_was_wished_while_nobody_knew_of_the_order_is_sent_when_the_
 # Laws
 
 
+TELLING = {"positions_index", "chain_balance", "venue_balance", "unseen_activity"}
+"""Findings that only tell what one source says: a row that is there is true, whatever else is wanting."""
 INCOMPLETE = st.lists(
     st.tuples(
         st.sampled_from(SECTIONS),
@@ -936,7 +986,7 @@ def test_incomplete_readings_end_no_order_and_move_no_position(
     world.lose(orders[2])
     world.engine.orders.venue_was_out(world.now) if len(steps) % 2 else None
     world.answers = False
-    cash, apart = world.engine.account.cash, dict(world.ours.foreign.shares)
+    cash, apart = world.engine.books.cash, dict(world.ours.foreign.shares)
     for section, shown, pause, number in steps:
         world.run(pause)
         asked = world.now - pause / 2
@@ -947,12 +997,14 @@ def test_incomplete_readings_end_no_order_and_move_no_position(
             "balances": BalancesRead(asked, Usd(number), ((YES, Shares(number)),)),
             "positions": PositionsRead(asked, ((NO, Shares(number)),)),
             "index": IndexedTradesRead(asked, 0, (IndexedTrade("0x1", YES, "BUY", Shares(number), "0.4", world.unix),)),
+            "activity": ActivityRead(asked, 0, (ActivityRow("reward", "0x2", world.unix, usd=Usd(number)),)),
+            "chain": ChainRead(asked, Usd(number), ((NO, Shares(number)),)),
         }
         actions = world.send(told[section])
-        assert not findings(actions) and not [a for a in actions if isinstance(a, Correction)]
+        assert {one.code for one in findings(actions)} <= TELLING and not corrections(actions)
         assert all(order.state not in TERMINAL and order.remaining == shares(20) for order in orders)
         held = world.desk.inventory
-        assert (held.yes, held.no, world.engine.account.cash) == (shares(30), 0, cash)
+        assert (held.yes, held.no, world.engine.books.cash) == (shares(30), 0, cash)
         assert world.ours.foreign.shares == apart
 
 
@@ -1002,7 +1054,7 @@ def test_complete_readings_that_agree_with_our_books_find_nothing(
     world.run(90)
     assert {found.code for found in findings(world.actions)} <= {"failed_trade"}
     held = world.desk.inventory
-    assert (held.yes, held.no, world.engine.account_cash()) == (world.held[YES], world.held[NO], world.cash)
+    assert (held.yes, held.no, world.engine.books.cash) == (world.held[YES], world.held[NO], world.cash)
 
 
 micro = st.integers(-30 * MICRO, 30 * MICRO) | st.integers(-2 * SIZE_QUANTUM, 2 * SIZE_QUANTUM)
@@ -1024,4 +1076,4 @@ def test_every_difference_is_found_exactly_once(cash: int, yes: int, no: int) ->
     codes = {one.subject: one.code for one in found}
     for token, difference in ((YES, yes), (NO, no)):
         assert codes.get(token, "") in ("", "missing_shares" if difference < 0 else "foreign_shares")
-    assert abs(world.engine.account_cash() - world.cash) < CENT
+    assert abs(world.engine.books.cash - world.cash) < CENT

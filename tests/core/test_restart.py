@@ -9,13 +9,13 @@ from core.actions import Action, Finding, ReadOrder
 from core.clock import ManualClock
 from core.events import Event, FillSeen, KnownFill, OrderSeen, Recovered
 from core.orders.order import Order, State
+from core.portfolio.entries import Buy
 from core.risk.gate import UNSETTLED_LIMIT_SEC
 from core.risk.quarantine import COOL_OFF_SEC, FAILURES_SEC
 from core.runtime.journaling import Journaling
 from core.store.changes import Changes
-from core.store.database import Store
 from tests.builders import MARKET, NO, YES, Driver, VenueBook, a_market, placed, shares, usd
-from tests.core.store.ledger import a_fill, an_order, changes
+from tests.core.store.ledger import a_fill, an_order, changes, opened
 from tests.core.test_reconciliation import World, findings, known_order
 
 
@@ -107,19 +107,16 @@ class EmptyWorld(World):
         return actions
 
 
-async def recovered_of(path: Path, unix: float, begins_anew: bool, *written: Changes) -> Recovered:
-    """What a session is told of these writes, which the one before made a moment ago."""
+async def recovered_of(path: Path, unix: float, wallet: str, *written: Changes) -> Recovered:
+    """What a session of a wallet is told of these writes, which the one before made a moment ago."""
     clock = ManualClock(unix=unix, monotonic=100.0)
-    store = Store(path, clock)
-    await store.open("paper", "0", 1, {})
+    before = await opened(path, clock, "paper", wallet)
     for one in written:
-        await store.write(one)
-    journaling = Journaling(store, World().engine, clock)
-    told = await journaling.recover(begins_anew)
-    await journaling.flush()
-    after = await store.recover()
+        await before.write(one)
+    await before.end("quit", verified=True)
+    store = await opened(path, clock, "paper", wallet)
+    told = await Journaling(store, World().engine, clock).recover()
     await store.end("quit", verified=True)
-    assert after.holdings == (() if begins_anew else told.holdings)
     return told
 
 
@@ -130,21 +127,25 @@ async def test_a_paper_session_after_one_with_fills_quotes_within_seconds(tmp_pa
     done.filled = done.matched = done.size
     half.filled = half.matched = shares(5)
     owing.matched = owing.size
-    fills = [a_fill(done, "t1", 600, "confirmed", world.unix - 60), a_fill(half, "t2", 5, unix=world.unix - 30)]
+    fills = [
+        a_fill(done, "t1", 600, "confirmed", world.unix - 60, seq=1),
+        a_fill(half, "t2", 5, unix=world.unix - 30, seq=2),
+    ]
     written = changes([done, half, owing], fills, trades_read_until=world.unix - 20)
-    told = await recovered_of(tmp_path / "mm_state.db", world.unix, True, written)
+    told = await recovered_of(tmp_path / "mm_state.db", world.unix, "", written)
+    assert told == Recovered(next_intent=4)
     world.begin(told)
     actions = world.run(10)
     assert world.books_recovering() == "" and placed(actions) != []
     assert [action for action in actions if isinstance(action, Finding)] == []
-    assert (world.desk.inventory.yes, world.engine.orders.by_intent(2).state) == (0, State.CANCELLED)
+    assert world.desk.inventory.yes == 0
 
 
 async def test_an_account_that_goes_on_keeps_its_fills_and_debts(tmp_path: Path) -> None:
-    """Only paper forgets."""
+    """Only paper, which has no wallet, forgets."""
     owing = an_order(1, State.MATCHED)
     owing.filled, owing.matched = shares(5), owing.size
-    written = changes([owing], [a_fill(owing, "t1", 5, "confirmed")])
-    told = await recovered_of(tmp_path / "mm_state.db", World().unix, False, written)
+    written = changes([owing], [a_fill(owing, "t1", 5, "confirmed", seq=1)])
+    told = await recovered_of(tmp_path / "mm_state.db", World().unix, "0xfeed", written)
     assert [known.matched for known in told.orders] == [owing.size] and len(told.fills) == 1
-    assert told.holdings == ((MARKET, "YES", shares(5)),)
+    assert [(line.market, line.entry) for line in told.bookings] == [(MARKET, Buy("YES", shares(5), owing.usd))]

@@ -12,11 +12,12 @@ from typing import Any, Final
 
 import pytest
 
-from core.actions import Note
+from core.actions import Note, SendJob
 from core.clock import ManualClock
 from core.config import Settings
 from core.errors import PreflightError
-from core.events import BalancesRead, KnownOrder, Recovered, Woken
+from core.events import BalancesRead, KnownOrder, PayoutSeen, Recovered, Woken
+from core.inventory_acts import IDLE_SEC
 from core.lab.replay import Replay
 from core.orders.order import State
 from core.quoting.plan import plan_quotes
@@ -30,8 +31,9 @@ from core.selection.screen import screen
 from core.units import Shares, Ticks, Usd
 from core.venue.credentials import Secret, Wallet
 from core.venue.gamma import GammaClient, GammaMarket
-from tests.builders import NOON, Driver, VenueBook, a_market, usd
+from tests.builders import MARKET, NOON, Driver, VenueBook, a_market, usd
 from tests.core.quoting.arrange import inputs, market, rules, shares
+from tests.core.test_inventory_acts import a_world
 
 EAGER: Final[dict[str, Any]] = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
 BASE: Final[dict[str, Any]] = {"jitter_ticks": 9, "base_size_usd": 300.0, "max_size_usd": 1500.0}
@@ -226,7 +228,7 @@ def orders_of_an_earlier_session(settings: dict[str, Any]) -> object:
 
 
 def shares_of_nobody_known(settings: dict[str, Any]) -> object:
-    """What counts as ours of shares that are found at the first sight of a market."""
+    """What does not count as ours of shares that are found at the first sight of a market."""
     driver = Driver(VenueBook(), **settings)
     driver.send(Woken(driver.unix))
     driver.send(Recovered())
@@ -236,7 +238,20 @@ def shares_of_nobody_known(settings: dict[str, Any]) -> object:
     driver.send(BalancesRead(driver.now, usd(1_000), held, complete=True))
     driver.pass_time(1.0)
     driver.read_account()
-    return driver.desk.inventory.yes
+    return driver.engine.reconciliation.foreign.shares
+
+
+def pairs_of_an_idle_market(settings: dict[str, Any]) -> object:
+    """What goes to the chain while 25 pairs lie in a market in which nothing rests."""
+    actions = a_world(**({"auto_merge": Settings().auto_merge} | settings)).run(2 * IDLE_SEC)
+    return [action.job.size for action in actions if isinstance(action, SendJob)]
+
+
+def tokens_of_a_resolved_market(settings: dict[str, Any]) -> object:
+    """What goes to the chain once the question is resolved for good."""
+    world = a_world(**({"auto_redeem": Settings().auto_redeem, "auto_merge": False} | settings))
+    world.send(PayoutSeen(MARKET, usd(1.0), "chain"))
+    return [action.job.kind for action in world.run(10.0) if isinstance(action, SendJob)]
 
 
 def order_client(settings: dict[str, Any]) -> object:
@@ -392,7 +407,7 @@ def paper_cash(settings: dict[str, Any]) -> object:
     """What a paper account starts with."""
     replay = Replay(Path("unused"), Settings(**settings), {})
     replay._begin()
-    return replay.engine.account.cash
+    return replay.engine.books.cash
 
 
 TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
@@ -480,6 +495,9 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "gateway": ("py-clob-client-v2", order_client),
     "adopt_orders": (True, orders_of_an_earlier_session),
     "adopt_shares": (True, shares_of_nobody_known),
+    "auto_merge": (False, pairs_of_an_idle_market),
+    "merge_min_shares": (26.0, pairs_of_an_idle_market),
+    "auto_redeem": (False, tokens_of_a_resolved_market),
     "quote_debounce_ms": (2_000, bid_after_a_move),
     "requote_triggers": ("literal", story()),
     "requote_mid_ticks": (2, verdict(46)),

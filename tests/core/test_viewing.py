@@ -321,7 +321,7 @@ def test_a_finding_is_shown_whole_and_the_market_it_closes_says_why() -> None:
     driver = Driver(VenueBook()).quoting()
     text = "5 cancels came to nothing"
     found = Finding("cancel_unsettled", "alarm", "quarantine", MARKET, "0x1", text, "LIVE", "status 500")
-    driver.engine.reconciliation.tell([found], driver.unix)
+    driver.engine.findings.tell([found], driver.unix)
     view = view_of(driver)
     (seen,) = view.findings
     assert (seen.unix, seen.code, seen.severity, seen.effect) == (

@@ -20,6 +20,7 @@ from core.venue.gateway_clob_v2 import ClobV2Gateway
 from core.venue.gateway_paper import PaperGateway
 from core.venue.gateway_polymarket import PolymarketGateway
 from core.venue.paper import PaperVenue
+from core.venue.resolutions import Resolutions
 from core.venue.wallets import wallets_of
 from tests.builders import VenueBook, a_market
 from tests.loopback.venue import CASH, EOA, KEY, PATIENCE_S, Venue
@@ -132,7 +133,8 @@ class PaperBench:
             self._tracked[market].apply_book(book.book(), clock.monotonic())
         self._venue = PaperVenue(lambda market: self._tracked[market])
         self._heard: asyncio.Queue[Event] = asyncio.Queue()
-        self.gateway = PaperGateway(self._venue, CASH, clock, self._heard.put_nowait)
+        nobody = Resolutions("http://127.0.0.1:9", None)
+        self.gateway = PaperGateway(self._venue, CASH, clock, self._heard.put_nowait, nobody)
 
     def resting(self) -> set[str]:
         return set(self._venue.open_order_ids())

@@ -6,13 +6,19 @@ from typing import Any
 
 import pytest
 
+from core.activity import Activity, Stake
 from core.events import FillSeen, OrderSeen
 from core.orders.cross_check import cross_check
-from core.units import MICRO, Shares
+from core.portfolio.books import Books
+from core.portfolio.entries import Buy, Flow, Income, Merge, Redeem, Sell, Settle, Split
+from core.portfolio.ledger import pico_of
+from core.units import MICRO, Shares, Usd
+from core.venue.chain_reads import ChainReads
 from core.venue.credentials import ApiCredentials, Secret
 from core.venue.data_api import DataApi
 from core.venue.gateway import ModeSign, Sign
 from core.venue.private_rest import PrivateRest
+from core.venue.rpc import Rpc
 from core.venue.user_channel import decode_user_frame
 from tests.loopback.faulty import Stage, Wire, stage_running
 
@@ -204,3 +210,104 @@ async def test_the_index_of_trades_agrees_with_our_fills_and_shows_one_that_we_l
     assert cross_check(fills, read.trades, 1.0, now - 59) == [], "the last ones are too young"
     [difference] = cross_check(fills[:2] + fills[3:], read.trades, 1.0, now)
     assert (difference.ours, difference.theirs, difference.token) == (0, Shares(7 * MICRO), stage.yes)
+
+
+async def test_all_cash_that_moves_without_a_trade_is_named_by_the_index(reader: Reader) -> None:
+    """Deposit, reward, rebate, pairs and redemptions of somebody else: what the chain shows is explained, each once."""
+    stage, exchange, wallet, market = reader.stage, reader.stage.exchange, reader.stage.trader.eoa, reader.stage.market
+    rpc = Rpc(stage.venue.urls["rpc_url"])
+    chain, held = ChainReads(rpc, wallet, reader.clock), {"stake": Stake(Shares(0), Shares(0))}
+    activity = Activity(lambda key: False, lambda name: False, lambda name: held["stake"])
+    cash = (await chain.balances(())).cash
+    assert cash is not None
+
+    def reward(amount: int) -> None:
+        exchange.ledger.reward(wallet, Usd(amount))
+        exchange.history.moved(wallet, "REWARD", market, Shares(0), Usd(amount), exchange.now_ms)
+
+    def rebate(amount: int) -> None:
+        exchange.ledger.reward(wallet, Usd(amount))
+        exchange.history.moved(wallet, "MAKER_REBATE", market, Shares(0), Usd(amount), exchange.now_ms)
+
+    def settle(pairs: int) -> None:
+        exchange.resolve(market, "YES")
+        held["stake"] = Stake(Shares(pairs), Shares(0), apart_no=Shares(pairs), payout=Usd(MICRO))
+        exchange.redeem(wallet, market)
+
+    for act, entries in (
+        (lambda: exchange.deposit(wallet, Usd(25_000_001)), [Flow(Usd(25_000_001))]),
+        (lambda: reward(2_345_678), [Income(Usd(2_345_678), "reward")]),
+        (lambda: rebate(1_000_001), [Income(Usd(1_000_001), "rebate")]),
+        (lambda: exchange.split(wallet, market, Shares(30 * MICRO)), [Flow(Usd(-30 * MICRO))]),
+        (lambda: held.update(stake=Stake(Shares(30 * MICRO), Shares(30 * MICRO))), []),
+        (lambda: exchange.merge(wallet, market, Shares(10 * MICRO)), [Merge(Shares(10 * MICRO))]),
+        (lambda: settle(20 * MICRO), [Redeem("YES", Shares(20 * MICRO), Usd(20 * MICRO))]),
+    ):
+        act()
+        stage.pass_time(1)
+        read = await chain.balances(())
+        activity.take(await reader.data.activity(0))
+        assert read.cash is not None
+        told = activity.explain(Usd(read.cash - cash), 0.0)
+        assert [line.entry for line in told] == entries
+        cash = read.cash
+    assert activity.unseen(0.0, reader.clock.unix() + 10_000) == []
+    await rpc.close()
+
+
+async def test_a_ledger_of_the_indexed_history_is_the_positions_and_the_wallet(reader: Reader) -> None:
+    """Trades and activity as the Data API lists them, folded from nothing: shares, averages, profit and cash agree."""
+    stage, exchange, wallet = reader.stage, reader.stage.exchange, reader.stage.trader.eoa
+    rpc = Rpc(stage.venue.urls["rpc_url"])
+    chain = ChainReads(rpc, wallet, reader.clock)
+    begun = (await chain.balances(())).cash
+    for shares in (10, 7, 12):
+        await stage.fill(shares)
+        stage.pass_time(20)
+    _, ask = exchange.faces[stage.market].top("YES")
+    offer = stage.trader.order(stage.yes, 6 * MICRO, (int(ask or 0) - 1) * 6 * 10_000, "SELL")
+    assert (await stage.trader.send("POST", "/order", stage.trader.body(offer))).json()["status"] == "live"
+    await stage.venue.take("YES", "BUY", 6)
+    stage.pass_time(20)
+    exchange.split(wallet, stage.market, Shares(30 * MICRO))
+    exchange.merge(wallet, stage.market, Shares(4 * MICRO))
+    stage.pass_time(20)
+
+    async def booked() -> tuple[Books, int]:
+        """Everything in the order of time, newest listed first; splits as the index takes them, at half a dollar."""
+        books = Books()
+        trades, activity = await reader.data.trades_since(0), await reader.data.activity(0)
+        assert trades.complete and activity.complete
+        lines: list[tuple[float, Any]] = []
+        for trade in trades.trades:
+            assert trade.token == stage.yes
+            kind = Buy if trade.order_side == "BUY" else Sell
+            lines.append((trade.unix, kind("YES", trade.size, Usd(round(float(trade.price) * MICRO)))))
+        made = {"split": lambda row: Split(row.size, Usd(MICRO // 2)), "merge": lambda row: Merge(row.size)}
+        lines += [(row.unix, made[row.kind](row)) for row in activity.rows if row.kind in made]
+        lines.reverse()
+        for _, entry in sorted(lines, key=lambda line: line[0]):
+            assert books.apply(entry) is None
+        assert books.check() == ""
+        return books, sum(row.usd for row in activity.rows if row.kind == "redeem")
+
+    books, _ = await booked()
+    ledger = books.average
+    rows = (await stage.venue.http.get(stage.venue.urls["data_url"] + "/positions", params={"user": wallet})).json()
+    told = {row["asset"]: row for row in rows}
+    held = {stage.yes: ledger.yes, stage.no: ledger.no}
+    assert dict((await reader.data.positions(())).holdings) == {token: each.shares for token, each in held.items()}
+    for token, each in held.items():
+        assert each.average == pytest.approx(told[token]["avgPrice"], abs=1e-4)
+    assert sum(row["realizedPnl"] for row in rows) == pytest.approx(ledger.realised / MICRO**2, abs=2e-4)
+    cash = (await chain.balances(())).cash
+    assert cash is not None and begun is not None and ledger.cash == pico_of(Usd(cash - begun))
+    exchange.resolve(stage.market, "HALF")
+    exchange.redeem(wallet, stage.market)
+    stage.pass_time(20)
+    books, paid = await booked()
+    books.apply(Settle(Usd(MICRO // 2)))
+    cash = (await chain.balances(())).cash
+    assert cash is not None and books.average.value(Usd(0)) == pico_of(Usd(paid))
+    assert books.average.cash + pico_of(Usd(paid)) == pico_of(Usd(cash - begun)) == books.total(Usd(0))
+    await rpc.close()

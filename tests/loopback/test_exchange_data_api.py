@@ -175,6 +175,20 @@ async def test_rewards_and_rebates_are_activities(venue: Venue, trader: Trader) 
     assert await rows(venue, "/v2/positions") == []
 
 
+async def test_deposits_are_told_only_to_those_who_ask(venue: Venue, trader: Trader) -> None:
+    """Both generations leave them out unless told not to, even when their type is named."""
+    body = {"address": EOA, "cash": 12.5}
+    await venue.http.post(f"{venue.urls['clob_url']}/_exchange/fund", json=body)
+    for path, name in (("/activity", "excludeDepositsWithdrawals"), ("/v2/activity", "exclude_deposits_withdrawals")):
+        assert await rows(venue, path) == [] == await rows(venue, path, type="DEPOSIT")
+        (told,) = await rows(venue, path, **{name: "false"})
+        amount = told["usdcSize" if path == "/activity" else "usdc_size"]
+        assert (told["type"], amount, told["title"]) == ("DEPOSIT", 12.5, "")
+        assert await rows(venue, path, **{name: "false"}, type="REWARD") == []
+    market = next(iter(venue.exchange.listings.values()))
+    assert await rows(venue, "/v2/activity", exclude_deposits_withdrawals="false", event_id=market.event_id) == []
+
+
 async def test_cursors_walk_through_everything_once_while_more_happens(venue: Venue, trader: Trader) -> None:
     for _ in range(7):
         venue.exchange.split(EOA, venue.market, Shares(MICRO))

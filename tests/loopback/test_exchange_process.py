@@ -195,9 +195,9 @@ def test_two_processes_with_one_seed_list_the_same_markets() -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (("--markets", "61"), "is not a whole number from 1 to 60"),
-        (("--markets", "0"), "is not a whole number from 1 to 60"),
-        (("--markets", "x"), "is not a whole number from 1 to 60"),
+        (("--markets", "64"), "is not a whole number from 1 to 63"),
+        (("--markets", "0"), "is not a whole number from 1 to 63"),
+        (("--markets", "x"), "is not a whole number from 1 to 63"),
         (("--speed", "0"), "is not a number from 0.001 to 1,000"),
         (("--speed", "x"), "is not a number from 0.001 to 1,000"),
         (("--seed", "x"), "--seed: invalid int value"),

@@ -14,7 +14,8 @@ import pytest
 from core.clock import ManualClock
 from core.errors import OutcomeUnknown, VenueError, VenueRefused
 from core.events import CancelAnswered, OrderAnswered
-from core.units import MICRO
+from core.exchange.lifecycle import Result
+from core.units import MICRO, Shares
 from core.venue import gateway_clob
 from core.venue.gateway import ModeSign, RateSign, SignedPlace
 from tests.builders import a_market
@@ -28,7 +29,7 @@ from tests.loopback.gateways import (
     clob_bench,
     place,
 )
-from tests.loopback.venue import ALL_MARKETS, CASH, EOA, KEY, MARKET_KINDS, Venue, venue_running
+from tests.loopback.venue import CASH, EOA, EVERY_KIND, KEY, MARKET_KINDS, Venue, venue_running
 
 WALLET_KINDS = {"EOA": 0, "proxy": 1, "Safe": 2, "deposit wallet": 3}
 
@@ -159,6 +160,14 @@ async def test_a_fill_is_seen_in_every_read_of_the_account(bench: Bench) -> None
     after = await bench.gateway.balances([one.yes_token])
     assert after.complete and after.holdings == ((one.yes_token, 12 * MICRO),)
     assert after.cash == CASH - tick * (MICRO // one.grid.k) * 12
+    mined = await bench.gateway.chain([one.yes_token, one.no_token])
+    if isinstance(bench, PaperBench):
+        assert mined is None
+    else:
+        assert mined is not None and mined.complete and mined.asked_s > 0
+        assert (mined.cash, mined.holdings) == (after.cash, (*after.holdings, (one.no_token, 0)))
+    activity = await bench.gateway.activity(0)
+    assert activity.complete and {row.kind for row in activity.rows} <= {"trade"}
     positions = await bench.gateway.positions([one.yes_token])
     assert positions.complete and positions.holdings == ((one.yes_token, 12 * MICRO),)
     index = await bench.gateway.indexed_trades(0)
@@ -168,6 +177,12 @@ async def test_a_fill_is_seen_in_every_read_of_the_account(bench: Bench) -> None
     [sold] = await placed(bench, place(one, 2, one.grid.k - 2, side="SELL", size=10.01))
     [offer] = [order for order in (await bench.gateway.open_orders()).orders if order.order_id == sold]
     assert (offer.order_side, offer.price, offer.size) == ("SELL", one.grid.text(one.grid.k - 2), 10_010_000)
+
+
+async def test_nothing_is_paid_before_it_is_decided(bench: Bench) -> None:
+    """And a catalogue that cannot be reached decides nothing."""
+    assert await bench.gateway.payouts([one.market for one in bench.instruments]) == []
+    assert await bench.gateway.payouts([]) == []
 
 
 async def test_heartbeats_are_a_chain(bench: Bench) -> None:
@@ -269,7 +284,7 @@ async def test_both_clients_sign_alike_and_as_the_vectors_say(
 async def test_every_wallet_trades_on_every_exchange_contract(client: Client, wallet: str) -> None:
     """Placed under our id by the wallet that holds the money, both sides of the book, read back and cancelled."""
     async with (
-        venue_running(markets=ALL_MARKETS) as venue,
+        venue_running(markets=EVERY_KIND) as venue,
         clob_bench(venue, client, kind=WALLET_KINDS[wallet]) as bench,
     ):
         assert bench.gateway.account.signature_type == WALLET_KINDS[wallet]
@@ -285,6 +300,42 @@ async def test_every_wallet_trades_on_every_exchange_contract(client: Client, wa
             makers = {venue.exchange.engine.orders[name].new.account.lower() for name in bench.resting()}
             assert makers == {bench.gateway.account.wallet.lower()}
             assert len(await bench.gateway.cancel_market(market.market)) == 2
+
+
+@pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.parametrize("wallet", WALLET_KINDS)
+async def test_every_wallet_reads_the_chain_and_the_payouts_of_every_kind_of_market(
+    client: Client, wallet: str
+) -> None:
+    """Shares of the CTF, neg-risk or not, and of Protocol V2, whose questions only the catalogue can tell of."""
+    async with (
+        venue_running(markets=EVERY_KIND) as venue,
+        clob_bench(venue, client, kind=WALLET_KINDS[wallet]) as bench,
+    ):
+        markets = {kind: venue.instrument(kind) for kind in MARKET_KINDS}
+        tokens = [token for one in markets.values() for token in (one.yes_token, one.no_token)]
+        address = bench.gateway.account.wallet
+        await placed(bench, place(markets["plain"], 1, 2))
+        for number, one in enumerate(markets.values(), 1):
+            venue.exchange.split(address, one.market, Shares(number * MICRO))
+        read = await bench.gateway.chain(tokens)
+        assert read is not None and read.complete and read.cash == CASH - MICRO * len(markets) * (len(markets) + 1) // 2
+        assert [held for _, held in read.holdings] == [n * MICRO for n in range(1, len(markets) + 1) for _ in "YN"]
+        assert dict(read.holdings) == dict((await bench.gateway.balances(tokens)).holdings)
+        results: list[Result] = ["YES", "NO", "HALF"]
+        ids = [one.market for one in markets.values()]
+        for market in ids:
+            venue.exchange.close_market(market)
+        assert await bench.gateway.payouts(ids) == [], "proposed is not resolved"
+        for market, result in zip(ids, results, strict=False):
+            venue.exchange.resolve(market, result)
+        seen = {payout.market: payout for payout in await bench.gateway.payouts(ids)}
+        prices = {"YES": MICRO, "NO": 0, "HALF": MICRO // 2}
+        expected = zip(ids, markets, results, strict=False)
+        assert {(name, seen[market].price, seen[market].source) for market, name, _ in expected} == {
+            (name, prices[result], "catalogue" if name == "v2" else "chain")
+            for name, result in zip(markets, results, strict=False)
+        }
 
 
 @pytest.mark.parametrize(("tick", "price", "finer"), [("0.01", 2, "0.001"), ("0.001", 15, "0.0001")])

@@ -88,7 +88,7 @@ class AdminApi:
             cash = parse_micro(str(asked.cash))
         except (msgspec.DecodeError, UnitError) as error:
             return refused(str(error))
-        self._exchange.ledger.deposit(asked.address, Usd(cash))
+        self._exchange.deposit(asked.address, Usd(cash))
         return answer({"address": asked.address, "cash": micro_text(self._exchange.ledger.account(asked.address).cash)})
 
     def _trade(self, request: Request, body: bytes) -> Response:

@@ -41,6 +41,7 @@ _DUST: Final = 1.0
 _ADDRESS: Final = re.compile(r"0x[0-9a-fA-F]{40}")
 _CONDITION: Final = re.compile(r"0x[0-9a-fA-F]{62}([0-9a-fA-F]{2})?")
 _SIDES: Final = ("BUY", "SELL")
+_FLOWS: Final = ("DEPOSIT", "WITHDRAWAL")
 _DIRECTIONS: Final = ("ASC", "DESC")
 _FILTERS: Final = ("CASH", "TOKENS")
 _STATUSES: Final = ("OPEN", "CLOSED", "REDEEMABLE", "REDEEMABLE_LOST", "MERGEABLE")
@@ -57,6 +58,7 @@ class Names(NamedTuple):
 
     condition: str
     event: str
+    no_flows: str
     taker_only: str
     filter_type: str
     filter_amount: str
@@ -64,9 +66,25 @@ class Names(NamedTuple):
     direction: str
 
 
-_OLD: Final = Names("market", "eventId", "takerOnly", "filterType", "filterAmount", "sortBy", "sortDirection")
+_OLD: Final = Names(
+    "market",
+    "eventId",
+    "excludeDepositsWithdrawals",
+    "takerOnly",
+    "filterType",
+    "filterAmount",
+    "sortBy",
+    "sortDirection",
+)
 _NEW: Final = Names(
-    "condition_id", "event_id", "taker_only", "filter_type", "filter_amount", "sort_by", "sort_direction"
+    "condition_id",
+    "event_id",
+    "exclude_deposits_withdrawals",
+    "taker_only",
+    "filter_type",
+    "filter_amount",
+    "sort_by",
+    "sort_direction",
 )
 _SORTS: Final[dict[str, _Column]] = {
     "TOKENS": lambda held: held.size,
@@ -194,12 +212,17 @@ class DataApi:
         return _enveloped(*page, lambda entry: self._row(entry, new_activity))
 
     def _activity(self, asked: Asked, names: Names) -> Iterator[Entry]:
-        """Everything one account did, newest first unless asked otherwise."""
+        """Everything one account did, newest first unless asked otherwise; flows of cash only when asked for."""
         entries = self._exchange.history.entries(_user(asked))
         kinds, fits = asked.repeated("type"), self._filter(asked, names)
         if asked.choice(names.direction, _DIRECTIONS) == "ASC":
             entries = reversed(list(entries))
-        return (entry for entry in entries if (not kinds or entry.kind in kinds) and fits(entry))
+        hidden = () if asked.flag(names.no_flows) is False else _FLOWS
+        return (
+            entry
+            for entry in entries
+            if entry.kind not in hidden and (not kinds or entry.kind in kinds) and fits(entry)
+        )
 
     def _filter(self, asked: Asked, names: Names) -> Callable[[Entry], bool]:
         conditions, events = _conditions(asked, names), asked.repeated(names.event)
@@ -212,13 +235,13 @@ class DataApi:
                 start_ms <= entry.at_ms <= end_ms
                 and (not side or entry.side == side)
                 and (not conditions or entry.market in conditions)
-                and (not events or listings[entry.market].event_id in events)
+                and (not events or (entry.market in listings and listings[entry.market].event_id in events))
             )
 
         return fits
 
     def _row(self, entry: Entry, describe: Callable[..., Row]) -> Row:
-        return describe(entry, self._exchange.listings[entry.market])
+        return describe(entry, self._exchange.listings.get(entry.market))
 
     def _old_value(self, asked: Asked) -> list[Row]:
         user = _user(asked)

@@ -171,7 +171,7 @@ def new_trade(entry: Entry, listing: Listing) -> dict[str, Any]:
     }
 
 
-def new_activity(entry: Entry, listing: Listing) -> dict[str, Any]:
+def new_activity(entry: Entry, listing: Listing | None) -> dict[str, Any]:
     """A row of GET /v2/activity."""
     return _common(entry, listing) | {
         "type": entry.kind,
@@ -190,7 +190,7 @@ def old_spelling(row: dict[str, Any]) -> dict[str, Any]:
     return {"asset" if name == "tokenId" else name: value for name, value in renamed.items()}
 
 
-def _common(entry: Entry, listing: Listing) -> dict[str, Any]:
+def _common(entry: Entry, listing: Listing | None) -> dict[str, Any]:
     return {
         "proxy_wallet": entry.account,
         "timestamp": entry.at_ms // 1000,
@@ -198,10 +198,10 @@ def _common(entry: Entry, listing: Listing) -> dict[str, Any]:
         "transaction_hash": entry.transaction_hash,
         "outcome": _NAMES[entry.outcome] if entry.outcome else "",
         "outcome_index": OUTCOMES.index(entry.outcome) if entry.outcome else NO_INDEX,
-        "title": listing.plot.question,
-        "slug": listing.slug,
+        "title": listing.plot.question if listing else "",
+        "slug": listing.slug if listing else "",
         "icon": "",
-        "event_slug": listing.event_slug,
+        "event_slug": listing.event_slug if listing else "",
         "name": "",
         "pseudonym": "",
         "bio": "",
@@ -210,8 +210,8 @@ def _common(entry: Entry, listing: Listing) -> dict[str, Any]:
     }
 
 
-def _token(entry: Entry, listing: Listing) -> str:
-    return listing.instrument.token_of(entry.outcome) if entry.outcome else ""
+def _token(entry: Entry, listing: Listing | None) -> str:
+    return listing.instrument.token_of(entry.outcome) if listing and entry.outcome else ""
 
 
 def _other(outcome: Outcome) -> Outcome:

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from core.exchange.api.marks import mark
 from core.exchange.exchange import Exchange
-from core.exchange.listing import Listing, siblings, slug_of
+from core.exchange.listing import Listing, is_complete, siblings, slug_of
 from core.exchange.plots import Plot
 from core.units import MICRO, OUTCOMES, micro_text
 
@@ -99,7 +99,7 @@ class Describer:
             "enableOrderBook": True,
             "negRisk": first.instrument.neg_risk,
             "enableNegRisk": first.instrument.neg_risk,
-            "negRiskAugmented": first.instrument.neg_risk,
+            "negRiskAugmented": first.instrument.neg_risk and not is_complete(siblings(first.plot)),
             "cyom": False,
             "automaticallyActive": True,
         }

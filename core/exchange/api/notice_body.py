@@ -7,7 +7,7 @@ from typing import Any
 from core.exchange.exchange import Exchange
 from core.exchange.frames import shown_outcome
 from core.exchange.listing import Listing
-from core.exchange.notices import CANCELLED, FILL_FAILED, FILLED, RESOLVED, REWARDED, Notice
+from core.exchange.notices import AUTO_REDEEMED, CANCELLED, FILL_FAILED, FILLED, RESOLVED, REWARDED, Notice
 from core.exchange.orders import Order, Trade
 from core.units import OUTCOMES, micro_text
 
@@ -25,6 +25,8 @@ def notice_body(exchange: Exchange, notice: Notice, owner: str) -> dict[str, Any
         payload = _market(exchange, exchange.listings[notice.payload["market"]])
     elif notice.kind == REWARDED:
         payload = _reward(notice)
+    elif notice.kind == AUTO_REDEEMED:
+        payload = dict(notice.payload)
     if payload is None:
         return None
     return {

@@ -16,7 +16,10 @@ from core.exchange.chain import contracts
 from core.exchange.chain.contracts import CallError
 from core.exchange.chain.envelopes import RELAY, SIGNATURE_TYPES, EnvelopeError, open_raw
 from core.exchange.chain.transactions import Chain, Refused, Transaction
+from core.exchange.lifecycle import Result
+from core.exchange.listing import siblings
 from core.exchange.signing import CHAIN_ID
+from core.units import OUTCOMES
 from core.venue.wallets import wallets_of
 
 RPC: Final = "/rpc"
@@ -33,6 +36,7 @@ _NO_METHOD: Final = -32601
 _BAD_PARAMS: Final = -32602
 _BAD_REQUEST: Final = -32600
 _BATCH_MOST: Final = 100
+_TRANSFER: Final = "0x" + keccak(b"Transfer(address,address,uint256)").hex()
 
 
 class _RpcError(Exception):
@@ -75,8 +79,12 @@ class RpcApi:
         views: tuple[tuple[str, str, Callable[..., Any]], ...] = (
             ("allowance(address,address)", "uint256", self._allowance),
             ("isApprovedForAll(address,address)", "bool", self._is_approved),
+            ("balanceOf(address)", "uint256", self._cash),
             ("balanceOf(address,uint256)", "uint256", self._token_balance),
             ("balanceOfBatch(address[],uint256[])", "uint256[]", self._token_balances),
+            ("payoutDenominator(bytes32)", "uint256", self._payout_whole),
+            ("payoutNumerators(bytes32,uint256)", "uint256", self._payout_part),
+            ("getQuestionCount(bytes32)", "uint256", self._question_count),
         )
         self._views = {contracts.selector(signature): (signature, kind, read) for signature, kind, read in views}
 
@@ -168,6 +176,37 @@ class RpcApi:
         is_v2 = self._exchange.listings[place[0]].plot.version == "v2"
         return account.tokens.get(place, 0) if is_v2 == (contract == contracts.POSITION_MANAGER) else 0
 
+    def _cash(self, contract: str, owner: str) -> int:
+        """Micro-dollars of pUSD."""
+        if contract != contracts.PUSD:
+            raise CallError("no such token")
+        account = self._exchange.ledger.accounts.get(owner)
+        return 0 if account is None else account.cash
+
+    def _payout_whole(self, contract: str, condition: bytes) -> int:
+        """What the parts of a resolved market sum to; 0 while it is not resolved, or not one of this contract's."""
+        result = self._result(contract, condition)
+        return 0 if result is None else 2 if result == "HALF" else 1
+
+    def _payout_part(self, contract: str, condition: bytes, index: int) -> int:
+        result = self._result(contract, condition)
+        return 0 if result is None else int(result in ("HALF", OUTCOMES[index]))
+
+    def _question_count(self, contract: str, group: bytes) -> int:
+        """Outcomes of a neg-risk event, listed or not; 0 where there is no such event."""
+        if contract != contracts.OLD_NEG_RISK_ADAPTER:
+            raise CallError("no such function")
+        listed = self._exchange.outcomes("0x" + group.hex())
+        return max(len(listed), len(siblings(listed[0].plot))) if listed else 0
+
+    def _result(self, contract: str, condition: bytes) -> Result | None:
+        if contract != contracts.CTF:
+            raise CallError("no such function")
+        market = "0x" + condition.hex()
+        listing = self._exchange.listings.get(market)
+        is_own = listing is not None and listing.plot.version != "v2"
+        return self._exchange.results.get(market) if is_own else None
+
     def _count(self, params: list[Any]) -> str:
         return hex(self._chain.nonce(params[0].lower(), pending=params[1] == "pending"))
 
@@ -199,11 +238,28 @@ def _receipt_body(made: Transaction, block: int) -> dict[str, Any]:
         "cumulativeGasUsed": gas,
         "gasUsed": gas,
         "effectiveGasPrice": hex(_GAS_PRICE),
-        "logs": [],
+        "logs": _cash_logs(made),
         "logsBloom": "0x" + "00" * 256,
         "status": "0x0" if made.failed else "0x1",
         "type": "0x0",
     }
+
+
+def _cash_logs(made: Transaction) -> list[dict[str, Any]]:
+    """What a transaction moved of the wallet's pUSD, as the token logs it, in one sum; nothing else is logged here."""
+    if not made.paid:
+        return []
+    ends = (contracts.ADAPTER, made.batch.wallet) if made.paid > 0 else (made.batch.wallet, contracts.ADAPTER)
+    return [
+        {
+            "address": contracts.PUSD,
+            "topics": [_TRANSFER, *("0x" + address[2:].rjust(64, "0") for address in ends)],
+            "data": f"0x{abs(made.paid):064x}",
+            "logIndex": "0x0",
+            "transactionHash": made.hash,
+            "removed": False,
+        }
+    ]
 
 
 def _gas(calls: int) -> int:

@@ -1,7 +1,8 @@
 """What a contract call means for positions and approvals (polymarket-api.md 3.6, 11).
 
 Only calls a trading wallet needs are understood: split, merge and redeem through the two adapters and the Router,
-and approvals. Anything else is refused, transfers first of all: no money leaves the exchange.
+convert through the neg-risk adapter, and approvals. Anything else is refused, transfers first of all: no money leaves
+the exchange.
 """
 
 from collections.abc import Callable
@@ -84,6 +85,17 @@ class Redeem(msgspec.Struct, frozen=True):
     tokens: Shares | None = None
 
 
+class Convert(msgspec.Struct, frozen=True):
+    """Turn NO of some outcomes of a neg-risk event into YES of all others and pUSD."""
+
+    contract: str
+    group: str
+    """The event's neg-risk market id."""
+    index_set: int
+    """Bit i stands for outcome i whose NO is given."""
+    sets: Shares
+
+
 class Approve(msgspec.Struct, frozen=True):
     """Let a spender take tokens; for an ERC-1155 token the amount is all or nothing."""
 
@@ -92,12 +104,12 @@ class Approve(msgspec.Struct, frozen=True):
     amount: int
 
 
-Effect = Split | Merge | Redeem | Approve
+Effect = Split | Merge | Redeem | Convert | Approve
 _Reader = Callable[[str, tuple[Any, ...]], Effect]
 
 
 def token_taken_by(contract: str) -> str:
-    """The token contract whose positions an adapter or the Router takes when it merges or redeems."""
+    """The token contract whose positions an adapter or the Router takes when it merges, redeems or converts."""
     return _TOKEN_OF[contract]
 
 
@@ -219,6 +231,11 @@ def _adapter_redeem(contract: str, args: tuple[Any, ...]) -> Effect:
     return Redeem(contract=contract, market=_condition(*args))
 
 
+def _adapter_convert(contract: str, args: tuple[Any, ...]) -> Effect:
+    group, index_set, sets = args
+    return Convert(contract=contract, group="0x" + group.hex(), index_set=index_set, sets=Shares(sets))
+
+
 def _router_split(contract: str, args: tuple[Any, ...]) -> Effect:
     return Split(contract=contract, market=_padded(args[0]), sets=Shares(args[1]))
 
@@ -252,10 +269,11 @@ _ADAPTER_TABLE: Final = _table(
     ("mergePositions(address,bytes32,bytes32,uint256[],uint256)", _adapter_merge),
     ("redeemPositions(address,bytes32,bytes32,uint256[])", _adapter_redeem),
 )
+_CONVERT_TABLE: Final = _table(("convertPositions(bytes32,uint256,uint256)", _adapter_convert))
 _TOKEN_TABLE: Final = _table(("setApprovalForAll(address,bool)", _approve_all))
 _FUNCTIONS: Final = {
     ADAPTER: _ADAPTER_TABLE,
-    NEG_RISK_ADAPTER: _ADAPTER_TABLE,
+    NEG_RISK_ADAPTER: _ADAPTER_TABLE | _CONVERT_TABLE,
     ROUTER: _table(
         ("split(bytes31,uint256)", _router_split),
         ("merge(bytes31,uint256)", _router_merge),

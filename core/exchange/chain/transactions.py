@@ -1,13 +1,13 @@
 """The chain as far as a trading wallet sees it: nonces, transactions on their way, approvals, and their effects.
 
 A transaction takes effect when it is mined, all of it or nothing. Money moves only through ``Exchange.split``,
-``merge`` and ``redeem``; whether a whole batch can be carried out is tried on a copy of the account first.
+``merge``, ``redeem`` and ``convert``; whether a whole batch can be carried out is tried on a copy of the account first.
 """
 
 import copy
 import hashlib
 import uuid
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import partial
 from typing import Final, Literal, Protocol
 
@@ -15,7 +15,7 @@ import msgspec
 
 from core.exchange.chain import contracts
 from core.exchange.chain.approvals import Approvals
-from core.exchange.chain.contracts import Approve, Call, Effect, Merge, Redeem, Split
+from core.exchange.chain.contracts import Approve, Call, Convert, Effect, Merge, Redeem, Split
 from core.exchange.chain.envelopes import Batch
 from core.exchange.exchange import Exchange
 from core.exchange.ledger import Ledger
@@ -47,6 +47,8 @@ class Transaction(msgspec.Struct):
     submitter: str = ""
     """Who handed it to the relayer; empty for an EOA's own."""
     error: str = ""
+    paid: Usd = Usd(0)
+    """Cash that it brought its wallet, or below 0 took, micro-dollars."""
     mined_ms: int | None = None
     """When it got into a block, successful or reverted; None before, and for one that never did."""
 
@@ -71,6 +73,8 @@ class _Positions(Protocol):
     def redeem(
         self, address: str, market: str, outcome: Outcome | None = None, tokens: Shares | None = None
     ) -> Usd: ...
+
+    def convert(self, address: str, given: Sequence[str], others: Sequence[str], sets: Shares) -> None: ...
 
 
 class Chain:
@@ -204,8 +208,11 @@ class Chain:
         except ValueError as error:
             made.state, made.error = "STATE_FAILED", f"execution reverted: {error}"
         else:
-            for effect in effects:
-                self._carry_out(batch.wallet, effect, self._exchange, self._exchange.approvals)
+            before = self._cash(batch.wallet)
+            with self._exchange.history.within(made.hash):
+                for effect in effects:
+                    self._carry_out(batch.wallet, effect, self._exchange, self._exchange.approvals)
+            made.paid = Usd(self._cash(batch.wallet) - before)
             made.state = "STATE_MINED"
             self._later(_CONFIRMED_MS, partial(self._confirm, made))
         if not made.failed or batch.kind in ("EOA", "PROXY"):
@@ -219,13 +226,16 @@ class Chain:
         if isinstance(effect, Approve):
             approvals.give(wallet, effect.token, effect.spender, effect.amount)
             return
-        self._check_market(effect)
+        if not isinstance(effect, Convert):
+            self._check_market(effect)
         if isinstance(effect, Split):
             approvals.use(wallet, contracts.PUSD, effect.contract, effect.sets)
             positions.split(wallet, effect.market, effect.sets)
             return
         approvals.use(wallet, contracts.token_taken_by(effect.contract), effect.contract, contracts.UNLIMITED)
-        if isinstance(effect, Merge):
+        if isinstance(effect, Convert):
+            positions.convert(wallet, *self._exchange.sides(effect.group, effect.index_set), effect.sets)
+        elif isinstance(effect, Merge):
             positions.merge(wallet, effect.market, effect.sets)
         else:
             positions.redeem(wallet, effect.market, effect.outcome, effect.tokens)
@@ -237,6 +247,10 @@ class Chain:
         adapter = contracts.NEG_RISK_ADAPTER if listing.instrument.neg_risk else contracts.ADAPTER
         if effect.contract != (contracts.ROUTER if listing.plot.version == "v2" else adapter):
             raise ValueError("the condition belongs to another contract")
+
+    def _cash(self, wallet: str) -> int:
+        account = self._exchange.ledger.accounts.get(wallet)
+        return 0 if account is None else account.cash
 
     def _copy_of(self, wallet: str) -> Ledger:
         """A ledger with one account, to try things on."""

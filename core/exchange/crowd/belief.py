@@ -36,6 +36,8 @@ FINE_EDGE: Final = 0.02
 running stays quotable."""
 _FINE: Final = 0.005
 _MEMORY: Final = 64
+_NOTHING: Final = 1e-9
+"""What rounding may leave of a probability."""
 
 
 class Question(msgspec.Struct, frozen=True):
@@ -54,7 +56,8 @@ class Hidden:
     """The outcome of one event, and the probabilities that follow from the evidence so far.
 
     State ``i`` says that question ``i`` is the one that comes true (exclusive) or the last that does (nested); the last
-    state is "none of them". With ``v`` its variance over a step, the evidence about state ``i`` is
+    state is "none of them", which an exclusive event whose chances sum to 1 does not have. With ``v`` its variance over
+    a step, the evidence about state ``i`` is
     N(v·[i is true], v), and the log-weight of ``i`` grows by it less v/2, which is the log-likelihood ratio.
     """
 
@@ -63,14 +66,19 @@ class Hidden:
     ) -> None:
         starts = [question.start for question in questions]
         chances = starts if kind != "nested" else [a - b for a, b in zip(starts, [*starts[1:], 0.0], strict=True)]
-        chances = [*chances, 1 - sum(chances)]
+        rest = 1 - sum(chances)
+        is_complete = kind == "exclusive" and abs(rest) < _NOTHING
+        if not is_complete:
+            chances = [*chances, rest]
         if min(chances) <= 0:
             raise ValueError(f"the probabilities of {name!r} leave an outcome without any")
         self.truths = starts
         """Present probability of each question."""
         self._kind = kind
         self._state = _drawn(chances, Dice(seed, f"outcome/{name}").turn().random())
-        self._weights = [math.log(chance / chances[-1]) for chance in chances[:-1]]
+        self._rest = -math.inf if is_complete else 0.0
+        """Log-weight of "none of them", which the others are measured by where it is possible."""
+        self._weights = [math.log(chance / chances[-1]) for chance in chances[: len(questions)]]
         slopes = [question.tick / (question.start * (1 - question.start)) for question in questions]
         self._rates = [(q.vol_ticks * profile.vol * s) ** 2 for q, s in zip(questions, slopes, strict=True)]
         self._jumps = [(profile.jump_ticks * slope) ** 2 for slope in slopes]
@@ -107,9 +115,9 @@ class Hidden:
         return news
 
     def _conclude(self) -> None:
-        top = max(0.0, *self._weights)
+        top = max(self._rest, *self._weights)
         parts = [math.exp(weight - top) for weight in self._weights]
-        total = math.fsum(parts) + math.exp(-top)
+        total = math.fsum(parts) + math.exp(self._rest - top)
         chances = [part / total for part in parts]
         nested = self._kind == "nested"
         self.truths = [math.fsum(chances[i:]) for i in range(len(chances))] if nested else chances

@@ -258,6 +258,10 @@ def _resolve(verb: verbs.Resolve, stage: Stage) -> str:
     return f"pays {verb.result}"
 
 
+def _auto_redeem(verb: verbs.AutoRedeem, stage: Stage) -> str:
+    return f"{stage.exchange.auto_redeem(stage.market)} accounts"
+
+
 def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
@@ -281,6 +285,7 @@ _ACTS: Final[dict[type[Verb], Callable[[Any, Stage], str]]] = {
     verbs.PauseMarket: _pause_market,
     verbs.CloseMarket: _close_market,
     verbs.Resolve: _resolve,
+    verbs.AutoRedeem: _auto_redeem,
 }
 INSTANT: Final = frozenset(_ACTS)
 """Verbs that happen; the others go on."""

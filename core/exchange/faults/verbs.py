@@ -413,6 +413,12 @@ class Resolve(Verb, frozen=True, kw_only=True):
     silent: bool = False
 
 
+class AutoRedeem(Verb, frozen=True, kw_only=True):
+    """The AutoRedeemer cashes in a resolved market for its holders: tokens vanish, cash comes, a notification tells."""
+
+    market: Market
+
+
 VERBS: Final[dict[str, type[Verb]]] = {
     str(verb.__struct_config__.tag): verb
     for verb in (
@@ -420,7 +426,7 @@ VERBS: Final[dict[str, type[Verb]]] = {
         Http, Redirect, Blackhole, Slow, OmitPage, BatchShort, BatchShuffle, CancelRace,
         StaleRest, GhostBook, StalePositions, StaleBalance, Title, ClockOffset, ExpireCredentials,
         Restart, Mode, Throttle, Settle, ForeignOrder, StrangerTrade, DuplicateFill, HeartbeatFork, TakerDelay,
-        ClosedOnly, TickChange, PauseMarket, CloseMarket, Resolve,
+        ClosedOnly, TickChange, PauseMarket, CloseMarket, Resolve, AutoRedeem,
     )
 }  # fmt: skip
 """Every verb by the word a script uses."""

@@ -43,22 +43,26 @@ def test_belief_is_a_martingale(start: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "starts"), [("exclusive", (0.4, 0.25, 0.12)), ("nested", (0.8, 0.5, 0.2))], ids=["exclusive", "nested"]
+    ("kind", "starts"),
+    [("exclusive", (0.4, 0.25, 0.12)), ("exclusive", (0.46, 0.33, 0.21)), ("nested", (0.8, 0.5, 0.2))],
+    ids=["exclusive", "complete", "nested"],
 )
 def test_a_group_is_a_consistent_martingale(kind: Kind, starts: tuple[float, ...]) -> None:
-    """Of exclusive questions at most one comes true; strikes never contradict each other."""
+    """Of exclusive questions at most one comes true, of a complete event exactly one; strikes never contradict."""
     ends = [after(league(kind, starts, seed)) for seed in range(SEEDS)]
     for hidden in ends:
         came_true = [hidden.outcome(i) for i in range(3)]
         if kind == "exclusive":
             assert sum(came_true) <= 1
             assert sum(hidden.truths) <= 1 + 1e-12
+            if sum(starts) > 1 - 1e-9:
+                assert sum(came_true) == 1 and abs(sum(hidden.truths) - 1) < 1e-12
         else:
             assert came_true == sorted(came_true, reverse=True)
             assert hidden.truths == sorted(hidden.truths, reverse=True)
     for i, start in enumerate(starts):
         assert_zero_mean([hidden.truths[i] - start for hidden in ends])
-    assert {sum(hidden.outcome(i) for i in range(3)) for hidden in ends} >= {0, 1}
+    assert {sum(hidden.outcome(i) for i in range(3)) for hidden in ends} >= ({0, 1} if sum(starts) < 1 else {1})
 
 
 def test_what_is_called_thirty_per_cent_happens_in_thirty_of_a_hundred() -> None:
@@ -109,7 +113,7 @@ def test_the_finale_settles_the_question() -> None:
 
 def test_impossible_probabilities_are_refused() -> None:
     with pytest.raises(ValueError, match="without any"):
-        league("exclusive", (0.6, 0.4), 1)
+        league("exclusive", (0.6, 0.41), 1)
     with pytest.raises(ValueError, match="without any"):
         league("nested", (0.5, 0.6), 1)
 

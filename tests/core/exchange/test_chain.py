@@ -6,7 +6,9 @@ from typing import Any
 
 import msgspec
 import pytest
+from eth_abi.abi import encode as abi_encode
 from eth_account import Account
+from eth_hash.auto import keccak
 from hypothesis import given
 from hypothesis import strategies as st
 from polymarket import calls as official
@@ -22,6 +24,7 @@ from core.exchange.chain.contracts import Approve, Call, CallError, Merge, Redee
 from core.exchange.chain.envelopes import Batch, Envelope, EnvelopeError, open_envelope, open_raw
 from core.exchange.chain.transactions import Chain, Refused
 from core.exchange.exchange import Exchange
+from core.exchange.plots import PLOTS
 from core.units import MICRO, Shares, Usd
 from core.venue.wallets import wallets_of
 
@@ -453,6 +456,74 @@ def test_approvals_start_granted_bind_the_contracts_and_are_used_up(room: Room) 
     room.pass_time()
     assert done.state == "STATE_CONFIRMED" and room.holdings("WALLET") == (CASH - 9, 9, 9)
     assert given.amount(wallet, contracts.PUSD, contracts.ADAPTER) == contracts.UNLIMITED
+
+
+CHAIR = tuple(number for number, plot in enumerate(PLOTS) if plot.event == PLOTS[-1].event)
+
+
+def convert(group: str, index_set: int, amount: int, target: str = CONFIG.neg_risk_collateral_adapter) -> Any:
+    data = keccak(b"convertPositions(bytes32,uint256,uint256)")[:4] + abi_encode(
+        ["bytes32", "uint256", "uint256"], [bytes.fromhex(group[2:]), index_set, amount]
+    )
+    return official.TransactionCall(to=target, data="0x" + data.hex())
+
+
+def test_no_of_two_outcomes_becomes_yes_of_the_third_and_a_dollar() -> None:
+    """The index set names outcomes by the last byte of their question ids; the activity carries the transaction."""
+    exchange = Exchange(seed=1, markets=CHAIR, now_ms=NOW_MS, auto_cash=Usd(CASH))
+    room, wallet = Chain(exchange), wallet_of("SAFE").lower()
+    listings = list(exchange.listings.values())
+    group = listings[0].neg_risk_market_id
+    splits = [adapter(each.instrument.market, "split", 7 * MICRO, neg_risk=True) for each in listings]
+    made = room.relay(opened(relayed("SAFE", [*splits, convert(group, 0b101, 5 * MICRO)], 0)), "key")
+    exchange.step(NOW_MS + 10_000)
+    assert made.state == "STATE_CONFIRMED" and made.paid == -16 * MICRO
+    held = exchange.ledger.account(wallet)
+    assert held.cash == CASH - 16 * MICRO
+    assert [[held.tokens[(each.instrument.market, o)] // MICRO for o in ("YES", "NO")] for each in listings] == [
+        [7, 2], [12, 7], [7, 2],
+    ]  # fmt: skip
+    newest = next(iter(exchange.history.entries(wallet)))
+    assert (newest.kind, newest.shares, newest.cash, newest.transaction_hash) == (
+        "CONVERSION", 5 * MICRO, 5 * MICRO, made.hash,
+    )  # fmt: skip
+    exchange.ledger.check()
+
+
+@pytest.mark.parametrize(
+    ("index_set", "amount", "words"),
+    [
+        (0b011, 8 * MICRO, "not enough free tokens to convert"),
+        (0b000, MICRO, "not enough free tokens to convert"),
+        (0b1001, MICRO, "has not that many"),
+        (0b011, 0, "nothing to split, merge or convert"),
+    ],
+)
+def test_a_conversion_that_cannot_be_reverts(index_set: int, amount: int, words: str) -> None:
+    exchange = Exchange(seed=1, markets=CHAIR, now_ms=NOW_MS, auto_cash=Usd(CASH))
+    room, wallet = Chain(exchange), wallet_of("EOA").lower()
+    exchange.admit(wallet)
+    markets = list(exchange.listings)
+    for market in markets:
+        exchange.split(wallet, market, Shares(7 * MICRO))
+    group = exchange.listings[markets[0]].neg_risk_market_id
+    with pytest.raises(ValueError, match=words):
+        room.rehearse(wallet, [call(convert(group, index_set, amount))])
+    with pytest.raises(ValueError, match="not all of its outcomes are listed"):
+        room.rehearse(wallet, [call(convert("0x" + "ab" * 32, 0b011, MICRO))])
+    with pytest.raises(CallError, match="not permitted"):
+        room.rehearse(wallet, [call(convert(group, 0b011, MICRO, CONFIG.collateral_adapter))])
+    exchange.resolve(markets[2], "NO")
+    with pytest.raises(ValueError, match="an outcome of the event is resolved"):
+        room.rehearse(wallet, [call(convert(group, 0b011, MICRO))])
+    exchange.ledger.check()
+
+
+def test_an_event_with_outcomes_that_are_not_listed_cannot_be_converted() -> None:
+    exchange = Exchange(seed=1, markets=CHAIR[:2], now_ms=NOW_MS, auto_cash=Usd(CASH))
+    group = next(iter(exchange.listings.values())).neg_risk_market_id
+    with pytest.raises(ValueError, match="not all of its outcomes are listed"):
+        exchange.sides(group, 0b01)
 
 
 def test_the_same_seed_gives_the_same_ids_and_times() -> None:

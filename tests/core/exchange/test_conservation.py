@@ -7,9 +7,11 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from core.exchange.exchange import Exchange
+from core.exchange.ledger import BURNED
 from core.exchange.lifecycle import Result
 from core.exchange.listing import listings
 from core.exchange.orders import OrderType
+from core.exchange.plots import PLOTS
 from core.exchange.settlement import Spoiling
 from core.units import MICRO, OUTCOMES, OrderSide, Outcome, Shares, Usd
 from tests.core.exchange.arrange import new_order
@@ -152,6 +154,61 @@ def test_shares_collateral_fees_and_rewards_balance_after_any_sequence(wishes: l
         world.do(wish)
         world.prove()
     world.wind_up()
+
+
+CHAIR = tuple(number for number, plot in enumerate(PLOTS) if plot.event == PLOTS[-1].event)
+ACTS = st.lists(
+    st.tuples(
+        st.sampled_from(("split", "merge", "convert")), WHO, st.integers(0, 2), st.integers(1, 7),
+        st.integers(1, 200 * MICRO),
+    ),
+    min_size=5,
+    max_size=40,
+)  # fmt: skip
+
+
+@settings(max_examples=150, deadline=None)
+@given(ACTS, st.integers(0, 2))
+def test_conversions_create_and_lose_nothing(acts: list[tuple[str, int, int, int, int]], winner: int) -> None:
+    """Whatever is split, converted and merged: once one outcome has come true everybody is paid to the last
+    micro-dollar, and what the NO tokens given up are worth is what was advanced for them."""
+    exchange = Exchange(seed=3, markets=CHAIR, now_ms=START)
+    markets = list(exchange.listings)
+    group = exchange.listings[markets[0]].neg_risk_market_id
+    for account in ACCOUNTS:
+        exchange.ledger.deposit(account, Usd(900 * MICRO))
+    for kind, who, place, index_set, size in acts:
+        account, market, sets = ACCOUNTS[who], markets[place], Shares(size)
+        worth = worst_case(exchange, account, markets)
+        try:
+            if kind == "convert":
+                exchange.convert(account, *exchange.sides(group, index_set), sets)
+            else:
+                (exchange.split if kind == "split" else exchange.merge)(account, market, sets)
+        except ValueError:
+            continue
+        finally:
+            exchange.ledger.check()
+        assert worst_case(exchange, account, markets) == worth, "nothing here changes what an account is worth"
+    for place, market in enumerate(markets):
+        exchange.resolve(market, "YES" if place == winner else "NO")
+    for account in ACCOUNTS:
+        for market in markets:
+            exchange.redeem(account, market)
+    exchange.ledger.check()
+    burned = exchange.ledger.account(BURNED)
+    assert sum(exchange.redeem(BURNED, market) for market in markets) == exchange.ledger.advanced == burned.cash
+    assert not any(exchange.ledger.collateral.values())
+    assert sum(exchange.ledger.account(account).cash for account in ACCOUNTS) == 2_700 * MICRO
+
+
+def worst_case(exchange: Exchange, account: str, markets: list[str]) -> list[int]:
+    """Micro-dollars an account ends with, for each outcome that may come true."""
+    held = exchange.ledger.account(account)
+    return [
+        held.cash + sum(held.tokens.get((market, "YES" if market == true else "NO"), 0) for market in markets)
+        for true in markets
+    ]
 
 
 @settings(max_examples=40, deadline=None)

@@ -16,6 +16,7 @@ from core.exchange.faults.script import load, read_python, read_toml
 from core.exchange.faults.verbs import VERBS
 from core.exchange.frames import MarketFrame, MarketKind
 from core.exchange.limits import Limits
+from core.units import MICRO, Shares
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "exchange-scripts.md"
 
@@ -398,6 +399,25 @@ def test_a_stranger_finds_no_book_in_a_resolved_market() -> None:
     )
     studio.at(3)
     assert studio.director.log[-1].what == "No orderbook exists for the requested token id"
+
+
+def test_the_auto_redeemer_takes_tokens_and_pays_for_them() -> None:
+    """For a key that has traded, once its market is resolved; the venue tells it by a notification of its own kind."""
+    studio = Studio(
+        '[[fault]]\ndo = "auto_redeem"\nmarket = 0\nevery = 1\ntimes = 2\n'
+        '[[fault]]\ndo = "resolve"\nmarket = 0\nresult = "HALF"\nat = 1.5'
+    )
+    market, _ = studio.exchange.by_token[studio.yes]
+    studio.exchange.admit("0x" + "a" * 40)
+    studio.exchange.split("0x" + "a" * 40, market, Shares(30 * MICRO))
+    studio.exchange._accounts["key"] = {"0x" + "a" * 40}
+    studio.at(3)
+    account = studio.exchange.ledger.account("0x" + "a" * 40)
+    assert not any(account.tokens.values()) and account.cash == studio.exchange.auto_cash
+    assert [line.what for line in studio.director.log] == ["0 accounts", "pays HALF", "1 accounts"]
+    told = studio.exchange.notices.of("key", studio.exchange.now_ms)[-1]
+    assert (told.kind, told.payload["amount"]) == (9, "30")
+    studio.exchange.ledger.check()
 
 
 def test_every_verb_says_what_a_client_sees() -> None:

@@ -6,7 +6,7 @@ import pytest
 from msgspec import structs
 from polymarket._internal.protocol import decode_v2_outcome_position_id, is_v2_position_id
 
-from core.exchange.listing import MAX_MARKETS, Listing, extra_listing, listings, siblings
+from core.exchange.listing import MAX_MARKETS, Listing, extra_listing, is_complete, listings, siblings
 from core.exchange.plots import PLOTS
 from core.units import grid_of
 
@@ -87,11 +87,15 @@ def test_there_are_markets_of_every_kind() -> None:
     shared = [event for event in events(found).values() if len(event) > 1]
     assert sum(event[0].instrument.neg_risk for event in shared) >= 2
     assert any(not event[0].instrument.neg_risk for event in shared)
+    assert sum(is_complete([each.plot for each in event]) for event in shared) == 1, "conversions need a whole event"
 
 
 @pytest.mark.parametrize("count", [4, 12, MAX_MARKETS])
 def test_an_event_is_shared_and_consistent(count: int) -> None:
-    """One id, title, end and neg-risk id; listed outcomes of a neg-risk event leave room for another; strikes fall."""
+    """One id, title, end and neg-risk id; neg-risk events leave room for another outcome or are complete; strikes fall.
+
+    The question ids of a neg-risk event are its own id with the number of the outcome in the last byte.
+    """
     for event in events(listings(3, count, START)).values():
         first = event[0]
         for each in event:
@@ -104,7 +108,10 @@ def test_an_event_is_shared_and_consistent(count: int) -> None:
             assert bool(each.neg_risk_market_id) == each.instrument.neg_risk == first.instrument.neg_risk
         starts = [each.plot.start for each in event]
         if first.instrument.neg_risk:
-            assert sum(starts) < 1
+            assert sum(starts) < 1 or is_complete([each.plot for each in event])
+            if len(event) > 1:
+                numbers = [int(each.question_id, 16) - int(each.neg_risk_market_id, 16) for each in event]
+                assert numbers == list(range(len(event)))
         else:
             assert all(low < high for high, low in pairwise(starts))
 

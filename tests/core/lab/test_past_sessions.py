@@ -173,7 +173,7 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mm_state.db"
     await written(path, [(0.0, 0.46)])
     with closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE meta SET value = '4'")
+        db.execute("UPDATE meta SET value = '5'")
         db.commit()
     with pytest.raises(UsageError, match="newer program"):
         read_past(path)

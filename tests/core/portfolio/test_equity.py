@@ -16,3 +16,11 @@ def test_nothing_is_said_of_a_peak_that_is_not_positive() -> None:
     falls.observe(usd(0))
     falls.observe(usd(-5))
     assert (falls.largest, falls.largest_fraction) == (usd(5), 0.0)
+
+
+def test_peak_of_earlier_sessions_goes_on() -> None:
+    falls = Drawdown(usd(100))
+    falls.observe(usd(90))
+    assert (falls.peak, falls.current, falls.largest, falls.largest_fraction) == (usd(100), usd(10), usd(10), 0.1)
+    falls.observe(usd(120))
+    assert (falls.peak, falls.current) == (usd(120), 0)

@@ -10,8 +10,10 @@ from core.clock import SystemClock
 from core.config import Settings
 from core.errors import OutcomeUnknown
 from core.events import (
+    ActivityRead,
     BalancesRead,
     CancelAnswered,
+    ChainRead,
     FillSeen,
     IndexedTradesRead,
     InstrumentAdded,
@@ -20,7 +22,9 @@ from core.events import (
     OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PayoutSeen,
     PositionsRead,
+    RouteSeen,
     ScoringSeen,
     TradesRead,
 )
@@ -114,6 +118,15 @@ class FakeGateway:
     async def indexed_trades(self, unix: int) -> IndexedTradesRead:
         return IndexedTradesRead(asked_s=time.monotonic(), after_unix=unix, complete=True)
 
+    async def activity(self, unix: int) -> ActivityRead:
+        return ActivityRead(asked_s=time.monotonic(), after_unix=unix, complete=True)
+
+    async def chain(self, tokens: Sequence[str]) -> ChainRead | None:
+        return None
+
+    async def payouts(self, markets: Sequence[str]) -> list[PayoutSeen]:
+        return []
+
     async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:
         return HeartbeatAnswer(status="ok", heartbeat_id=heartbeat_id + "x")
 
@@ -165,11 +178,13 @@ def composing(gateway: FakeGateway, closed: list[str] | None = None) -> Compose:
         return Parts(
             settings=session.settings,
             gateway=gateway,
+            chain=None,
+            route=RouteSeen(venue="paper", route=None, obstacle="a test"),
             rest=PublicRest(session.settings.clob_url),
             instruments=(InstrumentAdded(instrument=INSTRUMENT),),
             user_frame=None,
             owner="",
-            wallet="",
+            wallet="0x" + "77" * 20,
             close=close,
         )
 
@@ -186,5 +201,5 @@ async def until(condition: Callable[[], object], patience_s: float = 10.0) -> No
 async def run_until_trading(session: Session) -> "asyncio.Task[Outcome]":
     """Start a session and wait until it has its account."""
     task = asyncio.create_task(session.run())
-    await until(lambda: session.engine.account.cash is not None or task.done())
+    await until(lambda: session.engine.account.is_open or task.done())
     return task

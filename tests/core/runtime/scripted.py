@@ -5,13 +5,16 @@ from collections.abc import Awaitable, Callable, Sequence
 
 from core.actions import Place
 from core.events import (
+    ActivityRead,
     BalancesRead,
     CancelAnswered,
+    ChainRead,
     IndexedTradesRead,
     MarketMessage,
     OpenOrdersRead,
     OrderAnswered,
     OrderSeen,
+    PayoutSeen,
     PositionsRead,
     ScoringSeen,
     TradesRead,
@@ -105,6 +108,16 @@ class Script:
     async def indexed_trades(self, unix: int) -> IndexedTradesRead:
         await self._asked("indexed_trades", str(unix))
         return IndexedTradesRead(asked_s=1.0, after_unix=unix, complete=True)
+
+    async def activity(self, unix: int) -> ActivityRead:
+        await self._asked("activity", str(unix))
+        return ActivityRead(asked_s=1.0, after_unix=unix, complete=True)
+
+    async def chain(self, tokens: Sequence[str]) -> ChainRead | None:
+        return await self._asked("chain", *tokens)  # type: ignore[return-value]
+
+    async def payouts(self, markets: Sequence[str]) -> list[PayoutSeen]:
+        return (await self._asked("payouts", *markets)) or []  # type: ignore[return-value]
 
     async def heartbeat(self, heartbeat_id: str) -> HeartbeatAnswer:
         told = await self._asked("heartbeat", heartbeat_id)

@@ -57,3 +57,19 @@ def test_a_clock_that_is_set_back_does_not_stop_the_path(driver: Driver) -> None
     samples.rows(driver.engine, driver.now, NOON)
     assert len(samples.rows(driver.engine, driver.now, NOON - 3_600)) == 1
     assert samples.rows(driver.engine, driver.now, NOON - 3_599.5) == []
+
+
+def test_a_day_begins_with_a_row(driver: Driver) -> None:
+    """What a day earned is reckoned from what things were worth when it began."""
+    samples, midnight = FairSamples(), NOON + 43_200
+    samples.rows(driver.engine, driver.now, midnight - 10)
+    assert samples.rows(driver.engine, driver.now, midnight - 5) == []
+    assert len(samples.rows(driver.engine, driver.now, midnight)) == 1
+
+
+def test_a_session_ends_with_what_it_values_its_holdings_at(driver: Driver) -> None:
+    """The report's value at the end is the session's own, also when the feeds have ended before."""
+    samples = FairSamples()
+    driver.desk.tracked.lose("test", driver.now)
+    [row] = samples.last_rows(driver.engine, driver.now, NOON)
+    assert row == (driver.desk.market, NOON, 10_000, driver.desk.mark(driver.now), None)

@@ -4,24 +4,28 @@ import asyncio
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from typing import Any
 
+import msgspec
 import pytest
 
 from core.actions import Finding
 from core.errors import StoreError
 from core.events import FillSeen, OrderAnswered, OrderSigned, StopRequested
+from core.market.fees import FeeSchedule
 from core.orders.manager import OrderManager, StateChange, Touched
 from core.orders.order import State
+from core.portfolio.entries import Buy, Flow, Merge
 from core.quoting.explain import LayerExplanation, Term
 from core.store.changes import Changes
 from core.store.database import Store
 from core.store.schema import SCHEMA_VERSION
-from core.units import Shares, Ticks
-from tests.builders import MARKET, a_market, shares
-from tests.core.store.ledger import CLOCK, NOW, a_fill, an_order, changes, opened, rows
+from core.units import Shares, Ticks, Usd
+from tests.builders import MARKET, NO, YES, a_market, shares, usd
+from tests.core.store.ledger import CLOCK, NOW, a_fill, a_line, a_mark, an_order, changes, opened, rows
 
-BAD_MARK = ("0xm", 2**70, 0, 0, 0, 0)
-"""No integer of sqlite's."""
+BAD_FAIR: Any = ("0xm", None, 1, 0, 0)
+"""Not what the table takes."""
 
 
 async def test_orders_and_fills_are_rows_and_change_in_place(tmp_path: Path) -> None:
@@ -74,19 +78,80 @@ async def test_an_order_says_what_it_was_decided_on(tmp_path: Path) -> None:
     assert rows(path, query) == [("book-7", 47_000_000_000, 2.0)]
 
 
-async def test_findings_and_corrections_are_rows(tmp_path: Path) -> None:
-    """What disagreed, and what was done about it, can be read afterwards, with its time."""
+async def test_findings_are_rows(tmp_path: Path) -> None:
+    """What disagreed can be read afterwards, with its time."""
     path = tmp_path / "mm_state.db"
     store = await opened(path)
     finding = Finding("ghost_fill", "alarm", "quarantine", MARKET, "t1", "a fill was not told", ours="0", venue="5")
-    await store.write(Changes(findings=[(90.0, finding)], corrections=[(95.0, MARKET, "NO", -3, "adopted")]))
+    await store.write(Changes(findings=[(90.0, finding)]))
     await store.write(Changes(findings=[(100.0, finding)]))
     await store.end("quit", verified=True)
     told = (1, "ghost_fill", "alarm", "quarantine", MARKET, "t1", "a fill was not told", "0", "5")
     query = "SELECT unix, session, code, severity, effect, market, subject, text, ours, venue FROM findings"
     assert rows(path, query) == [(NOW - 10.0, *told), (NOW, *told)]
-    assert rows(path, "SELECT session, unix, market, outcome, micro, reason FROM corrections") == [
-        (1, NOW - 5.0, MARKET, "NO", -3, "adopted")
+
+
+async def test_a_market_s_facts_are_the_latest(tmp_path: Path) -> None:
+    """One row a market, whatever it changes; what is not known is NULL, not nought."""
+    path = tmp_path / "mm_state.db"
+    store = await opened(path)
+    fees = FeeSchedule(40_000, 2.0, 250_000)
+    known = a_market("0.001", event_id="e1", group="g1", neg_risk=True, tags=("a", "b"), end_unix=NOW + 9, fees=fees)
+    await store.write(Changes(markets=[a_market("0.01")]))
+    query = "SELECT tick_micro_usd, neg_risk, event_group, fee_rate_micro, end_unix, json(tags) FROM markets"
+    assert rows(path, query) == [(10_000, 0, "", None, None, "[]")]
+    await store.write(Changes(markets=[known]))
+    assert rows(path, query) == [(1_000, 1, "g1", 40_000, NOW + 9, '["a","b"]')]
+    columns = "market, yes_token, no_token, fee_exponent, rebate_micro, updated_unix"
+    assert rows(path, f"SELECT {columns} FROM markets") == [(MARKET, YES, NO, 2.0, 250_000, NOW)]
+    await store.end("quit", verified=True)
+
+
+async def test_estimates_of_a_day_and_market_add_up(tmp_path: Path) -> None:
+    """What a session reckoned and what the next one did are one number."""
+    path = tmp_path / "mm_state.db"
+    for _ in range(2):
+        store = await opened(path)
+        await store.write(Changes(estimates=[(5, "0xm", 10, 3, 60.0), (6, "0xm", 1, -1, 1.5)]))
+        await store.write(Changes(estimates=[(5, "0xm", 1, 2, 0.5)]))
+        await store.end("quit", verified=True)
+    assert rows(path, "SELECT * FROM estimates") == [
+        ("0xfeed", 5, "0xm", 22, 10, 121.0),
+        ("0xfeed", 6, "0xm", 2, -2, 3.0),
+    ]
+
+
+async def test_a_number_given_twice_is_refused(tmp_path: Path) -> None:
+    """Two lines under one number have no order; written they would be told apart by nobody."""
+    path = tmp_path / "mm_state.db"
+    store = await opened(path)
+    await store.write(Changes(entries=[a_line(1, Flow(usd(5)), key="a")]))
+    with pytest.raises(StoreError, match="UNIQUE"):
+        await store.write(Changes(entries=[a_line(1, Flow(usd(7)), key="b")]))
+    await store.end("quit", verified=True)
+    assert rows(path, "SELECT key FROM entries") == [("a",)]
+
+
+async def test_absurd_sizes_stop_neither_the_writing_nor_the_reading(tmp_path: Path) -> None:
+    """The largest sizes the venue can tell are kept as told; sums beyond sqlite's integers are its largest."""
+    path, most = tmp_path / "mm_state.db", 2**63 - 1
+    order, store = an_order(), await opened(path)
+    order.filled = order.matched = Shares(2 * most)
+    huge = [a_fill(order, f"t{number}", seq=number) for number in (1, 2, 3)]
+    for known in huge:
+        known.fill = msgspec.structs.replace(known.fill, size=Shares(most))
+    mark = a_mark(NOW, cash=Usd(-(2**70)), equity=Usd(2**70))
+    store.journal("event", StopRequested(reason="once"))
+    await store.write(changes([order], huge, equity=[mark], entries=[a_line(4, Merge(Shares(most)))]))
+    told = await store.recover()
+    await store.end("quit", verified=True)
+    assert [line.entry for line in told.bookings[:3]] == [Buy("YES", Shares(most), order.usd)] * 3
+    assert told.equity is not None and (told.equity.cash, told.equity.equity) == (-most, most)
+    assert rows(path, "SELECT filled_micro FROM orders") == [(most,)]
+    assert rows(path, "SELECT count(*) FROM journal") == [(1,)]
+    assert rows(path, "SELECT outcome, settled_micro, provisional_micro FROM positions") == [
+        ("NO", -(2**63), 0),
+        ("YES", -(2**63), most),
     ]
 
 
@@ -129,17 +194,16 @@ async def test_foreign_text_that_is_no_text_is_written_all_the_same(tmp_path: Pa
     assert rows(path, "SELECT json_extract(body, '$.detail') LIKE 'no ? balance%' FROM journal") == [(1,)]
 
 
-async def test_journal_and_marks_are_written_in_order(tmp_path: Path) -> None:
-    """The journal is append-only and keeps the order of what happened; marks close the session."""
+async def test_journal_is_written_in_order(tmp_path: Path) -> None:
+    """The journal is append-only and keeps the order of what happened."""
     path = tmp_path / "mm_state.db"
     store = await opened(path)
     store.journal("event", StopRequested(reason="first"))
     store.journal("event", StopRequested(reason="second"))
-    await store.write(Changes(marks=[("0xm", 500_000, 1, 2, 3, 4)]))
+    await store.write(Changes())
     await store.end("duration", verified=False)
     bodies = [body for (body,) in rows(path, "SELECT body FROM journal ORDER BY id")]
     assert ["first" in body for body in bodies] == [True, False]
-    assert rows(path, "SELECT fair_micro_usd, yes_micro, unrealised_micro_usd FROM marks") == [(500_000, 1, 4)]
     assert rows(path, "SELECT mode, seed, exit_reason, open_orders_verified FROM sessions") == [
         ("demo", 7, "duration", 0)
     ]
@@ -268,11 +332,11 @@ async def test_a_failed_write_takes_nothing_with_it(tmp_path: Path) -> None:
     store = await opened(path)
     store.journal("event", StopRequested(reason="kept"))
     whole = changes([an_order()], [a_fill(an_order())], trades_read_until=5.0)
-    whole.marks = [BAD_MARK]
+    whole.fairs = [BAD_FAIR]
     with pytest.raises(StoreError):
         await store.write(whole)
     assert rows(path, "SELECT count(*) FROM orders") == rows(path, "SELECT count(*) FROM settlements") == [(0,)]
-    whole.marks = []
+    whole.fairs = []
     await store.write(whole)
     await store.end("quit", verified=True)
     assert rows(path, "SELECT count(*) FROM journal") == [(1,)]
@@ -321,7 +385,7 @@ async def test_two_writers_wait_for_each_other(tmp_path: Path) -> None:
     """Writes at once are one transaction each: what fails takes only itself back."""
     path = tmp_path / "mm_state.db"
     store = await opened(path)
-    bad = Changes(marks=[BAD_MARK])
+    bad = Changes(fairs=[BAD_FAIR])
     tasks = [store.write(bad if n == 3 else changes([an_order(n)])) for n in range(1, 6)]
     answers = await asyncio.gather(*tasks, return_exceptions=True)
     assert [isinstance(answer, StoreError) for answer in answers] == [False, False, True, False, False]
@@ -344,6 +408,7 @@ async def test_a_store_that_cannot_be_opened_can_be_opened_later(tmp_path: Path)
     store = Store(tmp_path / "late" / "mm_state.db", CLOCK)
     with pytest.raises(StoreError):
         await store.open("demo", "0.1.0", 7, {})
+    assert store.account == ""
     (tmp_path / "late").mkdir()
     await store.open("demo", "0.1.0", 7, {})
     await store.write(changes([an_order()], [a_fill(an_order(), size=float(Shares(1)))]))

@@ -1,10 +1,13 @@
 """What a restart knows: as much as was written, whatever was written how often and in which order."""
 
 import asyncio
+import sqlite3
 from collections import defaultdict
+from contextlib import closing
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any, Literal
+from typing import Literal, NamedTuple
 
 import pytest
 from hypothesis import given
@@ -14,23 +17,25 @@ from core.actions import Finding
 from core.clock import ManualClock
 from core.config import Settings
 from core.engine import Engine
-from core.events import FillSeen, KnownFill, KnownOrder, OperatorCommand, Recovered
+from core.events import FillSeen, JobSeen, KnownFill, KnownJob, KnownOrder, OperatorCommand, Recovered
+from core.jobs.job import Baseline
 from core.orders.fills import FINAL, TrackedFill
 from core.orders.order import TERMINAL, Order, State
+from core.portfolio.entries import Booking, Buy, Convert, Flow, Found, Income, Merge, Redeem, Sell, Split
 from core.reconciliation import OVERLAP_SEC
 from core.store.changes import Changes
-from core.store.database import Store
 from core.store.fold import MARGIN_SEC, RECENT_SEC
-from core.units import MICRO, SIZE_QUANTUM, Shares, Ticks, grid_of
-from tests.builders import MARKET, YES, laws, shares
-from tests.core.store.ledger import NOW, a_fill, an_order, changes, opened, rows
+from core.store.lines import MARKS, mark_of
+from core.units import OUTCOMES, SIZE_QUANTUM, Shares, Ticks, grid_of
+from tests.builders import MARKET, YES, laws, shares, usd
+from tests.core.store.ledger import NOW, WALLET, a_fill, a_job, a_line, a_mark, an_order, changes, opened, rows
 
 OLD = NOW - 3 * RECENT_SEC
 
 
-async def folded(path: Path, *written: Changes, at: float = NOW) -> Recovered:
+async def folded(path: Path, *written: Changes, at: float = NOW, wallet: str = WALLET) -> Recovered:
     """What a session that starts at ``at`` knows of these writes."""
-    store = await opened(path, ManualClock(unix=at, monotonic=100.0))
+    store = await opened(path, ManualClock(unix=at, monotonic=100.0), wallet=wallet)
     for one in written:
         await store.write(one)
     told = await store.recover()
@@ -40,14 +45,14 @@ async def folded(path: Path, *written: Changes, at: float = NOW) -> Recovered:
 
 async def test_a_new_file_knows_nothing(tmp_path: Path) -> None:
     """The first intent is 1, and no trades were ever read."""
-    assert await folded(tmp_path / "mm_state.db") == Recovered(next_intent=1, read_until_unix=0.0)
+    assert await folded(tmp_path / "mm_state.db") == Recovered(next_intent=1, next_seq=1, next_job=1)
 
 
 async def test_an_order_comes_back_as_it_was(tmp_path: Path) -> None:
     """Every member, in integers, with the tick of then; and its fill with the venue's latest word."""
     order = an_order(7, State.PARTIAL, outcome="NO", side="ask", grid=grid_of("0.001"), price=Ticks(463))
     order.filled, order.matched = shares(5), shares(8)
-    fill = a_fill(order, settlement="mined", source="read", transaction="0xfeed")
+    fill = a_fill(order, settlement="mined", source="read", transaction="0xfeed", seq=3)
     told = await folded(tmp_path / "mm_state.db", changes([order], [fill], trades_read_until=NOW - 60))
     assert told.orders == (
         KnownOrder(
@@ -61,7 +66,8 @@ async def test_an_order_comes_back_as_it_was(tmp_path: Path) -> None:
         token=YES, order_side="BUY", price="0.463", transaction="0xfeed",
     )  # fmt: skip
     assert told.fills == (KnownFill(seen, 7),)
-    assert (told.holdings, told.next_intent, told.read_until_unix) == ((), 8, NOW - 60)
+    line = Booking(3, MARKET, "t1 0x7", NOW, Buy("NO", shares(5), usd(0.463)), "fill", is_final=False)
+    assert (told.bookings, told.next_seq, told.next_intent, told.read_until_unix) == ((line,), 4, 8, NOW - 60)
 
 
 async def test_what_is_over_is_not_told_again(tmp_path: Path) -> None:
@@ -71,12 +77,14 @@ async def test_what_is_over_is_not_told_again(tmp_path: Path) -> None:
         an_order(1, State.DONE), an_order(2, State.CANCELLED), an_order(3, State.MATCHED), an_order(4, State.UNKNOWN),
     )  # fmt: skip
     owed.matched = shares(5)
-    fills = [a_fill(over, "t1", settlement="confirmed"), a_fill(provisional, "t3", settlement="retrying")]
+    fills = [
+        a_fill(over, "t1", settlement="confirmed", seq=1), a_fill(provisional, "t3", settlement="retrying", seq=2),
+    ]  # fmt: skip
     await folded(path, changes([over, owed, provisional, living], fills), at=OLD)
     told = await folded(path, changes([an_order(5, State.CANCELLED)], trades_read_until=NOW))
     assert [known.intent for known in told.orders] == [2, 3, 4, 5]
     assert [known.order for known in told.fills] == [3]
-    assert told.holdings == ((MARKET, "YES", shares(5)),)
+    assert [(line.key, line.is_final) for line in told.bookings] == [("t1 0x1", True), ("t3 0x3", False)]
 
 
 async def test_a_late_fill_finds_its_order_after_a_long_pause(tmp_path: Path) -> None:
@@ -151,19 +159,159 @@ async def test_a_hundredth_that_is_missing_is_no_debt(tmp_path: Path) -> None:
     assert (await folded(path, Changes(trades_read_until=NOW))).orders == ()
 
 
-async def test_holdings_are_confirmed_fills_and_corrections(tmp_path: Path) -> None:
-    """A fill that failed or may still fail is nothing one holds; what was adopted and what was put right is."""
+async def test_the_book_is_all_lines_that_have_not_failed(tmp_path: Path) -> None:
+    """Fills and entries in the order of their numbers, whichever was written first; a failed fill keeps its number."""
     order, sell = an_order(1), an_order(2, order_side="SELL")
     fills = [
-        a_fill(order, "t1", 7, "confirmed"), a_fill(order, "t2", 3, "matched"), a_fill(order, "t3", 9, "failed"),
-        a_fill(sell, "t4", 2, "confirmed"),
+        a_fill(sell, "t4", 2, "confirmed", seq=6), a_fill(order, "t1", 7, "confirmed", seq=1),
+        a_fill(order, "t2", 3, "matched", seq=3), a_fill(order, "t3", 9, "failed", seq=7),
     ]  # fmt: skip
-    corrections = [(100.0, MARKET, "YES", MICRO, "adopted"), (100.0, MARKET, "NO", -MICRO, "the chain says so")]
+    entries = [
+        a_line(4, Found("NO", shares(-1), usd(0.5)), text="not there"), a_line(2, Flow(usd(90)), "", "opening"),
+        a_line(5, Income(usd(1), "rebate"), "", "0xdead", unix=NOW - 60),
+    ]  # fmt: skip
     path = tmp_path / "mm_state.db"
-    told = await folded(path, changes([order, sell], fills, corrections=corrections))
-    assert sorted(told.holdings) == [(MARKET, "NO", shares(-1)), (MARKET, "YES", shares(6))]
+    told = await folded(path, changes([order, sell], fills, entries=entries))
+    assert [(line.seq, line.key, line.is_final, line.source) for line in told.bookings] == [
+        (1, "t1 0x1", True, "fill"), (2, "opening", True, "balance"), (3, "t2 0x1", False, "fill"),
+        (4, "line 4", True, "balance"), (5, "0xdead", True, "balance"), (6, "t4 0x2", True, "fill"),
+    ]  # fmt: skip
+    assert [line for line in told.bookings if line.source != "fill"] == sorted(entries, key=lambda line: line.seq)
+    assert told.next_seq == 8
     query = "SELECT outcome, settled_micro, provisional_micro FROM positions ORDER BY outcome"
-    assert rows(path, query) == [("NO", shares(-1), 0), ("YES", shares(6), shares(3))]
+    assert rows(path, query) == [("NO", shares(-1), 0), ("YES", shares(5), shares(3))]
+
+
+async def test_a_line_told_again_is_no_line(tmp_path: Path) -> None:
+    """A key is booked once, under its first number, whoever tells it and however often."""
+    path, order = tmp_path / "mm_state.db", an_order()
+    first = changes([order], [a_fill(order, seq=1)], entries=[a_line(2, Flow(usd(5)), key="a")])
+    again = changes([order], [a_fill(order, settlement="confirmed", seq=3)], entries=[a_line(4, Flow(usd(7)), key="a")])
+    unknowing = changes([order], [a_fill(order, settlement="confirmed", seq=0), a_fill(order, "t2", seq=0)])
+    late = changes([order], [a_fill(order, "t2", seq=5)])
+    told = await folded(path, first, again, unknowing, late)
+    assert [(line.seq, line.key) for line in told.bookings] == [(1, "t1 0x1"), (2, "a"), (5, "t2 0x1")]
+    assert told.bookings[1].entry == Flow(usd(5))
+
+
+async def test_a_fill_that_nobody_booked_is_the_last_line(tmp_path: Path) -> None:
+    """A session may die between the fill's row and its line: money moved all the same, and its number is its own."""
+    path, order = tmp_path / "mm_state.db", an_order()
+    fills = [
+        a_fill(order, "t1"),
+        a_fill(order, "t2"),
+        a_fill(order, "t3", seq=2),
+        a_fill(order, "t4", settlement="failed"),
+    ]
+    await folded(path, changes([order], fills, entries=[a_line(5, Flow(usd(5)))]))
+    for _ in range(2):
+        told = await folded(path)
+        assert [(line.seq, line.key) for line in told.bookings] == [
+            (2, "t3 0x1"), (5, "line 5"), (6, "t1 0x1"), (7, "t2 0x1"),
+        ]  # fmt: skip
+        assert told.next_seq == 9
+
+
+async def test_an_account_goes_on_from_its_last_mark(tmp_path: Path) -> None:
+    """That which was written last, also when the machine's time was set back meanwhile."""
+    path = tmp_path / "mm_state.db"
+    marks = [a_mark(NOW, 3), a_mark(NOW + 60, 3, is_latched=True), a_mark(NOW - 60, 4, cash=usd(-7), is_latched=True)]
+    told = await folded(path, Changes(equity=marks[:1]), Changes(equity=marks[1:]))
+    assert told.equity == marks[2]
+    with closing(sqlite3.connect(path)) as db:
+        span = {"account": WALLET, "since": NOW - 60, "until": NOW + 60}
+        assert [mark_of(row) for row in db.execute(MARKS, span)] == [marks[2], marks[0]]
+
+
+async def test_what_is_held_comes_with_its_last_fair_value(tmp_path: Path) -> None:
+    """Of the last session that saw one; markets that nothing is held of are not looked for."""
+    path = tmp_path / "mm_state.db"
+    await folded(path, Changes(fairs=[("0xa", NOW, 10_000, 410_000, 1), ("0xb", NOW, 10_000, 420_000, 1)]))
+    pairs = [
+        a_line(1, Split(shares(5), usd(0.4)), "0xa"), a_line(2, Split(shares(5), usd(0.4)), "0xb"),
+        a_line(3, Split(shares(5), usd(0.4)), "0xc"), a_line(4, Merge(shares(5)), "0xb"),
+    ]  # fmt: skip
+    seen = [("0xa", NOW + 1, 10_000, 430_000, 1), ("0xa", NOW + 2, 10_000, None, None), ("0xb", NOW, 10_000, 9, 9)]
+    told = await folded(path, Changes(entries=pairs, fairs=seen))  # type: ignore[arg-type]
+    assert told.marks == (("0xa", usd(0.43)),)
+    other = await folded(path, Changes(fairs=[("0xa", NOW - 9, 10_000, None, None)]))
+    assert other.marks == (("0xa", usd(0.43)),)
+
+
+async def test_jobs_come_back_as_far_as_they_had_come(tmp_path: Path) -> None:
+    """With everything that was ever told of them; what has come to an end does not, and no number is given twice."""
+    path, before = tmp_path / "mm_state.db", Baseline(7, NOW, usd(90), (shares(5),))
+    steps = [
+        (100.0, JobSeen(2, "sending", baseline=before)), (101.0, JobSeen(2, "sent", "r-1", "0xfirst")),
+        (101.0, JobSeen(3, "refused", detail="no quota")), (102.0, JobSeen(2, "mined", transaction="0xFEED")),
+        (103.0, JobSeen(2, "unknown", detail="no answer")), (103.0, JobSeen(4, "confirmed", "", "0xdone", usd(5))),
+    ]  # fmt: skip
+    jobs = [(100.0, a_job(number)) for number in (1, 2, 3, 4)]
+    told = await folded(path, Changes(jobs=jobs, job_steps=steps), Changes(jobs=jobs))
+    assert told.jobs == (
+        KnownJob(a_job(1), "planned", "", "", None), KnownJob(a_job(2), "unknown", "r-1", "0xFEED", before),
+    )  # fmt: skip
+    assert (told.next_job, told.own_transactions) == (5, ("0xdone", "0xfeed", "0xfirst"))
+    assert rows(path, "SELECT state, nonce, detail, updated_unix FROM jobs WHERE job_id = 2") == [
+        ("unknown", 7, "no answer", NOW + 3)
+    ]
+    query = "SELECT job_id, state, transaction_id, nonce, amount_micro_usd FROM job_events ORDER BY id"
+    assert rows(path, query)[0::5] == [(2, "sending", "", 7, None), (4, "confirmed", "", None, usd(5))]
+
+
+async def test_two_accounts_in_one_file_know_nothing_of_each_other(tmp_path: Path) -> None:
+    """Orders, lines, marks, jobs, closures and what was read; only intents and jobs have numbers of the whole file."""
+    path = tmp_path / "mm_state.db"
+    for number, wallet in enumerate(("0xaa", "0xbb"), 1):
+        order = an_order(number)
+        closed = Finding("settlement_conflict", "alarm", "quarantine", wallet, "t", "odd")
+        failed = Finding("failed_trade", "alarm", "hold", wallet, "t", "odd")
+        written = changes([order], [a_fill(order, f"t{number}", number, seq=1)])
+        written.entries, written.equity = [a_line(2, Flow(usd(number)), "", "opening")], [a_mark(NOW, cash=usd(number))]
+        written.jobs, written.estimates = [(100.0, a_job(number))], [(1, MARKET, number, number, 1.0)]
+        written.findings, written.trades_read_until = [(100.0, closed), (100.0, failed)], NOW + number
+        await folded(path, written, wallet=wallet)
+    for number, wallet in enumerate(("0xaa", "0xbb"), 1):
+        told = await folded(path, wallet=wallet.upper())
+        assert [known.intent for known in told.orders] == [known.order for known in told.fills] == [number]
+        assert [line.key for line in told.bookings] == [f"t{number} 0x{number}", "opening"]
+        assert told.bookings[1].entry == Flow(usd(number)) and told.next_seq == 3
+        assert told.equity is not None and told.equity.cash == usd(number)
+        assert [known.job.job_id for known in told.jobs] == [number]
+        assert (told.closures, told.failures) == (((wallet, "odd"),), ((wallet, NOW),))
+        assert (told.read_until_unix, told.next_intent, told.next_job) == (NOW + number, 3, 3)
+    anew = await folded(path, wallet="")
+    assert anew == Recovered(next_intent=3, next_job=3)
+    assert rows(path, "SELECT account, reward_micro_usd FROM estimates") == [("0xaa", 1), ("0xbb", 2)]
+
+
+@pytest.mark.parametrize("state", [State.LIVE, State.CANCELLED])
+async def test_another_account_s_doubts_bring_back_nothing_of_ours(tmp_path: Path, state: State) -> None:
+    """Its old orders and trades are not asked for by us; what of ours is as old is history."""
+    path = tmp_path / "mm_state.db"
+    over, theirs = an_order(1, State.DONE), an_order(2, state)
+    over.filled = over.matched = shares(5)
+    theirs.created_s = 100.0 if state is State.CANCELLED else 100.0 - RECENT_SEC
+    trade = a_fill(
+        theirs, "t2", settlement="mined" if state is State.CANCELLED else "confirmed", unix=OLD - 60.0, seq=1
+    )
+    await folded(path, changes([over], [a_fill(over, settlement="confirmed", unix=OLD, seq=1)]), at=OLD)
+    await folded(path, changes([theirs], [trade]), at=OLD, wallet="0xbeef")
+    told = await folded(path, Changes(trades_read_until=NOW))
+    assert (told.orders, told.fills, len(told.bookings)) == ((), (), 1)
+    assert [known.intent for known in (await folded(path, wallet="0xbeef")).orders] == [2]
+
+
+async def test_another_account_s_resume_opens_nothing(tmp_path: Path) -> None:
+    """An operator looked into the other one."""
+    path = tmp_path / "mm_state.db"
+    closed = Finding("settlement_conflict", "alarm", "quarantine", MARKET, "t", "odd")
+    await folded(path, Changes(findings=[(100.0, closed)]))
+    store = await opened(path, ManualClock(unix=NOW + 9, monotonic=100.0), wallet="0xbeef")
+    store.journal("command", OperatorCommand("resume", MARKET))
+    await store.write(Changes())
+    await store.end("quit", verified=True)
+    assert (await folded(path)).closures == ((MARKET, "odd"),)
 
 
 MOMENTS = st.sampled_from([OLD - RECENT_SEC, OLD - MARGIN_SEC, OLD, OLD + RECENT_SEC, NOW - RECENT_SEC, NOW - 1, NOW])
@@ -171,16 +319,40 @@ MARKETS = st.sampled_from(["0xm", "0xn"])
 SETTLEMENTS = st.sampled_from(["matched", "mined", "confirmed", "retrying", "failed"])
 
 
+class Written(NamedTuple):
+    """One write of an account's session."""
+
+    unix: float
+    orders: list[Order]
+    fills: list[TrackedFill]
+    entries: list[Booking]
+
+
+ENTRIES = st.one_of(
+    st.builds(Found, st.sampled_from(["YES", "NO"]), st.integers(-(10**12), 10**12), st.just(usd(0.5))),
+    st.builds(Split, st.integers(1, 10**9), st.just(usd(0.4))),
+    st.builds(Merge, st.integers(1, 10**9)),
+    st.builds(Convert, st.sampled_from(["YES", "NO"]), st.integers(-(10**9), 10**9), st.just(usd(-0.01))),
+    st.builds(Redeem, st.sampled_from(["YES", "NO"]), st.integers(1, 10**9), st.just(usd(3))),
+    st.builds(Flow, st.integers(-(10**9), 10**9)),
+    st.builds(Income, st.integers(0, 10**9), st.sampled_from(["reward", "rebate", "other"])),
+)
+
+
 @st.composite
-def ledgers(draw: st.DrawFn) -> tuple[list[tuple[float, list[Order], list[TrackedFill]]], list[Any]]:
-    """Writes of orders and of the latest words on their fills, with repetitions, and corrections; times rise."""
+def ledgers(draw: st.DrawFn, first_intent: int) -> list[Written]:
+    """Writes of orders, of the latest words on their fills and of entries, with repetitions; times rise.
+
+    Fills are told again without a number, as after a restart, and may never have had one; entries under keys that are
+    known have other numbers and amounts.
+    """
     orders = [
         an_order(
-            intent + 1, draw(st.sampled_from(list(State))), market=draw(MARKETS),
+            first_intent + place, draw(st.sampled_from(list(State))), market=draw(MARKETS),
             outcome=draw(st.sampled_from(["YES", "NO"])), order_side=draw(st.sampled_from(["BUY", "SELL"])),
             price=Ticks(draw(st.integers(1, 99))),
         )
-        for intent in range(draw(st.integers(1, 6)))
+        for place in range(draw(st.integers(1, 6)))
     ]  # fmt: skip
     for order in orders:
         order.created_s = 100.0 + draw(MOMENTS) - NOW
@@ -189,36 +361,76 @@ def ledgers(draw: st.DrawFn) -> tuple[list[tuple[float, list[Order], list[Tracke
     trade = st.tuples(st.sampled_from(orders), st.integers(1, 3))
     sizes: dict[tuple[int, int], float] = defaultdict(lambda: draw(st.integers(1, 10**6)) / 100)
     matched: dict[tuple[int, int], float] = defaultdict(lambda: draw(MOMENTS))
-    writes: list[tuple[float, list[Order], list[TrackedFill]]] = [(OLD, orders, [])]
+    numbers = count(1)
+    lines: dict[tuple[int, int], int] = defaultdict(lambda: next(numbers))
+    writes = [Written(OLD, orders, [], [])]
     for _ in range(draw(st.integers(0, 6))):
-        unix = max(writes[-1][0], draw(st.sampled_from([OLD, OLD + RECENT_SEC, NOW - RECENT_SEC, NOW - 1, NOW])))
+        unix = max(writes[-1].unix, draw(st.sampled_from([OLD, OLD + RECENT_SEC, NOW - RECENT_SEC, NOW - 1, NOW])))
         some = draw(st.lists(st.sampled_from(orders), unique_by=lambda order: order.intent))
         fills = [
-            a_fill(order, f"t{number}", sizes[order.intent, number], draw(SETTLEMENTS), matched[order.intent, number])
+            a_fill(
+                order, f"t{number}", sizes[order.intent, number], draw(SETTLEMENTS), matched[order.intent, number],
+                seq=draw(st.sampled_from([0, lines[order.intent, number]])),
+            )
             for order, number in draw(st.lists(trade, max_size=6))
+        ]  # fmt: skip
+        entries = [
+            a_line(next(numbers), draw(ENTRIES), draw(MARKETS), draw(st.sampled_from("abcdef")))
+            for _ in range(draw(st.integers(0, 3)))
         ]
-        writes += [(unix, some, fills)] * draw(st.integers(1, 2))
-    correction = st.tuples(
-        st.just(100.0), MARKETS, st.sampled_from(["YES", "NO"]), st.integers(-(10**12), 10**12), st.just("adopted")
-    )
-    return writes, draw(st.lists(correction, max_size=3))
+        writes += [Written(unix, some, fills, entries)] * draw(st.integers(1, 2))
+    return writes
 
 
-@laws(60)
-@given(ledgers(), st.sampled_from([OLD, NOW - RECENT_SEC, NOW]))
-def test_the_fold_is_what_plain_python_makes_of_the_writes(
-    ledger: tuple[list[tuple[float, list[Order], list[TrackedFill]]], list[Any]], read_until: float
-) -> None:
-    """Orders, fills, holdings and the view are those of a dictionary that was told the same, repetitions included."""
-    writes, corrections = ledger
+def plain_lines(writes: list[Written]) -> tuple[list[Booking], int]:
+    """The account's book by dictionaries that were told the same, and the number of its next line."""
+    entries: dict[str, Booking] = {}
+    fills: dict[tuple[str, str], TrackedFill] = {}
+    numbers: dict[tuple[str, str], int] = {}
+    for write in writes:
+        entries = {line.key: line for line in write.entries[::-1]} | entries
+        for known in write.fills:
+            fills[known.fill.key] = known
+            numbers[known.fill.key] = numbers.get(known.fill.key, 0) or known.seq
+    last = max([0, *numbers.values(), *[line.seq for line in entries.values()]])
+    for key, seq in numbers.items():
+        if not seq:
+            last += 1
+            numbers[key] = last
+    traded = [
+        Booking(
+            numbers[known.fill.key], known.fill.market, " ".join(known.fill.key), known.fill.unix,
+            (Buy if known.fill.order_side == "BUY" else Sell)(known.fill.outcome, known.fill.size, known.fill.usd),
+            "fill", known.word.settlement == "confirmed",
+        )
+        for known in fills.values() if known.word.settlement != "failed"
+    ]  # fmt: skip
+    return sorted([*entries.values(), *traded], key=lambda line: line.seq), last + 1
+
+
+def plain_holdings(lines: list[Booking]) -> dict[tuple[str, str], list[int]]:
+    """Settled and provisional micro-shares by market and outcome."""
+    held: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
+    for line in lines:
+        match line.entry:
+            case Buy(outcome, size) | Found(outcome, size) | Convert(outcome, size):
+                held[line.market, outcome][not line.is_final] += size
+            case Sell(outcome, size) | Redeem(outcome, size):
+                held[line.market, outcome][not line.is_final] -= size
+            case Split(size) | Merge(size):
+                for outcome in OUTCOMES:
+                    held[line.market, outcome][0] += size if isinstance(line.entry, Split) else -size
+    return held
+
+
+def plain_orders(writes: list[Written], read_until: float) -> list[int]:
+    """Intents of the orders that a start is to know."""
     updated: dict[int, float] = {}
     latest: dict[tuple[str, str], TrackedFill] = {}
-    orders = {order.intent: order for order in writes[0][1]}
-    steps: set[tuple[str, str, str]] = set()
-    for unix, some, fills in writes:
-        updated |= {order.intent: unix for order in some}
-        latest |= {known.fill.key: known for known in fills}
-        steps |= {(*known.fill.key, known.word.settlement) for known in fills}
+    orders = {order.intent: order for order in writes[0].orders}
+    for write in writes:
+        updated |= {order.intent: write.unix for order in write.orders}
+        latest |= {known.fill.key: known for known in write.fills}
     unsettled = {known.fill.intent for known in latest.values() if known.word.settlement not in FINAL}
     open_ended = {
         intent
@@ -229,47 +441,58 @@ def test_the_fold_is_what_plain_python_makes_of_the_writes(
         [read_until, *(NOW - (100.0 - orders[intent].created_s) for intent in open_ended)]
         + [known.fill.unix for known in latest.values() if known.word.settlement not in FINAL]
     )
-    wanted = open_ended | unsettled | {
-        intent
-        for intent, order in orders.items()
-        if updated[intent] >= read_until - RECENT_SEC
-        or (order.filled and updated[intent] >= read_from - MARGIN_SEC)
-    }  # fmt: skip
-    held: dict[tuple[str, str], list[int]] = defaultdict(lambda: [0, 0])
-    for _, market, outcome, micro, _ in corrections:
-        held[market, outcome][0] += micro
-    for known in latest.values():
-        fill, settlement = known.fill, known.word.settlement
-        if settlement != "failed":
-            signed = fill.size if fill.order_side == "BUY" else -fill.size
-            held[fill.market, fill.outcome][settlement != "confirmed"] += signed
+    return sorted(
+        open_ended | unsettled | {
+            intent
+            for intent, order in orders.items()
+            if updated[intent] >= read_until - RECENT_SEC
+            or (order.filled and updated[intent] >= read_from - MARGIN_SEC)
+        }
+    )  # fmt: skip
 
-    async def act(path: Path) -> Recovered:
-        clock = ManualClock(unix=OLD, monotonic=100.0 + OLD - NOW)
-        store = Store(path, clock)
-        await store.open("live", "0", 1, {})
-        for unix, some, fills in writes:
-            clock.advance_to(100.0 + unix - NOW)
-            await store.write(changes(some, fills))
-        clock.advance_to(100.0)
-        await store.write(Changes(corrections=corrections, trades_read_until=read_until))
-        told = await store.recover()
-        await store.end("quit", verified=True)
-        return told
+
+@laws(60)
+@given(ledgers(1), ledgers(101), st.sampled_from([OLD, NOW - RECENT_SEC, NOW]))
+def test_the_fold_is_what_plain_python_makes_of_the_writes(
+    ours: list[Written], theirs: list[Written], read_until: float
+) -> None:
+    """Orders, fills, lines and views of each account are those of dictionaries that were told the same."""
+    ledger = {"0xaa": ours, "0xbb": theirs}
+
+    async def act(path: Path) -> dict[str, Recovered]:
+        for wallet, writes in ledger.items():
+            clock = ManualClock(unix=OLD, monotonic=100.0 + OLD - NOW)
+            store = await opened(path, clock, wallet=wallet)
+            for unix, orders, fills, entries in writes:
+                clock.advance_to(100.0 + unix - NOW)
+                await store.write(changes(orders, fills, entries=entries))
+            await store.write(Changes(trades_read_until=read_until))
+            await store.end("quit", verified=True)
+        return {wallet: await folded(path, wallet=wallet) for wallet in ledger}
 
     with TemporaryDirectory() as folder:
         path = Path(folder) / "mm_state.db"
         told = asyncio.run(act(path))
-        positions = rows(path, "SELECT market, outcome, settled_micro, provisional_micro FROM positions")
-        assert set(rows(path, "SELECT trade_id, order_id, status FROM settlements")) == steps
-    assert [(known.intent, State(known.state), known.filled, known.matched) for known in told.orders] == [
-        (intent, orders[intent].state, orders[intent].filled, orders[intent].matched) for intent in sorted(wanted)
-    ]
-    assert {(one.order, one.fill.trade_id): (one.fill.size, one.fill.settlement) for one in told.fills} == {
-        (known.fill.intent, known.fill.trade_id): (known.fill.size, known.word.settlement)
-        for known in latest.values()
-        if known.fill.intent in wanted
-    }
-    assert {(market, outcome): sums for market, outcome, *sums in positions} == held
-    assert {row[:2]: row[2] for row in told.holdings} == {key: sums[0] for key, sums in held.items() if sums[0]}
-    assert told.next_intent == max(orders) + 1 and told.read_until_unix == read_until
+        positions = rows(path, "SELECT account, market, outcome, settled_micro, provisional_micro FROM positions")
+        steps = set(rows(path, "SELECT trade_id, order_id, status FROM settlements"))
+    words = [known for writes in ledger.values() for write in writes for known in write.fills]
+    assert steps == {(*known.fill.key, known.word.settlement) for known in words}
+    for wallet, writes in ledger.items():
+        one, wanted = told[wallet], plain_orders(writes, read_until)
+        orders = {order.intent: order for order in writes[0].orders}
+        assert [(known.intent, State(known.state), known.filled, known.matched) for known in one.orders] == [
+            (intent, orders[intent].state, orders[intent].filled, orders[intent].matched) for intent in wanted
+        ]
+        latest = {known.fill.key: known for write in writes for known in write.fills}
+        assert {
+            (known.order, known.fill.trade_id): (known.fill.size, known.fill.settlement) for known in one.fills
+        } == {
+            (known.fill.intent, known.fill.trade_id): (known.fill.size, known.word.settlement)
+            for known in latest.values()
+            if known.fill.intent in wanted
+        }
+        lines, next_seq = plain_lines(writes)
+        assert (list(one.bookings), one.next_seq) == (lines, next_seq)
+        held = {(market, outcome): sums for account, market, outcome, *sums in positions if account == wallet}
+        assert held == plain_holdings(lines)
+        assert one.next_intent == 101 + len(theirs[0].orders) and one.read_until_unix == read_until

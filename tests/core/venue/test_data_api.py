@@ -8,9 +8,9 @@ import httpx
 import pytest
 
 from core.clock import ManualClock
-from core.events import IndexedTrade
+from core.events import ActivityRow, IndexedTrade
 from core.venue.data_api import MOST_PAGES, PAGE, DataApi
-from tests.builders import recorded, shares
+from tests.builders import recorded, shares, usd
 
 WALLET = "0x19254b55e7c48e88baab9e62cc218223a6544654"
 Answer = Callable[[httpx.Request], httpx.Response]
@@ -154,9 +154,10 @@ async def test_a_trade_without_what_is_compared_is_named_and_costs_no_other(gone
 async def test_an_answer_of_doubt_is_an_incomplete_read(answer: httpx.Response, words: str) -> None:
     """An empty list stands for "holds nothing" only when the venue said so, and even then it proves nothing."""
     reader = api(lambda _: httpx.Response(answer.status_code, content=answer.content))
-    positions, trades = await reader.positions(()), await reader.trades_since(0)
+    positions, trades, activity = await reader.positions(()), await reader.trades_since(0), await reader.activity(0)
     assert not positions.complete and words in positions.problem
     assert not trades.complete and words in trades.problem
+    assert not activity.complete and words in activity.problem and activity.rows == ()
     assert (await api(serving([])).positions(())).complete
 
 
@@ -168,6 +169,61 @@ async def test_lost_connections_and_lists_without_an_end_are_incomplete_reads() 
     rows = [a_trade(f"0x{number}") for number in range(1000)]
     read = await api(serving(rows, 5)).trades_since(0)
     assert not read.complete and read.problem == f"/trades: more than {MOST_PAGES} pages"
+
+
+def an_activity(kind: Any = "REWARD", **over: Any) -> dict[str, Any]:
+    row = {"proxyWallet": WALLET, "type": kind, "timestamp": 1776504298, "transactionHash": "0xfeed", "usdcSize": 2.5}
+    return row | {"size": 2.5, "conditionId": "0xc0", "asset": "", "side": "", "outcomeIndex": 999} | over
+
+
+async def test_activity_is_asked_for_with_deposits_and_read_by_kind() -> None:
+    """Without being asked the venue leaves deposits and withdrawals out."""
+    asked: list[dict[str, str]] = []
+    kinds = {
+        "TRADE": "trade", "SPLIT": "split", "MERGE": "merge", "REDEEM": "redeem", "CONVERSION": "convert",
+        "REWARD": "reward", "YIELD": "reward", "REFERRAL_REWARD": "reward", "MAKER_REBATE": "rebate",
+        "TAKER_REBATE": "rebate", "DEPOSIT": "deposit", "WITHDRAWAL": "withdrawal", "TIP": "other", "NEW": "other",
+    }  # fmt: skip
+    rows = [an_activity(word, timestamp=1776504298 - number) for number, word in enumerate(kinds)]
+    read = await api(serving(rows, asked=asked)).activity(1776504000)
+    assert read.complete and [row.kind for row in read.rows] == list(kinds.values())
+    assert read.rows[5] == ActivityRow("reward", "0xfeed", 1776504293.0, "0xc0", "", shares(2.5), usd(2.5))
+    assert (asked[0]["excludeDepositsWithdrawals"], asked[0]["start"]) == ("false", "1776504000")
+    assert (read.asked_s, read.after_unix) == (50.0, 1776504000)
+    assert len((await api(serving(rows)).activity(1776504290)).rows) == 9, "what is older is left out"
+
+
+async def test_dollars_may_be_missing_where_their_way_is_not_known_anyway() -> None:
+    rows = [an_activity("CONVERSION", usdcSize=None), an_activity("SOMETHING", usdcSize=None, size=None)]
+    read = await api(serving(rows)).activity(0)
+    assert read.complete and [(row.kind, row.size, row.usd) for row in read.rows] == [
+        ("convert", shares(2.5), 0), ("other", 0, 0),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        {"usdcSize": None},
+        {"usdcSize": "much"},
+        {"usdcSize": -1},
+        {"size": []},
+        {"type": None},
+        {"timestamp": "soon"},
+        {"proxyWallet": "0xelse"},
+    ],
+)
+async def test_an_unreadable_activity_is_named_by_its_number_and_costs_no_other(bad: dict[str, Any]) -> None:
+    read = await api(serving([an_activity(), an_activity("DEPOSIT", **bad), an_activity("MERGE")])).activity(0)
+    assert [row.kind for row in read.rows] == ["reward", "merge"] and not read.complete
+    assert read.problem.startswith("/activity, row 1: ")
+
+
+async def test_rows_of_one_transaction_are_told_apart_where_pages_meet() -> None:
+    """Rewards of many markets may be paid by one transaction."""
+    rows = [an_activity(conditionId=f"0x{number}") for number in range(9)]
+    read = await api(serving(rows, 4)).activity(0)
+    assert read.complete and [row.market for row in read.rows] == [row["conditionId"] for row in rows]
 
 
 async def test_recorded_rows_are_read() -> None:
