@@ -1,0 +1,1 @@
+"""What sessions did and earned, told from ``mm_state.db`` afterwards."""
