@@ -15,7 +15,7 @@ from textual.binding import BindingType
 from textual.message import Message
 from textual.screen import Screen
 
-from core.events import OperatorCommand
+from core.events import Act, OperatorCommand
 from core.runtime.link import CommandResult, ConsoleLink
 from core.views import ConsoleView, MarketView
 from polymm_tui.collector import PERIOD_S, QuietCollector
@@ -31,7 +31,7 @@ from polymm_tui.screens.dialogs import (
     KillScreen,
     LeaderScreen,
 )
-from polymm_tui.screens.forms import command_of, form_of
+from polymm_tui.screens.forms import command_of, form_of, proposed_operation, subject_of
 from polymm_tui.screens.main import PAGE_CSS, MainScreen
 from polymm_tui.screens.pacing import EngineWatch, FrameClock, Pace
 from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEME_NAMES, THEMES
@@ -197,7 +197,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
         if market.market != self._watched:
             self._watched = market.market
             self._link.watch(market.market)
-        return not market.detailed and bool(self._main.shown & {"why", "results"})
+        return not market.detailed and bool(self._main.shown & {"why", "results", "inventory"})
 
     def show(self, view: ConsoleView) -> None:
         """Draw a view at once, all of it."""
@@ -234,8 +234,13 @@ class ConsoleApp(App[str], inherit_bindings=False):
             return True
         return True if self._main.market is not None and self._main.readable else None
 
-    def action_trade(self, identity: str) -> None:
-        """Carry out an act of the operator table that changes orders; asks first where the table says so."""
+    def action_trade(self, identity: str, choice: Act | None = None) -> None:
+        """Carry out an act of the operator table that changes orders; asks first where the table says so.
+
+        Args:
+            identity: of the act.
+            choice: what its form proposes, of an act that has choices.
+        """
         act = ACT_BY_ID[identity]
         market = self._main.market
         if act.scope != "main":
@@ -245,7 +250,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
         elif act.friction == "confirm":
             self._ask_flatten(act, market)
         elif act.friction == "form":
-            self._fill_in(act, market)
+            self._fill_in(act, market, choice)
         else:
             self._send(act, market)
 
@@ -274,11 +279,12 @@ class ConsoleApp(App[str], inherit_bindings=False):
 
     # Forms
 
-    def _fill_in(self, act: OperatorAct, market: MarketView) -> None:
+    def _fill_in(self, act: OperatorAct, market: MarketView, choice: Act | None) -> None:
         """Open the form of an act; what it would do is shown before it is done."""
-        if act.command is None:
+        if act.command is None or self._view is None:
             return
-        form = form_of(act.command, market)
+        proposed = choice or (proposed_operation(market.inventory) if act.choices else act.command)
+        form = form_of(proposed, market, self._view.account)
         self.push_screen(
             FormScreen(
                 f"{form.title}: {market.title}",
@@ -308,9 +314,6 @@ class ConsoleApp(App[str], inherit_bindings=False):
                 self._send_command(f"{command.act.replace('_', ' ')}: {market.title}", command)
                 form.dismiss(None)
 
-        def about(view: ConsoleView) -> str | None:
-            return next((each.tick_text for each in view.markets if each.market == market.market), None)
-
         lines = result.text.split("\n")
         more = [f"and {len(lines) - _PREVIEW_LINES} lines more"] if len(lines) > _PREVIEW_LINES else []
         self._ask(
@@ -319,7 +322,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
                 [*lines[:_PREVIEW_LINES], *more],
                 "do it",
                 "back to the form",
-                about=about,
+                about=lambda view: subject_of(command, view),
                 window_s=PREVIEW_WINDOW_S,
                 clock=self._clock,
             ),

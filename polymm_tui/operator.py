@@ -9,7 +9,7 @@ Scope = Literal["app", "main", "leader", "kill", "confirm", "form"]
 """Where an act's keys work. ``app`` works on every page but not behind a dialog, unless the act has priority."""
 Friction = Literal["none", "confirm", "chord", "form"]
 """What stands between the key and the act: nothing, a question, a second key within two seconds, or a form to fill in
-and then a question that tells what would be re-quoted."""
+and then a question that tells what would change."""
 
 ACTIVE_TOGETHER: Final[tuple[frozenset[Scope], ...]] = (
     frozenset({"app", "main"}),
@@ -36,6 +36,8 @@ class OperatorAct:
     sentence: str
     command: Act | None = None
     """What leaves for the session."""
+    choices: tuple[Act, ...] = ()
+    """What its form may send in place of ``command``; the palette names each."""
     friction: Friction = "none"
     rank: int = 0
     """Place in the order in which the key bar drops words, 1 last; 0 is never in the bar."""
@@ -152,6 +154,18 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
     _market("size", "S", "sizes…", "Multiply all sizes, fading or for a time; shows it first.", 18, "form"),
     _market("reset", "R", "reset", "End every adjustment of this market.", 19),
     _market("set", "e", "settings…", "Change profile and settings of this market; shows it first.", 15, "form"),
+    OperatorAct(
+        id="market.inventory",
+        scope="main",
+        keys=("i",),
+        action="app.trade('market.inventory')",
+        word="merge, split…",
+        sentence="Merge, split, redeem or convert shares of this market; shows first what it changes.",
+        command="merge",
+        choices=("merge", "split", "redeem", "convert"),
+        friction="form",
+        rank=20,
+    ),
     _look("view.switch", ("v",), "switch_pane", "ladder", "Table or ladder where only one has room.", 8),
     _look("view.zoom", ("z",), "zoom", "zoom", "Give the whole page to the pane in focus, and back.", 11),
     _look("view.recentre", ("c",), "recentre", "centre", "Put the market's middle into the middle of the ladder.", 12),
@@ -175,6 +189,14 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         "pane('findings')",
         "findings",
         "Go to findings, what is not ours, and what the venue lets us do.",
+        9,
+    ),
+    _look(
+        "pane.inventory",
+        ("9",),
+        "pane('inventory')",
+        "inventory",
+        "Go to the account: holdings, profit and inventory operations of all markets.",
         9,
     ),
     OperatorAct(
@@ -306,7 +328,7 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         keys=("enter",),
         action="preview",
         word="show what it does",
-        sentence="Check the fields and show what would be re-quoted; asks before it is done.",
+        sentence="Check the fields and show what would change; asks before it is done.",
         rank=1,
     ),
     OperatorAct(

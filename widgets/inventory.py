@@ -1,8 +1,10 @@
 """What one market holds: shares, average price, risk against its caps; and the one-line form for small terminals."""
 
-from typing import Final
+from typing import Final, NamedTuple
 
+from core.units import MICRO
 from core.views import ConsoleView, InventoryView, MarketView
+from widgets.figures import fit_spans
 from widgets.format import (
     NOTHING,
     age,
@@ -23,32 +25,49 @@ _UNSETTLED_S: Final = 60.0
 """A trade is usually final sooner; an older one is told with its age."""
 
 
+class Fact(NamedTuple):
+    """One line about what is held; where there is no room for all, the highest rank goes first."""
+
+    label: str
+    spans: tuple[Span, ...]
+    rank: int = 0
+
+
 def inventory_rows(market: MarketView | None, width: int, height: int) -> list[Row]:
-    """Shares of both tokens, the net position with its average price, and the risk against the caps."""
+    """Shares of both tokens, what they cost and are worth, and the risk against the caps."""
     if market is None:
         return message_rows(["no market selected"], height)
+    kept = inventory_facts(market, width)
+    while len(kept) > height:
+        last = max(fact.rank for fact in kept)
+        kept.pop(max(place for place, fact in enumerate(kept) if fact.rank == last))
+    return [row(*fact_spans(fact, width)) for fact in kept]
+
+
+def inventory_facts(market: MarketView, width: int) -> list[Fact]:
+    """Everything there is to say of a market's inventory, in lines of at most ``width`` cells."""
     held = market.inventory
-    token = "YES" if held.net > 0 else "NO" if held.net < 0 else ""
-    average = f" {token} at {model_cents(held.average, market.decimals)}c" if held.average is not None else " flat"
-    rows = [
-        _labelled("net", Span(signed_shares(held.net), "strong"), Span(average)),
-        _labelled("YES / NO", Span(f"{shares(held.yes)} / {shares(held.no)}")),
-        _labelled("pairs", Span(shares(held.pairs)), Span("  worth $1 each", "muted")),
-        _labelled("at risk", Span(usd(held.exposure)), Span(f" of {whole_usd(held.hard_cap)}", "muted")),
-        _cap_row(market, width),
+    return [
+        _net(market),
+        *_resolved(held),
+        Fact("YES / NO", _both(shares(held.yes), shares(held.no), is_odd=held.yes < 0 or held.no < 0)),
+        Fact("average", _both(_cents(market, held.average_yes), _cents(market, held.average_no)), 3),
+        Fact("settled", _both(shares(held.settled_yes), shares(held.settled_no)), 5),
+        Fact("sellable", _both(shares(held.sellable_yes), shares(held.sellable_no)), 4),
+        Fact("pairs", (Span(shares(held.pairs)), Span("  worth $1 each", "muted")), 2),
+        Fact("value", _value(market), 3),
+        Fact("at bids", (Span(NOTHING if held.conservative is None else usd(held.conservative)),), 4),
+        Fact("at risk", (Span(usd(held.exposure)), Span(f" of {whole_usd(held.hard_cap)}", "muted"))),
+        Fact("cap", _cap_bar(held, width), 1),
+        *_group(market),
+        _pending(held),
+        *_apart(held),
     ]
-    if held.provisional:
-        old = f" oldest {age(held.unsettled_s)}," if held.unsettled_s >= _UNSETTLED_S else ""
-        rows.append(
-            _labelled(
-                "pending", Span(shares(held.provisional), "warn"), Span(old, "warn"), Span(" not confirmed", "muted")
-            )
-        )
-    else:
-        rows.append(_labelled("pending", Span("0", "muted"), Span("  all fills confirmed", "muted")))
-    if foreign := foreign_words(held):
-        rows.append(_labelled("not ours", Span(foreign, "warn"), Span(" apart", "muted")))
-    return rows[:height]
+
+
+def fact_spans(fact: Fact, width: int) -> list[Span]:
+    """A fact in exactly ``width`` cells."""
+    return fit_spans([Span(f" {fact.label:<{_LABEL}}", "muted"), *fact.spans], width)
 
 
 def foreign_words(held: InventoryView) -> str:
@@ -57,15 +76,64 @@ def foreign_words(held: InventoryView) -> str:
     return ", ".join(f"{shares(size)} {token}" for size, token in parts if size)
 
 
-def _labelled(label: str, *spans: Span) -> Row:
-    return row((f" {label:<{_LABEL}}", "muted"), *spans)
-
-
-def _cap_row(market: MarketView, width: int) -> Row:
+def _net(market: MarketView) -> Fact:
     held = market.inventory
+    token = "YES" if held.net > 0 else "NO" if held.net < 0 else ""
+    average = f" {token} at {model_cents(held.average, market.decimals)}c" if held.average is not None else " flat"
+    return Fact("net", (Span(signed_shares(held.net), "strong"), Span(average)))
+
+
+def _resolved(held: InventoryView) -> list[Fact]:
+    """What the resolution pays, and what it makes of the holdings."""
+    if held.payout is None:
+        return []
+    resolved = Fact("resolved", (Span(f"YES pays {usd(held.payout)}", "strong"),))
+    return [resolved, Fact("claim", (Span(usd(held.value), "strong"), Span("  to redeem", "muted")))]
+
+
+def _both(yes: str, no: str, *, is_odd: bool = False) -> tuple[Span, ...]:
+    return (Span(f"{yes} / {no}", "warn" if is_odd else ""), Span(" sold more than held" if is_odd else "", "warn"))
+
+
+def _cents(market: MarketView, average: float | None) -> str:
+    return NOTHING if average is None else f"{model_cents(average, market.decimals)}c"
+
+
+def _value(market: MarketView) -> tuple[Span, ...]:
+    held = market.inventory
+    mark = "  at cost" if held.mark is None else f"  at {model_cents(held.mark / MICRO, market.decimals)}c"
+    return (Span(usd(held.value)), Span(mark, "muted"))
+
+
+def _group(market: MarketView) -> list[Fact]:
+    """Profit of what is held in all markets of the event, for its worst and its best outcome."""
+    group = market.group
+    if group is None:
+        return []
+    return [Fact("event", (Span(f"worst {signed_usd(group.worst)}, best {signed_usd(group.best)}"),), 3)]
+
+
+def _pending(held: InventoryView) -> Fact:
+    if not held.provisional:
+        return Fact("pending", (Span("0", "muted"), Span("  all fills confirmed", "muted")), 1)
+    old = f" oldest {age(held.unsettled_s)}," if held.unsettled_s >= _UNSETTLED_S else ""
+    return Fact("pending", (Span(shares(held.provisional) + old, "warn"), Span(" not confirmed", "muted")))
+
+
+def _apart(held: InventoryView) -> list[Fact]:
+    """Shares that no figure above counts: without a price yet, or not ours."""
+    facts = []
+    if held.waiting:
+        facts.append(Fact("waiting", (Span(shares(held.waiting), "warn"), Span(" for a price to enter at", "muted"))))
+    if foreign := foreign_words(held):
+        facts.append(Fact("not ours", (Span(foreign, "warn"), Span(" apart", "muted"))))
+    return facts
+
+
+def _cap_bar(held: InventoryView, width: int) -> tuple[Span, ...]:
     cells = max(8, min(28, width - _LABEL - 9))
     if held.hard_cap <= 0:
-        return _labelled("cap", Span("no cap known", "muted"))
+        return (Span("no cap known", "muted"),)
     used = held.exposure / held.hard_cap
     filled = max(0, min(cells, round(cells * used)))
     soft = max(0, min(cells - 1, round(cells * held.soft_cap / held.hard_cap)))
@@ -73,7 +141,7 @@ def _cap_row(market: MarketView, width: int) -> Row:
     role = "warn" if held.exposure >= held.soft_cap else "own"
     bar[soft] = "┃"
     before, after = "".join(bar[:filled]), "".join(bar[filled:])
-    return _labelled("cap", Span(before, role), Span(after, "muted"), Span(f" {used:4.0%}", role if used >= 1 else ""))
+    return (Span(before, role), Span(after, "muted"), Span(f" {used:4.0%}", role if used >= 1 else ""))
 
 
 class Inventory(LineWidget):

@@ -7,6 +7,7 @@ from rich.cells import cell_len
 from core.views import ConsoleView, FeedView
 from widgets.data_words import is_believed
 from widgets.format import age, clean, fit, signed_usd, usd, utc_clock, whole_usd
+from widgets.jobs import job_words, troubled_jobs
 from widgets.line_widget import LineWidget, Row, Span, row
 from widgets.venue_words import beat_role, mode_role, mode_words
 
@@ -143,12 +144,16 @@ def _money_line(view: ConsoleView, width: int, console: str) -> list[Part]:
 
 
 def _account_parts(view: ConsoleView, width: int) -> list[Part]:
-    """Alarms, the heartbeat and a short budget: said on any width once they are bad."""
-    parts: list[Part] = []
+    """Our own books, alarms, operations, the heartbeat, a short budget: said on any width once they are bad."""
+    parts = [_part(" BOOKS DO NOT ADD UP ", "alarm", 0)] if view.account.trouble else []
     alarms = [finding for finding in view.findings if finding.severity == "alarm"]
     if alarms:
         parts.append(_part(f" {len(alarms)} alarm{'s' if len(alarms) > 1 else ''} ", "alarm", 0))
         parts.append(_part(f"last {age(view.unix - alarms[-1].unix)} ago", "muted", 3))
+    if jobs := troubled_jobs(view.account):
+        parts.append(_part(f"▲ {job_words(jobs[0])}", "warn", 1))
+        if len(jobs) > 1:
+            parts.append(_part(f"and {len(jobs) - 1} more", "warn", 2))
     beat = view.venue.heartbeat
     if beat is not None:
         parts.append(Part((Span("beat ", "muted"), Span(age(beat.age_s), beat_role(beat))), 0))

@@ -116,7 +116,7 @@ class Dialog(ModalScreen[_Result], inherit_bindings=False):
         """Close without doing anything."""
         self.give_up()
 
-    def on_key(self, event: Key) -> None:
+    async def on_key(self, event: Key) -> None:
         """Keys that are no act here."""
         if event.key not in self.active_bindings:
             event.stop()
@@ -350,6 +350,21 @@ class FormScreen(Dialog[None]):
             if each.name == field:
                 self._place = place
         self._draw()
+
+    async def on_key(self, event: Key) -> None:
+        """Carry out keys in the order in which they were pressed.
+
+        Textual runs an act only when its key has reached the app, after the characters that came in one packet with
+        it: what is typed after a tab would go into the field before.
+        """
+        event.prevent_default()  # Textual calls the handler of every base class
+        act = self.active_bindings.get(event.key)
+        if act is None or act.node is self:
+            event.stop()
+        if act is None:
+            self.take_key(event)
+        elif act.node is self:
+            await self.run_action(act.binding.action)
 
     def take_key(self, event: Key) -> None:
         """A character goes into the field; other keys without meaning do nothing."""

@@ -5,7 +5,7 @@ Texts are checked here as far as a person's slip can be told without the session
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
 from typing import Final, cast, get_args
 
@@ -14,10 +14,13 @@ import msgspec
 from core.events import Act, OperatorCommand
 from core.profiles import AUTO
 from core.quoting.adjust import LONGEST_S, SHIFT_LIMIT, SIZE_LIMIT, WIDEN_LIMIT, Sides
-from core.views import MarketView, SettingView
+from core.views import AccountView, ConsoleView, InventoryView, MarketView, SettingView
+from widgets.format import shares
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 _DURATION: Final = re.compile(r"^(\d+(?:\.\d+)?|\.\d+)\s*([smhd]?)$")
+_SHARES: Final = re.compile(r"^\d{1,9}(\.\d{1,2})?$")
+"""Hundredths of a share are the least that the act carries; a comma could be read either way."""
 _CHANGE: Final = re.compile(r"^([A-Za-z_]+)\s*=\s*(.*)$")
 
 
@@ -59,8 +62,13 @@ _HALF_LIFE: Final = Field("half_life", "half-life", "as 90s, 5m, 2h; empty: it d
 _FOR: Final = Field("for", "for", "as 90s, 5m, 2h; empty: until somebody ends it")
 
 
-def form_of(act: Act, market: MarketView) -> Form:
+def form_of(act: Act, market: MarketView, account: AccountView) -> Form:
     """The form of an act on a market.
+
+    Args:
+        act: chosen; of the inventory operations the one that the form proposes.
+        market: as last shown.
+        account: as last shown.
 
     Raises:
         KeyError: the act has no form.
@@ -85,6 +93,8 @@ def form_of(act: Act, market: MarketView) -> Form:
             fields = (Field("factor", "sizes x", hint, "0.5"), _HALF_LIFE, _FOR)
         case "set":
             return _settings_form(market)
+        case "merge" | "split" | "redeem" | "convert":
+            return _inventory_form(act, market.inventory, account)
         case _:
             raise KeyError(act)
     return Form(act, _TITLES[act], fields)
@@ -97,6 +107,47 @@ _TITLES: Final[dict[str, str]] = {
     "size": "Sizes",
     "set": "Profile and settings",
 }
+
+
+OPERATIONS: Final[tuple[Act, ...]] = ("merge", "split", "redeem", "convert")
+"""On the inventory; one form serves all."""
+
+
+def _inventory_form(act: Act, held: InventoryView, account: AccountView) -> Form:
+    fields = (
+        Field("operation", "operation", "merge, split, redeem, convert", act, choices=OPERATIONS),
+        Field("shares", "shares", "as 250 or 12.5; empty or 0: all that is free"),
+    )
+    notes = (
+        f"held {shares(held.yes)} YES, {shares(held.no)} NO, {shares(held.pairs)} pairs",
+        f"settled and in no order {shares(held.sellable_yes)} YES, {shares(held.sellable_no)} NO",
+        "merge: pairs into a dollar each; split: dollars into pairs",
+        "convert: NO of several outcomes of the event into YES of the others, and dollars",
+        "redeem: " + ("the market is not resolved yet" if held.payout is None else "everything that is held"),
+    )
+    return Form(act, "Inventory operation", fields, (account.jobs_note, *notes) if account.jobs_note else notes)
+
+
+def proposed_operation(held: InventoryView) -> Act:
+    """The operation on the inventory that is likely meant."""
+    if held.payout is not None:
+        return "redeem"
+    return "merge" if held.pairs > 0 else "split"
+
+
+def subject_of(command: OperatorCommand, view: ConsoleView) -> Hashable | None:
+    """What a question about a command rests on: when that changes, what was shown no longer holds.
+
+    Of an inventory operation whose size is "all" that is what is held; None when the market is gone.
+    """
+    market = next((each for each in view.markets if each.market == command.market), None)
+    if market is None:
+        return None
+    if command.act not in OPERATIONS:
+        return market.tick_text
+    held, jobs = market.inventory, view.account.jobs
+    everything = (held.pairs, held.settled_yes, held.settled_no) if not command.amount else None
+    return (held.payout, everything, jobs[-1].job_id if jobs else 0)
 
 
 def _settings_form(market: MarketView) -> Form:
@@ -130,6 +181,9 @@ def command_of(form: Form, texts: Mapping[str, str], market: str, view_seq: int)
         FormError: a field cannot be used.
     """
     base = OperatorCommand(act=form.act, market=market, view_seq=view_seq)
+    if form.act in OPERATIONS:
+        act = cast(Act, texts["operation"])
+        return msgspec.structs.replace(base, act=act, amount=_shares(texts["shares"].strip(), act))
     if form.act == "set":
         profile, changes = texts["profile"], _changes(texts["changes"])
         if profile == "keep" and not changes:
@@ -145,8 +199,20 @@ def command_of(form: Form, texts: Mapping[str, str], market: str, view_seq: int)
             base, amount=_number(texts["ticks"], "ticks", -SHIFT_LIMIT, SHIFT_LIMIT), **times
         )
     ticks = _number(texts["ticks"], "ticks", -2 * WIDEN_LIMIT, 2 * WIDEN_LIMIT)
-    act: Act = "widen" if ticks >= 0 else "tighten"
-    return msgspec.structs.replace(base, act=act, amount=abs(ticks), **times)
+    turned: Act = "widen" if ticks >= 0 else "tighten"
+    return msgspec.structs.replace(base, act=turned, amount=abs(ticks), **times)
+
+
+def _shares(text: str, act: Act) -> float:
+    """Shares; 0.0 for all that is free."""
+    if text and _SHARES.match(text) is None:
+        raise FormError("shares", f"wants shares with two decimals at most, as 250 or 12.5, not {text!r}")
+    size = float(text or 0)
+    if act == "split" and not size:
+        raise FormError("shares", "a split wants a number: so many dollars become so many pairs")
+    if act == "redeem" and size:
+        raise FormError("shares", "a redemption takes all that is held: leave this empty")
+    return size
 
 
 def _number(text: str, field: str, low: float, high: float) -> float:

@@ -3,13 +3,23 @@
 from typing import Final, Literal
 
 Layout = Literal["tiny", "compact", "normal", "wide"]
-Pane = Literal["markets", "ladder", "orders", "events", "money", "why", "results", "findings"]
+Pane = Literal["markets", "ladder", "orders", "events", "money", "why", "results", "findings", "inventory"]
 
 MINIMUM: Final = (70, 16)
 """Smallest terminal on which figures are shown."""
 _NORMAL: Final = (110, 32)
 _WIDE: Final = (180, 50)
-PANES: Final[tuple[Pane, ...]] = ("markets", "ladder", "orders", "events", "money", "why", "results", "findings")
+PANES: Final[tuple[Pane, ...]] = (
+    "markets",
+    "ladder",
+    "orders",
+    "events",
+    "money",
+    "why",
+    "results",
+    "findings",
+    "inventory",
+)
 """In reading order, which is the order of the tab key."""
 _SHOWN: Final[dict[Layout, frozenset[str]]] = {
     "tiny": frozenset(),

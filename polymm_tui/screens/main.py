@@ -11,6 +11,7 @@ from textual.screen import Screen
 from core.views import ConsoleView, MarketView
 from polymm_tui.screens.bindings import bindings_of, hints_of
 from polymm_tui.screens.layout import MINIMUM, PANES, Layout, Pane, layout_for, shown_panes
+from widgets.account import Account
 from widgets.chart import Chart
 from widgets.data_health import DataHealth
 from widgets.events import EventLog
@@ -48,7 +49,7 @@ MainScreen { background: $background; overflow: hidden; }
 #page #middle { height: 13; }
 #page #chart { width: 69; }
 #page #lower { height: 10; }
-#page #account { width: 2fr; }
+#page #worth { width: 2fr; }
 #page #health { display: none; }
 
 .-wide #page #left { width: 62; }
@@ -63,10 +64,10 @@ MainScreen { background: $background; overflow: hidden; }
 .-zoomed #page #events { height: 1fr; }
 .-zoomed #page #middle { height: 1fr; }
 .-zoomed #page #lower { height: 1fr; }
-.-zoomed #page #account { layout: vertical; width: 1fr; }
+.-zoomed #page #worth { layout: vertical; width: 1fr; }
 .-zoomed #page #reasons { layout: vertical; width: 1fr; }
 .-zoomed #page #health { display: block; }
-.-zoomed #page #inventory { height: 9; }
+.-compact #page #inventory { height: 10; }
 """
 """Loaded by the app, which owns the default screen."""
 _LAYOUT_CLASSES: Final = ("tiny", "compact", "normal", "wide")
@@ -102,6 +103,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.why = Why(id="why")
         self.results = Results(id="results")
         self.findings = Findings(id="findings")
+        self.account = Account(id="account")
         self.money = Horizontal(id="lower")
         self.account_line = AccountLine(id="account-line")
         self.key_bar = KeyBar(id="keys")
@@ -127,12 +129,13 @@ class MainScreen(Screen[None], inherit_bindings=False):
                 with Horizontal(id="reasons"):
                     yield self.quote
                     yield self.health
-                with Horizontal(id="account"):
+                with Horizontal(id="worth"):
                     yield self.inventory
                     yield self.pnl
             yield self.why
             yield self.results
             yield self.findings
+            yield self.account
 
     def on_mount(self) -> None:
         """Keep the bottom line true to the keys."""
@@ -170,7 +173,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         Args:
             view: what to draw.
             table: also the table, the orders, the events and the strip.
-            money: also quote, data, inventory, profit, chart, reasons, results and findings.
+            money: also quote, data, inventory, profit, chart, reasons, results, findings and account.
         """
         first = self._view is None
         known = bool(self._markets)
@@ -242,6 +245,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.results.show(market, view.cancels_per_1000)
         if "findings" in self._shown:
             self.findings.show(view)
+        if "inventory" in self._shown:
+            self.account.show(view, market)
         if self._layout_name == "compact":
             self.account_line.show(view, market)
 
@@ -280,6 +285,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             "why": self.why,
             "results": self.results,
             "findings": self.findings,
+            "inventory": self.account,
         }
 
     def _focus_shown(self) -> None:

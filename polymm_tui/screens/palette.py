@@ -32,17 +32,27 @@ class ActProvider(Provider):
         live = live_keys(self.screen)
         leader = [act for act in ACTS if act.scope == "leader" and act.id != "all.back"]
         allowed = [act for act in ACTS if act.id in live and live[act.id][1] and act.id != "app.palette"]
-        return [(f"{act.group}: {act.word.rstrip('…')}", act, self._runner(act)) for act in [*allowed, *leader]]
+        return [
+            (f"{act.group}: {word}", act, self._runner(action))
+            for act in [*allowed, *leader]
+            for word, action in _actions(act).items()
+        ]
 
-    def _runner(self, act: OperatorAct) -> Callable[[], Any]:
+    def _runner(self, action: str) -> Callable[[], Any]:
         app, screen = self.app, self.screen
-        trades_all = act.scope == "leader" and act.action.startswith("trade")
-        action = f"app.{act.action}" if trades_all else act.action
 
         async def run() -> None:
             await app.run_action(action, screen)
 
         return run
+
+
+def _actions(act: OperatorAct) -> dict[str, str]:
+    """Words for an act, each with what Textual calls then; an act with choices is offered by each of them."""
+    if act.choices:
+        return {choice: f"app.trade('{act.id}', '{choice}')" for choice in act.choices}
+    trades_all = act.scope == "leader" and act.action.startswith("trade")
+    return {act.word.rstrip("…"): f"app.{act.action}" if trades_all else act.action}
 
 
 def open_palette(app: App[Any]) -> None:

@@ -2,6 +2,7 @@
 
 from contextlib import asynccontextmanager
 
+import msgspec
 import pytest
 from textual import events
 
@@ -81,6 +82,62 @@ async def test_every_form_sends_its_act(keys, act, fields):
         await press(pilot, *keys, "enter", "y")
         assert [command.act for command in link.sent] == [act, act]
         assert {name: getattr(link.sent[-1], name) for name in fields} == fields
+
+
+@pytest.mark.parametrize(
+    ("keys", "act", "amount"),
+    [
+        (("i",), "merge", 0.0),  # there are pairs: all of them
+        (("i", "tab", *"12.5"), "merge", 12.5),
+        (("i", "right", "down", *"250"), "split", 250.0),
+        (("i", "right", "right"), "redeem", 0.0),
+        (("i", "right", "right", "right", "down", *"80"), "convert", 80.0),
+    ],
+)
+async def test_operations_on_the_inventory_are_shown_and_then_asked_for(keys, act, amount):
+    shown_first = "merge 400: cash +400 dollars, YES -400, NO -400; by relayer; free afterwards: 1,240 YES"
+    async with console(link=FakeLink(result=CommandResult(True, shown_first))) as (app, link, pilot):
+        await press(pilot, *keys, "enter")
+        assert isinstance(app.screen, ConfirmScreen) and "cash +400 dollars" in screen_text(app)
+        await press(pilot, "y")
+        assert [(each.act, each.market, each.amount, each.preview) for each in link.sent] == [
+            (act, "0xfed", amount, True), (act, "0xfed", amount, False),
+        ]  # fmt: skip
+
+
+async def test_escape_leaves_the_inventory_as_it_is():
+    async with console() as (app, link, pilot):
+        await press(pilot, "i", "tab", *"250", "escape")
+        assert app.screen is app.page and link.sent == []
+
+
+async def test_an_operation_that_cannot_be_done_says_why_in_the_form():
+    link = FakeLink(result=CommandResult(False, "merge: no pairs: 0 are free; 880 YES settled, 400 of them in sells"))
+    async with console(link=link) as (app, _, pilot):
+        await press(pilot, "i", "enter")
+        assert isinstance(app.screen, FormScreen) and "no pairs: 0 are free" in screen_text(app)
+
+
+async def test_the_question_about_all_closes_when_more_is_held():
+    async with console() as (app, link, pilot):
+        await press(pilot, "i", "enter")
+        assert isinstance(app.screen, ConfirmScreen)
+        first, *rest = a_page().markets
+        held = msgspec.structs.replace(first.inventory, pairs=first.inventory.pairs + 1)
+        app.show(a_view(seq=8, markets=(msgspec.structs.replace(first, inventory=held), *rest)))
+        await pilot.pause()
+        assert isinstance(app.screen, FormScreen) and [command.preview for command in link.sent] == [True]
+
+
+async def test_keys_that_come_in_one_packet_act_in_their_order():
+    """A terminal far away sends a field's key and the digits after it together: they belong to the next field."""
+    async with console() as (app, _, pilot):
+        await press(pilot, "i")
+        for key in ("right", "down", "1", "0", "backspace", "5"):
+            app.post_message(events.Key(key, key if len(key) == 1 else None))
+        await pilot.pause()
+        await pilot.pause()
+        assert app.screen.texts == {"operation": "split", "shares": "15"}
 
 
 async def test_reset_needs_no_figures():
@@ -194,7 +251,7 @@ async def test_forms_fit_every_size(size):
     notes = tuple(some_settings()[0] for _ in range(40))
     view = a_view(markets=(a_reasoned_market(settings=notes),))
     async with console(view, size=size) as (app, _, pilot):
-        for key in ("a", "s", "o", "S", "e"):
+        for key in ("a", "s", "o", "S", "e", "i"):
             await press(pilot, key)
             shown = screen_text(app)
             assert "esc: back" in shown

@@ -13,11 +13,13 @@ from polymm_tui.themes import DEFAULT_THEME
 from tests.widgets.harness import FakeLink, pictures, screen_text
 from tests.widgets.view_builders import (
     NOON,
+    a_book_that_does_not_add_up,
     a_data,
     a_frozen,
     a_reasoned_market,
     a_troubled_account,
     a_view,
+    an_earning_account,
     an_unproven,
     usd,
 )
@@ -125,6 +127,19 @@ def test_troubled_account_in_mono(snap_compare):
 
 
 @pictures
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36", "200x60"])
+@pytest.mark.parametrize("keys", [("9",), ("i",)], ids=["inventory", "operation"])
+def test_whole_account(snap_compare, keys, size):
+    assert snap_compare(app_of(), terminal_size=size, run_before=draw(keys, an_earning_account()))
+
+
+@pictures
+def test_books_that_do_not_add_up_in_mono(snap_compare):
+    app = app_of("polymm-mono")
+    assert snap_compare(app, terminal_size=(120, 36), run_before=draw(("9",), a_book_that_does_not_add_up()))
+
+
+@pictures
 def test_question_after_a_form(snap_compare):
     app = ConsoleApp(FakeLink(result=CommandResult(True, PREVIEW)), builtin_keymap(), fps=0)
     assert snap_compare(app, terminal_size=(80, 24), run_before=draw(("a", "enter"), reasoned()))
@@ -154,12 +169,23 @@ def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
         ((80, 24), ("5",), "80x24-money-account"),
         ((80, 24), ("8",), "80x24-findings-account"),
         ((120, 36), (), "120x36-account"),
+        ((80, 24), ("9",), "80x24-inventory"),
+        ((120, 36), ("9",), "120x36-inventory"),
+        ((200, 60), ("9",), "200x60-inventory"),
+        ((80, 24), ("5",), "80x24-money-inventory"),
+        ((80, 24), ("i",), "80x24-operation-inventory"),
+        ((80, 24), ("9",), "80x24-broken"),
     ],
 )
 async def test_plain_text_twin(size, keys, name, request):
     app = app_of()
     async with app.run_test(size=size) as pilot:
-        views = {"trouble": in_trouble, "account": a_troubled_account}
+        views = {
+            "trouble": in_trouble,
+            "account": a_troubled_account,
+            "inventory": an_earning_account,
+            "broken": a_book_that_does_not_add_up,
+        }
         view = views.get(name.rpartition("-")[2], reasoned if keys in FIGURES else a_view)()
         await draw(keys, view)(pilot)
         shown = screen_text(app) + "\n"

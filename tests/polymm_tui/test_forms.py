@@ -10,28 +10,38 @@ from hypothesis import strategies as st
 from core.events import OperatorCommand
 from core.quoting.adjust import AdjustmentRefused, Adjustments, adjusted
 from polymm_tui.operator import ACTS
-from polymm_tui.screens.forms import FormError, command_of, form_of
-from tests.widgets.view_builders import a_market, a_reasoned_market, an_adjustment
+from polymm_tui.screens.forms import OPERATIONS, FormError, command_of, form_of, proposed_operation, subject_of
+from tests.widgets.view_builders import (
+    a_job,
+    a_market,
+    a_reasoned_market,
+    a_view,
+    an_account,
+    an_adjustment,
+    an_inventory,
+    shares,
+    usd,
+)
 
 ACTS_WITH_FORMS = [act.command for act in ACTS if act.friction == "form" and act.command is not None]
 
 
 def filled(act: Any, **texts: str) -> OperatorCommand:
     """The command of a form in which only some fields were touched."""
-    form = form_of(act, a_reasoned_market())
+    form = form_of(act, a_reasoned_market(), an_account())
     return command_of(form, {field.name: field.text for field in form.fields} | texts, "0xfed", 7)
 
 
 def test_every_act_with_a_form_has_one() -> None:
     for act in ACTS_WITH_FORMS:
-        form = form_of(act, a_market())
+        form = form_of(act, a_market(), an_account())
         assert form.title and form.fields and all(field.hint for field in form.fields)
         assert all(field.text in field.choices for field in form.fields if field.choices)
 
 
 def test_acts_without_a_form_have_none() -> None:
     with pytest.raises(KeyError):
-        form_of("kill", a_market())
+        form_of("kill", a_market(), an_account())
 
 
 def test_fields_become_a_command_of_the_market_and_view_on_show() -> None:
@@ -71,6 +81,12 @@ def test_keeping_the_profile_is_no_choice_of_one() -> None:
         ("one_side", {"for": "soon"}, "for", "wants a time"),
         ("set", {}, "changes", "nothing is changed"),
         ("set", {"changes": "k_vol 3"}, "changes", "'k_vol 3' is no change"),
+        ("merge", {"shares": "1,000"}, "shares", "two decimals at most"),
+        ("merge", {"shares": "-5"}, "shares", "wants shares"),
+        ("merge", {"shares": "0.001"}, "shares", "two decimals at most"),
+        ("split", {}, "shares", "a split wants a number"),
+        ("split", {"shares": "0"}, "shares", "a split wants a number"),
+        ("redeem", {"shares": "5"}, "shares", "takes all that is held"),
     ],
 )
 def test_what_cannot_be_used_is_told_at_its_field(act: Any, texts: dict[str, str], field: str, hint: str) -> None:
@@ -80,13 +96,13 @@ def test_what_cannot_be_used_is_told_at_its_field(act: Any, texts: dict[str, str
 
 
 def test_forms_tell_what_holds_now() -> None:
-    assert "now +3" in form_of("widen", a_reasoned_market()).fields[0].hint
+    assert "now +3" in form_of("widen", a_reasoned_market(), an_account()).fields[0].hint
     shifted = a_market(adjustments=(an_adjustment(what="shift", amount=-2.0),))
-    assert "now -2" in form_of("shift", shifted).fields[0].hint
-    assert "now x0.5" in form_of("size", a_reasoned_market()).fields[0].hint
+    assert "now -2" in form_of("shift", shifted, an_account()).fields[0].hint
+    assert "now x0.5" in form_of("size", a_reasoned_market(), an_account()).fields[0].hint
     one = a_market(adjustments=(an_adjustment(what="one_side", sides="ask"),))
-    assert form_of("one_side", one).fields[0].hint == "now ask"
-    settings = form_of("set", a_reasoned_market())
+    assert form_of("one_side", one, an_account()).fields[0].hint == "now ask"
+    settings = form_of("set", a_reasoned_market(), an_account())
     assert settings.fields[0].choices[:3] == ("keep", "auto", "coarse")
     assert settings.notes == (
         "k_vol = 3.0 factor (profile sports, by its facts)", "k_fee_ticks = 3.0 ticks (profile fine, by its tick)",
@@ -95,7 +111,7 @@ def test_forms_tell_what_holds_now() -> None:
 
 @given(st.sampled_from(["widen", "shift", "size", "one_side"]), st.text(max_size=8), st.text("0123456789.smhd -"))
 def test_whatever_is_typed_gives_an_adjustment_in_bounds_or_a_word_at_a_field(act: Any, text: str, time: str) -> None:
-    form = form_of(act, a_market())
+    form = form_of(act, a_market(), an_account())
     texts = {field.name: field.choices[0] if field.choices else text for field in form.fields} | {"for": time}
     try:
         command = command_of(form, texts, "0xfed", 1)
@@ -107,3 +123,47 @@ def test_whatever_is_typed_gives_an_adjustment_in_bounds_or_a_word_at_a_field(ac
         adjusted(Adjustments(), command, 0.0, 1000)
     except AdjustmentRefused:
         assert command.act in ("widen", "tighten"), "only what is in force already can make a step too far"
+
+
+# Inventory operations
+
+
+@pytest.mark.parametrize("act", OPERATIONS)
+def test_one_form_serves_every_operation(act: Any) -> None:
+    """The choice decides what leaves, whatever the form was opened with."""
+    size = "" if act == "redeem" else "12.5"
+    assert filled("merge", operation=act, shares=size) == OperatorCommand(
+        act=act, market="0xfed", view_seq=7, amount=float(size or 0)
+    )
+
+
+@pytest.mark.parametrize("text", ["", "0", " 0 ", "0.00"])
+def test_an_empty_size_and_zero_mean_all(text: str) -> None:
+    assert filled("merge", shares=text).amount == 0.0
+
+
+def test_what_is_likely_meant_is_proposed() -> None:
+    assert proposed_operation(an_inventory()) == "merge"
+    assert proposed_operation(an_inventory(pairs=shares(0))) == "split"
+    assert proposed_operation(an_inventory(payout=usd(1))) == "redeem"
+
+
+def test_the_form_tells_what_is_held_and_why_nothing_can_begin() -> None:
+    notes = form_of("merge", a_market(), an_account()).notes
+    assert notes[:2] == (
+        "held 1,640 YES, 400 NO, 400 pairs", "settled and in no order 880 YES, 400 NO",
+    )  # fmt: skip
+    assert notes[-1] == "redeem: the market is not resolved yet"
+    account = an_account(jobs_note="the relayer's quota is used up until 14:05:09 UTC")
+    assert form_of("merge", a_market(), account).notes[0] == account.jobs_note
+
+
+def test_a_question_about_all_rests_on_what_is_held_and_one_about_a_number_does_not() -> None:
+    held, more = an_inventory(), an_inventory(pairs=shares(420))
+    views = [a_view(markets=(a_market(inventory=each),)) for each in (held, more)]
+    everything, some = filled("merge"), filled("merge", shares="100")
+    assert subject_of(everything, views[0]) != subject_of(everything, views[1])
+    assert subject_of(some, views[0]) == subject_of(some, views[1])
+    begun = a_view(markets=(a_market(),), account=an_account(jobs=(a_job(job_id=99),)))
+    assert subject_of(some, begun) != subject_of(some, views[0]), "another operation changes what is free"
+    assert subject_of(some, a_view(markets=())) is None

@@ -15,7 +15,9 @@ def test_ids_are_unique():
 
 
 def test_every_command_of_the_session_can_be_given():
-    assert {act.command for act in ACTS if act.command} == set(get_args(Act))
+    assert {act.command for act in ACTS if act.command} | {one for act in ACTS for one in act.choices} == set(
+        get_args(Act)
+    )
 
 
 def test_every_scope_is_in_a_set_of_keys_that_work_together():
@@ -58,7 +60,14 @@ def test_every_binding_of_every_screen_is_an_act_of_the_table():
 
 def test_acts_with_figures_show_what_they_do_first():
     friction = {act.id: act.friction for act in ACTS if act.command}
-    for identity in ("market.adjust", "market.shift", "market.one_side", "market.size", "market.set"):
+    for identity in (
+        "market.adjust",
+        "market.shift",
+        "market.one_side",
+        "market.size",
+        "market.set",
+        "market.inventory",
+    ):
         assert friction[identity] == "form"
 
 

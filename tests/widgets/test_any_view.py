@@ -9,6 +9,7 @@ from rich.cells import cell_len
 
 from core.units import Shares, Ticks, Usd
 from core.views import (
+    AccountView,
     AdjustmentView,
     BookState,
     BudgetView,
@@ -23,6 +24,7 @@ from core.views import (
     GroupView,
     HeartbeatView,
     InventoryView,
+    JobView,
     LayerView,
     LevelView,
     MarketView,
@@ -32,10 +34,12 @@ from core.views import (
     RegimeView,
     RewardView,
     Severity,
+    SplitView,
     VenueMode,
     VenueView,
 )
 from tests.widgets.view_builders import NOON, a_market, a_view
+from widgets.account import account_rows
 from widgets.data_health import health_rows
 from widgets.events import event_rows
 from widgets.findings import finding_rows
@@ -57,10 +61,11 @@ AGES = st.none() | st.floats(0, 1e9)
 PRICES = st.none() | st.floats(0.0, 1.0)
 WORDS = st.text(max_size=60)
 STATES = st.sampled_from(["INTENT", "SENDING", "LIVE", "PARTIAL", "DELAYED", "UNKNOWN", "CANCEL_SENT", "SOMETHING NEW"])
-PNL = st.builds(PnlView, MONEY, MONEY, MONEY, st.integers(0, 10**7), SIZES, SIZES)
+PNL = st.builds(PnlView, MONEY, MONEY, MONEY, st.integers(0, 10**7), SIZES, SIZES, MONEY, MONEY)
 INVENTORY = st.builds(
-    InventoryView, SIZES, SIZES, SIZES, SIGNED, PRICES, st.integers(0, 10**12), st.integers(0, 10**12),
-    st.integers(0, 10**12), SIZES, st.floats(0, 1e9), SIZES, SIZES,
+    InventoryView, SIGNED, SIGNED, SIZES, SIGNED, PRICES, st.integers(0, 10**12), st.integers(0, 10**12),
+    st.integers(0, 10**12), SIZES, st.floats(0, 1e9), PRICES, PRICES, SIGNED, SIGNED, SIZES, SIZES, st.none() | MONEY,
+    MONEY, st.none() | MONEY, st.none() | st.integers(0, 10**6).map(Usd), SIZES, SIZES, SIZES,
 )  # fmt: skip
 COUNTS = st.integers(0, 10**12)
 DATA = st.builds(
@@ -165,6 +170,19 @@ FOREIGN = st.lists(
     st.builds(ForeignOrderView, WORDS, st.sampled_from(["0x1", "0x9"]), WORDS, WORDS, WORDS, SIZES, SIZES), max_size=3
 ).map(tuple)
 ACCOUNTS = st.tuples(VENUES, WORDS, FINDINGS, FOREIGN, COUNTS)
+JOBS = st.lists(
+    st.builds(
+        JobView, COUNTS, WORDS, st.sampled_from(["0x1", "0x9"]), SIZES,
+        st.sampled_from(["planned", "mined", "confirmed", "failed", "unknown", "SOMETHING NEW"]), st.floats(0, 1e9),
+        WORDS, WORDS, MONEY, WORDS, WORDS,
+    ),
+    max_size=3,
+).map(tuple)  # fmt: skip
+SPLITS = st.none() | st.builds(SplitView, MONEY, MONEY, MONEY, MONEY, MONEY)
+OWNED = st.builds(
+    AccountView, MONEY, MONEY, MONEY, MONEY, MONEY, MONEY, SIZES, JOBS, WORDS, WORDS,
+    st.lists(st.tuples(WORDS, WORDS, WORDS), max_size=2).map(tuple),
+)  # fmt: skip
 RATES = st.tuples(st.floats(0, 1e9), st.integers(1, 10**9))
 
 
@@ -246,4 +264,20 @@ def test_any_account_can_be_drawn(account, closed, foreign_shares, width):
     ):
         for row in rows:
             assert cell_len(row.text) <= {"narrow findings": 66, "inventory": 36}.get(name, width), (name, row.text)
+            assert row.text.isprintable(), (name, row.text)
+
+
+@given(st.lists(market_views(), max_size=3).map(tuple), OWNED, SPLITS, PNL, MONEY, st.integers(68, 200))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_anything_owned_can_be_drawn(markets, owned, split, pnl, cash, width):
+    """Amounts far beyond any account stay in their columns, and no word of a relayer leaves its line."""
+    view = a_view(markets=markets, account=owned, split=split, pnl=pnl, cash=cash)
+    market = msgspec.structs.replace(markets[0], split=split, detailed=True) if markets else None
+    for name, rows in (
+        ("account", account_rows(view, market, width)),
+        ("narrow account", account_rows(view, market, 68)),
+        ("strip", status_rows(view, width)),
+    ):
+        for row in rows:
+            assert cell_len(row.text) <= (68 if name.startswith("narrow") else width), (name, row.text)
             assert row.text.isprintable(), (name, row.text)

@@ -5,6 +5,7 @@ from rich.cells import cell_len
 
 from tests.widgets.harness import WidgetApp
 from tests.widgets.view_builders import HOSTILE, a_market, with_title
+from widgets.account import Account
 from widgets.data_health import DataHealth
 from widgets.events import EventLog
 from widgets.findings import Findings
@@ -32,6 +33,7 @@ WIDGETS = {
     "why": (Why, lambda widget, view: widget.show(view.markets[0])),
     "results": (Results, lambda widget, view: widget.show(view.markets[0], 210.0)),
     "orders": (Orders, lambda widget, view: widget.show(view.markets, view.markets[0].market)),
+    "account": (Account, lambda widget, view: widget.show(view, view.markets[0])),
     "findings": (Findings, lambda widget, view: widget.show(view)),
     "events": (EventLog, lambda widget, view: widget.show(view.events, {"0xfed": view.markets[0].title})),
 }

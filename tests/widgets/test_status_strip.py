@@ -6,12 +6,15 @@ from tests.widgets.harness import WidgetApp, pictures, texts
 from tests.widgets.view_builders import (
     a_data,
     a_finding,
+    a_job,
     a_market,
     a_troubled_account,
     a_venue,
     a_view,
+    an_account,
     an_empty_book,
     some_findings,
+    some_jobs,
     usd,
 )
 from widgets.status_strip import StatusStrip, status_rows
@@ -248,6 +251,24 @@ def test_alarms_are_counted_on_any_width(width):
 
 def test_findings_that_are_no_alarms_stay_in_their_pane():
     assert "alarm" not in lines(a_view(findings=some_findings()[::2]), 200)[1]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_books_that_do_not_add_up_are_told_on_any_width(width):
+    """Nothing else in the strip can be believed then."""
+    line = status_rows(a_view(account=an_account(trouble="cash is 1 too much")), width)[1]
+    assert (" BOOKS DO NOT ADD UP ", "alarm") in line.spans
+    assert "BOOKS" not in lines(a_view(), width)[1]
+
+
+@pytest.mark.parametrize("width", [70, 80, 120, 200])
+def test_operations_that_came_to_nothing_or_are_unknown_are_told(width):
+    line = status_rows(a_view(account=an_account(jobs=some_jobs())), width)[1]
+    assert ("▲ convert 80 unknown 1m", "warn") in line.spans
+    assert ("and 1 more" in line.text) == (width >= 80)
+    line = status_rows(a_view(account=an_account(jobs=(a_job(state="refused", age_s=5.0),))), width)[1]
+    assert ("▲ merge 400 refused 5s", "warn") in line.spans
+    assert "merge" not in lines(a_view(), width)[1], "a confirmed one is no news"
 
 
 def test_a_start_that_waits_and_a_short_budget_are_told():

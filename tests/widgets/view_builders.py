@@ -6,6 +6,7 @@ import msgspec
 
 from core.units import Shares, Ticks, Usd
 from core.views import (
+    AccountView,
     AdjustmentView,
     BudgetView,
     ConsoleView,
@@ -17,6 +18,7 @@ from core.views import (
     GroupView,
     HeartbeatView,
     InventoryView,
+    JobView,
     LayerView,
     LevelView,
     MarketView,
@@ -26,6 +28,7 @@ from core.views import (
     RegimeView,
     RewardView,
     SettingView,
+    SplitView,
     VenueView,
 )
 
@@ -93,7 +96,7 @@ def an_unknown_order(**changes: Any) -> OrderView:
 
 
 def an_inventory(**changes: Any) -> InventoryView:
-    """Long 1,240 YES."""
+    """Long 1,240 YES, of which 60 are not confirmed; 700 YES are in open sells."""
     base = InventoryView(
         yes=shares(1640),
         no=shares(400),
@@ -104,6 +107,15 @@ def an_inventory(**changes: Any) -> InventoryView:
         soft_cap=usd(750),
         hard_cap=usd(1500),
         provisional=shares(60),
+        average_yes=0.4096,
+        average_no=0.581,
+        settled_yes=shares(1580),
+        settled_no=shares(400),
+        sellable_yes=shares(880),
+        sellable_no=shares(400),
+        mark=usd(0.4152),
+        value=usd(914.85),
+        conservative=usd(912.12),
     )
     return msgspec.structs.replace(base, **changes)
 
@@ -373,7 +385,8 @@ def a_cent_market(**changes: Any) -> MarketView:
                     hash_explained=0, book_seq=77, audits=14),
         inventory=an_inventory(
             yes=shares(0), no=shares(80), pairs=shares(0), net=shares(-80), average=0.37, exposure=usd(29.6),
-            provisional=shares(0),
+            provisional=shares(0), average_yes=None, average_no=0.37, settled_yes=shares(0), settled_no=shares(80),
+            sellable_yes=shares(0), sellable_no=shares(0), mark=usd(0.635), value=usd(29.2), conservative=usd(28.8),
         ),
         pnl=a_pnl(realised=usd(0), unrealised=usd(-0.42), total=usd(-0.42), fills=2),
     )  # fmt: skip
@@ -384,7 +397,105 @@ def flat_inventory() -> InventoryView:
     """Nothing held."""
     nothing = shares(0)
     return an_inventory(
-        yes=nothing, no=nothing, pairs=nothing, net=nothing, average=None, exposure=usd(0), provisional=nothing
+        yes=nothing, no=nothing, pairs=nothing, net=nothing, average=None, exposure=usd(0), provisional=nothing,
+        average_yes=None, average_no=None, settled_yes=nothing, settled_no=nothing, sellable_yes=nothing,
+        sellable_no=nothing, value=usd(0), conservative=usd(0),
+    )  # fmt: skip
+
+
+def a_job(**changes: Any) -> JobView:
+    """A merge of all pairs that is on the chain since three minutes."""
+    base = JobView(
+        job_id=12,
+        kind="merge",
+        market="0xfed",
+        size=shares(400),
+        state="confirmed",
+        age_s=190.0,
+        route="relayer",
+        by="operator",
+        cash=usd(400),
+        transaction="0x77ab12cd34ef56a7b8c9d0e1f2a3b4c5d6e7f8091a2b3c4d5e6f708192a3b4c5",
+        detail="",
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_jobs() -> tuple[JobView, ...]:
+    """One of each kind and of most states, oldest first; the last one is under way."""
+    return (
+        a_job(job_id=9, kind="redeem", market="0xgone", size=shares(120.5), cash=usd(60.25), age_s=90_000.0),
+        a_job(job_id=10, state="refused", by="auto", transaction="", age_s=7_200.0,
+              detail="quota exceeded: 0 units remaining, resets in 3,600 s"),
+        a_job(job_id=11, kind="split", market="0xrain", size=shares(250), cash=usd(-250), state="failed", age_s=400.0,
+              detail="execution reverted: SafeMath: subtraction overflow"),
+        a_job(),
+        a_job(job_id=13, kind="convert", size=shares(80), cash=usd(160), state="unknown", route="own gas", age_s=64.0,
+              detail="neither relayer nor chain say anything for 60 s"),
+    )  # fmt: skip
+
+
+def an_account(**changes: Any) -> AccountView:
+    """A funded account with a gain, pairs and a claim, on which nothing is under way."""
+    base = AccountView(
+        day_profit=usd(6.21),
+        day_flows=usd(0),
+        drawdown=usd(3.1),
+        flows=usd(50_000),
+        pairs=usd(400),
+        claims=usd(60.25),
+        provisional=shares(60),
+        jobs=(a_job(),),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_split(**changes: Any) -> SplitView:
+    """Spread earned, a part of it lost to the drift after the fills."""
+    base = SplitView(spread=usd(9.2), drift=usd(-4.4), carry=usd(1.3), rebates=usd(0.31), rewards=usd(1.8))
+    return msgspec.structs.replace(base, **changes)
+
+
+def an_earning_account(**changes: Any) -> ConsoleView:
+    """A session that has traded, with a position that is resolved, holdings elsewhere, and its operations."""
+    first, second, third, fourth, last = a_view().markets
+    resolved = an_inventory(
+        yes=shares(150), no=shares(0), pairs=shares(0), net=shares(150), average=0.42, provisional=shares(0),
+        average_no=None, settled_yes=shares(150), settled_no=shares(0), sellable_yes=shares(0), sellable_no=shares(0),
+        mark=usd(1), value=usd(150), conservative=usd(150), payout=usd(1), exposure=usd(0),
+    )  # fmt: skip
+    watched = msgspec.structs.replace(
+        first, detailed=True, split=a_split(), inventory=an_inventory(waiting=shares(12), foreign_yes=shares(500)),
+        group=GroupView("", 1.013, usd(812.5), usd(-512.12), usd(727.88)),
+    )  # fmt: skip
+    redeemable = msgspec.structs.replace(
+        fourth, inventory=resolved, pnl=a_pnl(realised=usd(87), unrealised=usd(0), total=usd(87), fills=9)
+    )
+    base = a_view(
+        markets=(watched, second, third, redeemable, last),
+        pnl=a_pnl(realised=usd(95.7), unrealised=usd(7.02), fees=usd(0.3), income=usd(2.4), total=usd(104.82),
+                  fills=60, bought=shares(16_000), sold=shares(9_900)),
+        cash=usd(48_910.55),
+        equity=usd(50_101.9),
+        account=an_account(
+            claims=usd(150), day_profit=usd(86.4), jobs=some_jobs(),
+            jobs_note="job 13 (convert, unknown) is under way for this wallet: one at a time",
+        ),
+        split=a_split(spread=usd(12.3), drift=usd(-5.2), carry=usd(2), rebates=usd(0.52), rewards=usd(2.1)),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_book_that_does_not_add_up() -> ConsoleView:
+    """What our own books say contradicts itself, and two sources differ."""
+    return an_earning_account(
+        account=an_account(
+            jobs=some_jobs()[:3],
+            jobs_note="the relayer's quota is used up until 14:05:09 UTC",
+            trouble="cash and holdings are 1 micro-dollar more than what they came from",
+            sources=(("cash", "chain", "$48,900.55, 4s ago; ours $48,910.55"),),
+        ),
+        control="PAUSED",
     )
 
 
@@ -511,6 +622,7 @@ def a_view(**changes: Any) -> ConsoleView:
         gross_exposure=usd(541.72),
         equity=usd(50_018.42),
         cash=usd(48_790.10),
+        account=an_account(),
         loop_lag_ms=3.2,
         markets=(
             a_market(),
@@ -586,5 +698,9 @@ def with_title(title: str) -> ConsoleView:
     foreign = tuple(a_foreign_order(order_id=title, market=market, price=title) for market in ("0xfed", title))
     return a_view(
         markets=markets, events=events, feeds=feeds, venue=venue, findings=findings, foreign_orders=foreign,
-        recovering=title,
+        recovering=title, split=a_split(),
+        account=an_account(
+            trouble=title, jobs_note=title, sources=((title, title, title),),
+            jobs=tuple(a_job(market=market, transaction=title, detail=title) for market in ("0xfed", title)),
+        ),
     )  # fmt: skip
