@@ -1,15 +1,18 @@
 """The demo as a user starts it: it makes markets, ends with nothing open, and its books can be checked afterwards."""
 
+import json
 from collections import defaultdict
 from typing import Any
 
 import pytest
 
 from core.orders.order import TERMINAL
-from core.portfolio.ledger import Buy, Ledger, Pico, Sell, usd_of
+from core.portfolio.books import Books
+from core.portfolio.entries import Buy, Sell
+from core.portfolio.ledger import usd_of
 from core.units import MICRO, Shares, Usd
 from tests.end_to_end.conftest import DemoRun
-from tests.end_to_end.program import rows
+from tests.end_to_end.program import environment, rows, run
 
 MEMBERS = {
     "mode", "duration_s", "messages", "frames", "decisions", "orders_placed", "orders_cancelled", "rejects", "fills",
@@ -66,22 +69,26 @@ def test_the_database_holds_every_fill_of_an_order_it_knows(demo_run: DemoRun) -
 
 def test_profit_recomputed_from_fills_and_marks_is_the_profit_reported(demo_run: DemoRun) -> None:
     """The profit on the screen follows from rows that anybody can read, to the micro-dollar."""
-    ledgers: dict[str, Ledger] = defaultdict(Ledger)
-    for fill in rows(demo_run.database, "SELECT * FROM fills ORDER BY rowid"):
-        ledgers[fill["market"]].apply(_entry(fill))
-    marks = {row["market"]: row for row in rows(demo_run.database, "SELECT * FROM marks")}
-    assert set(marks) == {position["market"] for position in demo_run.report["positions"]}
-    realised = unrealised = 0
-    for market, ledger in ledgers.items():
-        mark = marks[market]
-        assert (ledger.yes.shares, ledger.no.shares) == (mark["yes_micro"], mark["no_micro"])
-        open_profit = Pico(0) if mark["fair_micro_usd"] is None else ledger.unrealised(Usd(mark["fair_micro_usd"]))
-        assert usd_of(ledger.realised) == mark["realised_micro_usd"]
-        assert usd_of(open_profit) == mark["unrealised_micro_usd"]
-        realised, unrealised = realised + usd_of(ledger.realised), unrealised + usd_of(open_profit)
+    books: dict[str, Books] = defaultdict(Books)
+    for fill in rows(demo_run.database, "SELECT * FROM fills ORDER BY seq"):
+        assert books[fill["market"]].apply(_entry(fill)) is None
+    last = "SELECT market, fair_micro_usd, MAX(unix) FROM fairs WHERE fair_micro_usd IS NOT NULL GROUP BY market"
+    marks = {row["market"]: Usd(row["fair_micro_usd"]) for row in rows(demo_run.database, last)}
+    ledgers = {market: each.average for market, each in books.items()}
+    realised = sum(usd_of(ledger.realised) for ledger in ledgers.values())
+    unrealised = sum(usd_of(ledger.unrealised(marks[market])) for market, ledger in ledgers.items())
     pnl = demo_run.report["pnl"]
     assert (realised, unrealised) == (round(pnl["realised"] * MICRO), round(pnl["unrealised"] * MICRO))
     assert pnl["total"] == pytest.approx(pnl["realised"] + pnl["unrealised"], abs=1e-9)
+
+
+def test_the_report_of_the_database_says_what_the_session_said(demo_run: DemoRun) -> None:
+    """One truth: the same profit by the running engine and by folding its file, and every self-check agrees."""
+    told = run("report", "--database", str(demo_run.database), "--json", env=environment(demo_run.database.parent))
+    assert (told.returncode, told.stderr) == (0, "")
+    report = json.loads(told.stdout)
+    assert report["total"]["parts"]["total_micro_usd"] == round(demo_run.report["pnl"]["total"] * MICRO)
+    assert {check["verdict"] for check in report["checks"]} == {"agrees"}
 
 
 def test_positions_are_the_sum_of_the_fills(demo_run: DemoRun) -> None:

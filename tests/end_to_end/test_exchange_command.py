@@ -152,7 +152,7 @@ def test_what_a_script_prints_does_not_spoil_the_line(tmp_path: Path) -> None:
         ("--speed", "1e9", "1,000"),
         ("--speed", "nan", "1,000"),
         ("--cash", "0", "0.01"),
-        ("--markets", "61", "60"),
+        ("--markets", "64", "63"),
         ("--port", "x", "65535"),
         ("--profile", "loud", "busy"),
         ("--seed", "x", "seed"),
