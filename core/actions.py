@@ -4,6 +4,7 @@ from typing import Literal
 
 import msgspec
 
+from core.events import JobSeen
 from core.jobs.job import Job
 from core.portfolio.entries import Booking, EquityMark
 from core.quoting.explain import LayerExplanation
@@ -145,6 +146,12 @@ class Reconnect(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
+class EndJob(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Look no more after a job that an operator ends by word; what is said of it comes back as this event."""
+
+    seen: JobSeen
+
+
 class Note(msgspec.Struct, frozen=True, tag=True, gc=False):
     """A line for the event log, the log file and the journal."""
 
@@ -171,6 +178,7 @@ Action = (
     | Marked
     | ReadPayouts
     | SendJob
+    | EndJob
     | ReadScoring
     | ReadBooks
     | Resubscribe

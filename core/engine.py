@@ -9,8 +9,11 @@ from collections import deque
 from collections.abc import Callable
 from typing import Any, Final, Literal
 
+from core.account.bookkeeping import Bookkeeping
+from core.account.findings import Findings
+from core.account.inventory_acts import InventoryActs
+from core.account.reconciliation import Reconciliation
 from core.actions import Action, CancelAll, Finding, Latch, Note, ReadPayouts
-from core.bookkeeping import Bookkeeping
 from core.config import Settings
 from core.decision import Surroundings, is_pending
 from core.desk import WAITS, Desk
@@ -48,8 +51,6 @@ from core.events import (
     VenueSeen,
     Woken,
 )
-from core.findings import Findings
-from core.inventory_acts import InventoryActs
 from core.market_data import Feed, MarketData, Tally
 from core.operating import Operating
 from core.orders.fills import Fill, FillChange
@@ -59,7 +60,6 @@ from core.portfolio.account import Account
 from core.portfolio.markouts import Drift
 from core.profiles import Profiles
 from core.quoting.explain import MarketExplanation
-from core.reconciliation import Reconciliation
 from core.risk.control import Control, allows_orders, strictest
 from core.risk.gate import Facts, why_not_quote
 from core.units import MICRO, OUTCOMES, SIZE_QUANTUM, Shares, Usd, micro_text

@@ -525,6 +525,8 @@ Act = Literal[
     "merge",
     "redeem",
     "convert",
+    "job_confirmed",
+    "job_failed",
 ]
 
 

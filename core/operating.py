@@ -36,6 +36,8 @@ class Operating:
             engine.wake_at_once(now)
         if command.act in ("split", "merge", "redeem", "convert"):
             return engine.inventory.command(command, now)
+        if command.act in ("job_confirmed", "job_failed"):
+            return engine.inventory.end(command, now)
         if command.act in ("pause_all", "resume_all", "cancel_all", "kill"):
             return self._on_all(command, now)
         desk = engine.desks.get(command.market)

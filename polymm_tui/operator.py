@@ -235,6 +235,20 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         3,
         protected=True,
     ),
+    _all(
+        "job_confirmed",
+        "d",
+        "job is done",
+        "Count the unknown inventory operation as done.",
+        6,
+    ),
+    _all(
+        "job_failed",
+        "f",
+        "job failed",
+        "Count the unknown inventory operation as failed.",
+        7,
+    ),
     OperatorAct(
         id="all.kill",
         scope="leader",

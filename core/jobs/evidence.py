@@ -77,12 +77,12 @@ def judge(job: Job, baseline: Baseline | None, look: Look, unix: float) -> Verdi
     """
     amount = look.received if job.kind == "redeem" else None
     if state := _STATES.get(look.relayer):
-        return Verdict(state, look.error, amount if state == "confirmed" else None)
+        return _confirmed(job, amount) if state == "confirmed" else Verdict(state, look.error)
     if look.is_success is not None:
         if not look.is_success:
             return Verdict("failed", "the transaction reverted: nothing has changed")
         if look.depth >= CONFIRMATIONS:
-            return Verdict("confirmed", "", amount)
+            return _confirmed(job, amount)
         return Verdict("mined")
     if baseline is None:
         return None
@@ -93,6 +93,13 @@ def judge(job: Job, baseline: Baseline | None, look: Look, unix: float) -> Verdi
     if look.nonce > baseline.nonce:
         return _over(job, baseline, look, unix, f"nonce {baseline.nonce} is used")
     return _free(baseline.nonce, look, unix - baseline.unix)
+
+
+def _confirmed(job: Job, amount: Usd | None) -> Verdict:
+    """Of a transaction that was carried out; a redemption of tokens that are gone succeeds too, and pays nothing."""
+    if job.cash > 0 and amount == 0:
+        return Verdict("failed", "it paid nothing: somebody else redeemed the tokens before")
+    return Verdict("confirmed", "", amount)
 
 
 def _free(nonce: int, look: Look, age_s: float) -> Verdict:
@@ -106,18 +113,31 @@ def _free(nonce: int, look: Look, age_s: float) -> Verdict:
 
 def _over(job: Job, baseline: Baseline, look: Look, unix: float, what: str) -> Verdict:
     """Of a transaction that cannot happen any more, and may have: the balances tell, where nothing else moved them."""
-    if not job.legs or look.holdings is None or baseline.holdings is None:
+    moves = _moves(job, baseline, look)
+    if not moves:
         return Verdict("unknown", f"{what}, and the balances cannot be compared")
-    moves = [after - before for before, after in zip(baseline.holdings, look.holdings, strict=True)]
-    wanted = [leg.change for leg in job.legs]
-    if moves == wanted and any(wanted):
+    if all(moved == planned for _, moved, planned in moves):
         return Verdict("confirmed", f"{what} and every balance moved as planned")
     if unix - baseline.unix <= SETTLE_SEC:
         return Verdict("unknown", f"{what}; the balances may be older")
-    if not any(moves):
+    if not any(moved for _, moved, _ in moves):
         return Verdict("failed", f"{what} and no balance moved: it reverted, or never happened")
-    shown = ", ".join(
-        f"{leg.outcome} {micro_text(move)} of {micro_text(leg.change)}"
-        for leg, move in zip(job.legs, moves, strict=True)
-    )
+    shown = ", ".join(f"{name} {micro_text(moved)} of {micro_text(planned)}" for name, moved, planned in moves)
     return Verdict("unknown", f"{what}, and balances moved otherwise: {shown}")
+
+
+def _moves(job: Job, baseline: Baseline, look: Look) -> list[tuple[str, int, int]]:
+    """What moved since the baseline, and what was to move: (name, micro-units, micro-units); empty when unread.
+
+    A redemption takes every token there is, those that are not in our book too; of those alone only cash is known.
+    """
+    if not job.legs:
+        if baseline.cash is None or look.cash is None:
+            return []
+        return [("cash", look.cash - baseline.cash, job.cash)]
+    if baseline.holdings is None or look.holdings is None:
+        return []
+    return [
+        (leg.outcome, after - before, -before if job.kind == "redeem" else leg.change)
+        for leg, before, after in zip(job.legs, baseline.holdings, look.holdings, strict=True)
+    ]

@@ -9,8 +9,9 @@ from core.units import Outcome, Shares, Usd
 JobKind = Literal["split", "merge", "redeem", "convert"]
 JobState = Literal["planned", "sending", "sent", "mined", "confirmed", "failed", "refused", "unknown"]
 """``planned``: in the journal, nothing has left. ``sending``: bytes may have left, no answer yet. ``sent``: the relayer
-or the node took it. ``mined``: in a block. ``confirmed``, ``failed`` (reverted, or never mined) and ``refused`` (not
-taken: quota, busy wallet, no funds) are final. ``unknown``: nobody can tell yet; its shares and cash stay reserved."""
+or the node took it. ``mined``: in a block. ``confirmed``, ``failed`` (reverted, never mined, or a redemption that paid
+nothing) and ``refused`` (not taken: quota, busy wallet, no funds) are final. ``unknown``: nobody can tell yet; its
+shares and cash stay reserved."""
 FINAL_STATES: Final[frozenset[JobState]] = frozenset({"confirmed", "failed", "refused"})
 Route = Literal["relayer", "own gas"]
 

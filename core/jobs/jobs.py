@@ -31,6 +31,8 @@ AUTO_PAUSE_SEC: Final = 600.0
 """Until a market whose pairs could not be merged is tried again by itself."""
 KEPT: Final = 50
 """Jobs that are over and still shown."""
+PATIENCE_SEC: Final = 600.0
+"""For how long after its start a job is left to its own evidence, unless that says ``unknown``."""
 _RANKS: Final[dict[JobState, int]] = {"planned": 0, "sending": 1, "unknown": 2, "sent": 2, "mined": 3}
 """How far a job has come: what is told late does not take it back."""
 
@@ -149,7 +151,8 @@ class Jobs:
             unix: seconds.
         """
         for stock in stocks.values():
-            if stock.payout is None or now < self._auto_at_s.get(stock.market, -math.inf):
+            is_ours = stock.yes or stock.no  # what is not ours is redeemed with it, and never for its own sake
+            if stock.payout is None or not is_ours or now < self._auto_at_s.get(stock.market, -math.inf):
                 continue
             plan = self.plan("redeem", stock.market, Shares(0), stocks, purse, unix)
             if isinstance(plan, Plan) and plan.cash >= MICRO:
@@ -252,9 +255,33 @@ class Jobs:
             self._transactions.add(seen.transaction.lower())
         if seen.retry_s is not None:
             self._quota_until_unix = unix + seen.retry_s
-        if seen.state in ("failed", "refused") and view.job.by == "auto":
+        if seen.state in FINAL_STATES and view.job.by == "auto":
             self._auto_at_s[view.job.market] = now + AUTO_PAUSE_SEC
         return effects_of(view.job, seen.amount) if seen.state == "confirmed" else ()
+
+    def end(self, job_id: int, state: str, who: str, unix: float) -> JobSeen | Refused:
+        """What is to be told of a job that an operator ends, because no evidence ever will: it goes the way of every
+        :class:`core.events.JobSeen`, so that its effects are booked as planned, or none.
+
+        A word that is wrong is a difference to the balances afterwards, found and booked like any other.
+
+        Args:
+            job_id: of a job that is under way.
+            state: ``confirmed`` or ``failed``.
+            who: says so.
+            unix: seconds.
+        """
+        view = self._jobs.get(job_id)
+        if view is None or view.is_over:
+            return Refused(f"job {job_id} is not under way")
+        until = view.job.created_unix + PATIENCE_SEC
+        if view.state != "unknown" and unix < until:
+            return Refused(f"job {job_id} is {view.state}: its end may still be seen, until {at_utc(until)}", until)
+        detail = f"{who} says so; it was {view.state}"
+        match state:
+            case "confirmed" | "failed":
+                return JobSeen(job_id=job_id, state=state, detail=detail)
+        return Refused(f"confirmed or failed? Not {state or 'nothing'}")
 
     def recover(self, known: Sequence[KnownJob], next_job: int, transactions: Iterable[str]) -> list[Job]:
         """Take over what earlier sessions left; returns the jobs that are to be followed up, oldest first.

@@ -166,7 +166,11 @@ def plan_split(stock: Stock, size: Shares, purse: Purse, route: Route, free: Fre
 
 
 def plan_merge(stock: Stock, size: Shares, route: Route, free: Free, free_cash: Usd) -> Plan | Refused:
-    """Turn ``size`` pairs, or all that are free when it is 0, back into a dollar each (polymarket-api.md 11)."""
+    """Turn ``size`` pairs, or all that are free when it is 0, back into a dollar each (polymarket-api.md 11).
+
+    Trades on their way are no obstacle, as they are to a redemption: a busy market always has some, and cash is wanted
+    there most. They can only leave a merge whose answer was lost ``unknown``, which an operator may end.
+    """
     if stock.payout is not None:
         return Refused("the market is resolved: redeem instead")
     pairs = Shares(min(free(stock, "YES"), free(stock, "NO")))

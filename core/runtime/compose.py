@@ -7,7 +7,7 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
@@ -36,7 +36,8 @@ from core.venue.public_rest import PublicRest
 from core.venue.resolutions import Resolutions
 
 if TYPE_CHECKING:
-    from core.venue.gateway_clob import ClobGateway
+    from core.venue.gateway_clob import Account, ClobGateway
+    from core.venue.onchain import OnChain
 
 FIRST_PAINT_SEC: Final = 5.0
 """Longest that heavy imports wait for the console's first paint."""
@@ -114,27 +115,22 @@ async def _signed(
     def user_frame() -> bytes:
         return subscribe_user_frame(api.key.reveal(), api.secret.reveal(), api.passphrase.reveal())
 
-    from core.venue.onchain import OnChain  # imports the client, which takes most of a second
-
-    chain = OnChain(settings, wallet.private_key, gateway.account, relayer_key, session.clock)
     try:
-        await chain.open()
+        chain, route = await _chain(session, settings, wallet, gateway.account, relayer_key)
     except BaseException:
-        await chain.close()
         await gateway.close()
         raise
 
     async def close_all() -> None:
-        await chain.close()
+        if chain is not None:
+            await chain.close()
         await close()
 
     return Parts(
         settings=settings,
         gateway=gateway,
         chain=chain,
-        route=RouteSeen(
-            venue="demo" if settings.mode == "demo" else "live", route=chain.route, obstacle=chain.obstacle
-        ),
+        route=route,
         rest=PublicRest(settings.clob_url),
         instruments=instruments,
         user_frame=user_frame,
@@ -142,6 +138,26 @@ async def _signed(
         wallet=gateway.account.wallet,
         close=close_all,
     )
+
+
+async def _chain(
+    session: Session, settings: Settings, wallet: Wallet, account: "Account", key: RelayerKey | BuilderKey | None
+) -> tuple["OnChain | None", RouteSeen]:
+    """What carries out inventory operations, and how; a client that cannot costs them alone, and trading goes on."""
+    venue: Literal["demo", "live"] = "demo" if settings.mode == "demo" else "live"
+    chain = None
+    try:
+        from core.venue.onchain import OnChain  # imports the client, which takes most of a second
+
+        chain = OnChain(settings, wallet.private_key, account, key, session.clock)
+        await chain.open()
+    except BaseException as error:
+        if chain is not None:
+            await chain.close()
+        if isinstance(error, PreflightError):
+            return None, RouteSeen(venue=venue, route=None, obstacle=str(error))
+        raise
+    return chain, RouteSeen(venue=venue, route=chain.route, obstacle=chain.obstacle)
 
 
 async def open_account(gateway: Gateway, session: Session) -> None:

@@ -70,6 +70,8 @@ class Operations:
         self._known: dict[int, KnownJob] = {}
         """Of earlier sessions, and not taken up yet."""
         self._begun: set[int] = set()
+        self._tasks: dict[int, asyncio.Task[None]] = {}
+        """Carrying out or looking after, by job."""
 
     def recover(self, known: Sequence[KnownJob]) -> None:
         """Take note of the jobs of earlier sessions: when they are taken they are looked after, never sent again."""
@@ -81,6 +83,12 @@ class Operations:
             self._begun.add(job.job_id)
             self._jobs.put(job.job_id, job)
 
+    def end(self, seen: JobSeen) -> None:
+        """Tell a job's end that somebody else knows (:meth:`core.jobs.jobs.Jobs.end`), and look after it no more."""
+        if task := self._tasks.get(seen.job_id):
+            task.cancel()
+        self._emit(seen)
+
     def lanes(self) -> list[tuple[str, Coroutine[Any, Any, None]]]:
         """The one lane by name; it runs until it is cancelled."""
         return [("operations", self._run())]
@@ -90,7 +98,8 @@ class Operations:
             while True:
                 await self._jobs.wait()
                 for job in self._jobs.take().values():
-                    group.create_task(self._carry_out(job), name=f"job {job.job_id}")
+                    task = group.create_task(self._carry_out(job), name=f"job {job.job_id}")
+                    self._tasks[job.job_id] = task
 
     async def _carry_out(self, job: Job) -> None:
         known = self._known.pop(job.job_id, None)

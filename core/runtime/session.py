@@ -18,6 +18,7 @@ from core.actions import (
     Cancel,
     CancelAll,
     CancelMarket,
+    EndJob,
     Finding,
     Latch,
     Marked,
@@ -419,6 +420,11 @@ class Session:
                 self._journal.planned(action.job)
                 if self._operations is not None:
                     self._operations.take(action.job)
+            case EndJob():
+                if self._operations is not None:
+                    self._operations.end(action.seen)
+                else:
+                    self._emit_job(action.seen)
             case Place() | Cancel() | CancelAll() | CancelMarket() | ReadOrder() | ReadAccount():
                 if not isinstance(action, Place):  # its order has rows of its own
                     self._store.journal("action", action)

@@ -41,7 +41,7 @@ try:
     from polymarket._internal.eoa.rpc import JsonRpcCallError
     from polymarket.auth import ApiKey, BuilderApiKey, RelayerApiKey
     from polymarket.calls import TransactionCall
-    from polymarket.errors import PolymarketError, TransportError
+    from polymarket.errors import InsufficientAllowanceError, PolymarketError, RequestRejectedError, UserInputError
     from polymarket.models.clob import ApiKeyCreds
 except ImportError as error:
     raise PreflightError("polymarket-client is not what this program was written for") from error
@@ -58,7 +58,7 @@ _SEND_RAW: Final = "eth_sendRawTransaction"
 _RESETS: Final = re.compile(r"resets in (\d{1,7}) seconds?")
 _REFUSING: Final = frozenset({400, 401, 403, 404, 429})
 """Statuses that refuse a submission when the body is the relayer's own; everything else leaves the outcome open."""
-_REVERTED: Final = re.compile(r"execution reverted.*")
+_REVERTED: Final = "execution reverted"
 _WRONG_NONCE: Final = b"does not match on-chain nonce"
 _KNOWN_ALREADY: Final = "already known"
 _NODE_REFUSALS: Final = re.compile(
@@ -447,12 +447,14 @@ def _read(body: bytes, shape: Any) -> Any:
 
 
 def _words_of(problem: Exception | None) -> str:
-    """Why nothing was sent; texts of HTTP clients and nodes, which may quote a key, are left out."""
+    """Why nothing was sent; what quotes an answer or its address may quote a key, and shows its class alone."""
     if isinstance(problem, JsonRpcCallError):
-        reverts = _REVERTED.search(problem.message)
-        return in_a_line(reverts[0]) if reverts else f"the node refuses {problem.method} with code {problem.code}"
-    if isinstance(problem, PolymarketError) and not isinstance(problem, TransportError):
+        what = f"the node refuses {problem.method} with code {problem.code}"
+        return f"{what}: {_REVERTED}" if _REVERTED in problem.message else what
+    if isinstance(problem, UserInputError | InsufficientAllowanceError):  # the client's own words, of what it was given
         return in_a_line(str(problem))
+    if isinstance(problem, RequestRejectedError):
+        return f"{type(problem).__name__}, status {problem.status}"
     return type(problem).__name__ if problem is not None else "the client sent nothing"
 
 

@@ -15,8 +15,8 @@ from core.risk.quarantine import COOL_OFF_SEC, FAILURES_SEC
 from core.runtime.journaling import Journaling
 from core.store.changes import Changes
 from tests.builders import MARKET, NO, YES, Driver, VenueBook, a_market, placed, shares, usd
+from tests.core.account.test_reconciliation import World, findings, known_order
 from tests.core.store.ledger import a_fill, an_order, changes, opened
-from tests.core.test_reconciliation import World, findings, known_order
 
 
 def adopting(tick: str, **over: Any) -> tuple[Driver, Order]:

@@ -12,12 +12,12 @@ from typing import Any, Final
 
 import pytest
 
+from core.account.inventory_acts import IDLE_SEC
 from core.actions import Note, SendJob
 from core.clock import ManualClock
 from core.config import Settings
 from core.errors import PreflightError
 from core.events import BalancesRead, KnownOrder, PayoutSeen, Recovered, Woken
-from core.inventory_acts import IDLE_SEC
 from core.lab.replay import Replay
 from core.orders.order import State
 from core.quoting.plan import plan_quotes
@@ -32,8 +32,8 @@ from core.units import Shares, Ticks, Usd
 from core.venue.credentials import Secret, Wallet
 from core.venue.gamma import GammaClient, GammaMarket
 from tests.builders import MARKET, NOON, Driver, VenueBook, a_market, usd
+from tests.core.account.test_inventory_acts import a_world
 from tests.core.quoting.arrange import inputs, market, rules, shares
-from tests.core.test_inventory_acts import a_world
 
 EAGER: Final[dict[str, Any]] = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
 BASE: Final[dict[str, Any]] = {"jitter_ticks": 9, "base_size_usd": 300.0, "max_size_usd": 1500.0}

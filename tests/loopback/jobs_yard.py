@@ -110,13 +110,16 @@ class Counting:
 class Yard:
     """An exchange, a wallet at it, and one life of our program after another."""
 
-    def __init__(self, running: RunningExchange, clock: ManualClock, kind: str) -> None:
+    def __init__(self, running: RunningExchange, clock: ManualClock, kind: str, rpc_key: str = "") -> None:
         self.host = running.host
         self.exchange = running.host.exchange
         self.clock = clock
         self.kind = kind
         self.wallet = wallets_of(EOA, KINDS[kind])[-1 if kind == "BEACON" else 0]
-        self.settings = Settings(**{k: url for k, url in running.urls.items() if isinstance(url, str)})
+        urls = {k: url for k, url in running.urls.items() if isinstance(url, str)}
+        if rpc_key:
+            urls["rpc_url"] += f"?key={rpc_key}"
+        self.settings = Settings(**urls)
         self.markets = list(self.exchange.listings)
         self.journal = Journal()
         self.books: dict[str, Books] = {}
@@ -254,11 +257,11 @@ class Yard:
 
 
 @asynccontextmanager
-async def yard_at(clock: ManualClock, kind: str) -> AsyncIterator[Yard]:
+async def yard_at(clock: ManualClock, kind: str, rpc_key: str = "") -> AsyncIterator[Yard]:
     exchange = Exchange(seed=1, markets=MARKETS, now_ms=int(clock.unix() * 1000), auto_cash=CASH)
     host = Host(exchange, Population(exchange, paused=True), clock)
     async with RunningExchange(host) as running:
-        yard = Yard(running, clock, kind)
+        yard = Yard(running, clock, kind, rpc_key)
         yard.exchange.admit(yard.wallet)
         await yard.begin()
         try:
@@ -267,12 +270,12 @@ async def yard_at(clock: ManualClock, kind: str) -> AsyncIterator[Yard]:
             await yard.kill()
 
 
-def in_yard(play: Callable[[Yard], Coroutine[Any, Any, None]], kind: str = "WALLET") -> None:
-    """Play a scene: the wallet has the exchange's cash and nothing else."""
+def in_yard(play: Callable[[Yard], Coroutine[Any, Any, None]], kind: str = "WALLET", rpc_key: str = "") -> None:
+    """Play a scene: the wallet has the exchange's cash and nothing else; the node's address may hold a key."""
     clock = ManualClock(unix=time.time())
 
     async def scene() -> None:
-        async with yard_at(clock, kind) as yard:
+        async with yard_at(clock, kind, rpc_key) as yard:
             await play(yard)
 
     with (

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from core.activity import Activity, Stake
+from core.account.activity import Activity, Stake
 from core.events import FillSeen, OrderSeen
 from core.orders.cross_check import cross_check
 from core.portfolio.books import Books

@@ -1,7 +1,10 @@
 """Inventory operations through the official client, from every kind of wallet: what is previewed is what happens."""
 
 import asyncio
+import itertools
+from unittest.mock import patch
 
+import httpx
 import pytest
 
 from core.exchange.chain import contracts
@@ -177,6 +180,70 @@ def test_what_the_chain_does_not_have_is_not_sent() -> None:
         assert yard.jobs.under_way is None and len([each for each in yard.told if each.state == "sending"]) == 1
 
     in_yard(play)
+
+
+@pytest.mark.parametrize("kind", ["EOA", "WALLET"])
+def test_a_redemption_that_somebody_else_was_faster_with_loses_nothing(kind: str) -> None:
+    """It succeeds and pays nothing: the shares stay for the account's own comparison, which knows who took them."""
+
+    async def play(yard: Yard) -> None:
+        market = yard.markets[0]
+        await yard.done("split", market, 30)
+        yard.exchange.resolve(market, "YES")
+        yard.start("redeem", market)
+        await yard.until("sent")
+        yard.exchange.redeem(yard.wallet, market)
+        seen = await yard.over()
+        assert (seen.state, seen.detail) == ("failed", "it paid nothing: somebody else redeemed the tokens before")
+        assert yard.balances()[0] == CASH and yard.books[market].average.yes.shares == 30 * MICRO
+
+    in_yard(play, kind)
+
+
+CANARY = "k1e2y3secret"
+HTML = {"content-type": "text/html"}
+ODD: tuple[httpx.Response, ...] = (
+    httpx.Response(429),
+    httpx.Response(200, text="busy"),
+    httpx.Response(200, json=[]),
+    httpx.Response(200, json={"result": CANARY}),
+    httpx.Response(200, json={"error": CANARY}),
+    httpx.Response(200, json={"error": {"code": 3, "message": f"execution reverted: see https://node/{CANARY}"}}),
+    httpx.Response(200, json={"error": {"code": -32000, "message": f"invalid api key {CANARY}"}}),
+    *(httpx.Response(status, headers=HTML, text="<p>no") for status in (400, 401, 403, 404, 500, 502)),
+    httpx.Response(403, headers={"server": "cloudflare"}),
+    httpx.Response(401, text=f"no such key: {CANARY}"),
+    httpx.Response(400, json={"error": f"no such key: {CANARY}"}),
+)
+
+
+def test_no_answer_of_the_node_shows_the_key_in_its_address() -> None:
+    """The official client quotes the address, and answers, in many of its errors; a provider's key is part of it."""
+
+    async def play(yard: Yard) -> None:
+        inner = yard.chain.inner
+        client = await inner._connected()
+        told = set[str]()
+        for odd, node in itertools.product(ODD, (client._ctx.rpc._transport._client, inner._rpc._client)):
+
+            def answer(request: httpx.Request, odd: httpx.Response = odd) -> httpx.Response:
+                assert CANARY in str(request.url)
+                return httpx.Response(odd.status_code, headers=odd.headers, content=odd.content)
+
+            with patch.object(node, "_transport", httpx.MockTransport(answer)), patch.object(node, "_mounts", {}):
+                seen = await yard.done("split", yard.markets[0], 5)
+            assert seen.state == "refused" and seen.detail.startswith("not sent: ")
+            told.add(seen.detail)
+        shown = "\n".join(told) + repr(yard.told)
+        assert CANARY not in shown and "://" not in shown, shown
+        assert {
+            "not sent: RateLimitError",
+            "not sent: UnexpectedResponseError",
+            "not sent: RequestRejectedError, status 403",
+        } <= told
+        assert any(each.endswith(": execution reverted") for each in told), told
+
+    in_yard(play, "EOA", rpc_key=CANARY)
 
 
 def test_a_wallet_without_a_relayer_key_is_told_what_it_lacks() -> None:

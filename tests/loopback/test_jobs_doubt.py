@@ -14,6 +14,7 @@ import httpx
 import pytest
 from polymarket._internal.actions.relayer import gasless
 
+from core.events import JobSeen
 from core.exchange.chain.transactions import Transaction
 from core.jobs import evidence
 from core.jobs.evidence import GIVE_UP_SEC
@@ -151,6 +152,32 @@ def test_a_status_that_says_nothing_leaves_the_outcome_open() -> None:
         yard.arm('do = "http"\non = "request:POST */submit"\nstatus = 502\nbody = "html"')
         seen = await yard.done("merge", market, 5)
         assert seen.state == "failed" and "unknown" in states(yard.told), "it was never carried out"
+        yard.agrees()
+
+    in_yard(play)
+
+
+@pytest.mark.parametrize("is_restarted", [False, True])
+def test_what_an_operator_ends_is_not_looked_after_any_more(is_restarted: bool) -> None:
+    """What comes out later is told to nobody: it is the balances' business."""
+
+    async def play(yard: Yard) -> None:
+        market = yard.markets[0]
+        yard.arm(LOST + '"before"')
+        yard.start("split", market, 30)
+        await yard.until("unknown")
+        if is_restarted:
+            await yard.kill()
+            await yard.begin()
+            await asyncio.sleep(1)
+        seen = yard.jobs.end(1, "failed", "operator", yard.clock.unix())
+        assert isinstance(seen, JobSeen)
+        yard._operations.end(seen)
+        assert yard.jobs.under_way is None and yard.told[-1] == seen
+        looks, told = yard.chain.looks, len(yard.told)
+        await asyncio.sleep(GIVE_UP_SEC + 60)
+        assert (yard.chain.looks, len(yard.told)) == (looks, told)
+        assert (await yard.done("split", market, 30)).state == "confirmed", "the lane goes on"
         yard.agrees()
 
     in_yard(play)

@@ -30,9 +30,10 @@ from core.exchange.exchange import Exchange
 from core.exchange.lifecycle import Result, payout_of
 from core.exchange.orders import NewOrder, Trade
 from core.exchange.rewards import day_of, next_midnight
-from core.exchange.settlement import Delays
+from core.exchange.settlement import Delays, Spoiling
 from core.portfolio.ledger import Pico, usd_of
 from core.runtime import session as session_module
+from core.store.changes import Changes
 from core.units import MICRO, OUTCOMES, OrderSide, Outcome, Shares, Ticks, Usd
 from polymm_tui.reporting import Choice, read_report
 from tests.loopback.dealings import ADDRESS, CASH, MEMORY, Dealings
@@ -56,7 +57,7 @@ def seeds(asked: str) -> range:
     """The seeds that were asked for; a few without."""
     first, is_span, last = asked.rpartition("-")
     if not asked:
-        return range(2)
+        return range(3)
     return range(int(first), int(last) + 1) if is_span else range(int(last))
 
 
@@ -78,8 +79,8 @@ class Day:
         """Micro-dollars that came from outside, less those that went."""
         self.manual: list[str] = []
         """Ids of orders that somebody else sent."""
-        self.redeemed: Counter[tuple[str, Outcome]] = Counter()
-        """Shares of somebody else that a redemption took along."""
+        self.redeems = self.dice.random() < 0.5
+        """The session redeems by itself."""
         self.done: Counter[str] = Counter()
         self.decided, self.halved, self.lasting = self.dice.sample(self.markets, 3)
         """The market that ends at YES or NO, the one that ends at 50/50, and the one that goes on."""
@@ -94,7 +95,12 @@ class Day:
     async def begin(self) -> None:
         """A session starts."""
         self.life = Dealings(
-            self.root, self.clock, self.running, markets=tuple(self.markets), merge_min_shares=1.0, auto_merge=True
+            self.root,
+            self.clock,
+            self.running,
+            markets=tuple(self.markets),
+            merge_min_shares=1.0,
+            auto_redeem=self.redeems,
         )
         self.life.signed = self.signed
         await self.life.begin()
@@ -110,7 +116,7 @@ class Day:
         session, run = self.life.session, self.life._run
         assert run is not None and session._parts is not None
 
-        async def never(*arguments: Any) -> None:
+        async def never(changes: Changes) -> None:
             await asyncio.Event().wait()
 
         session._store.write = never  # type: ignore[method-assign]
@@ -157,7 +163,7 @@ class Day:
     def spoil(self) -> None:
         """Some of the next trades fail, are tried again, or take long."""
         for _ in range(self.dice.randrange(1, 3)):
-            how = self.dice.choice(("fail", "retry"))
+            how: Spoiling = self.dice.choice(("fail", "retry"))
             self.exchange.settlement.spoil(how, self.dice.randrange(1, 3), None, self.dice.randrange(0, 3))
 
     async def settled(self) -> None:
@@ -215,7 +221,6 @@ class Day:
             return bool(jobs._next > before)
 
         await self.until(begun, f"{act} never began")
-        self.done[act] += 1
         if wait:
             await self.until(lambda: jobs.under_way is None, f"{act} is never over")
 
@@ -226,31 +231,52 @@ class Day:
 
     async def redeem(self, market: str, *, by_us: bool) -> None:
         """What a market pays is claimed, by our own job or by the AutoRedeemer; somebody else's shares go along."""
-        foreign = self.foreign()
-        if by_us:
-            await self.job("redeem", market)
-        else:
+        if not by_us:
             self.exchange.auto_redeem(market)
-            self.done["auto redeem"] += 1
-        for outcome in OUTCOMES:
-            self.redeemed[market, outcome] += foreign[market, outcome]
+            self.done["redeemed by the venue"] += 1
+        elif self.redeems:
+            await self.until(lambda: self.is_redeemed(market), "it never redeemed by itself")
+        else:
+            await self.job("redeem", market)
+
+    def is_redeemed(self, market: str) -> bool:
+        """The market is resolved, and the account has nothing of it any more."""
+        tokens = self.exchange.ledger.account(ADDRESS).tokens
+        return market in self.exchange.results and not any(tokens.get((market, outcome)) for outcome in OUTCOMES)
+
+    def told(self) -> str:
+        """What has happened, for people."""
+        states = Counter(trade.status for trade in self.exchange.trades.values())
+        jobs = Counter(
+            f"{kind} by {who}: {state}" for kind, who, state in self.rows("SELECT kind, by, state FROM jobs")
+        )
+        return f"trades {dict(states)}, jobs {dict(jobs)}, others {dict(self.done)}"
 
     # Truth
 
-    def foreign(self) -> Counter[tuple[str, Outcome]]:
-        """Shares that are somebody else's, by market and token."""
+    def rows(self, query: str) -> list[Any]:
+        """What is on the disk."""
+        with closing(sqlite3.connect(f"file:{self.life.session.places.database}?mode=ro", uri=True)) as db:
+            return db.execute(query).fetchall()
+
+    def bought(self) -> Counter[tuple[str, Outcome]]:
+        """Shares that somebody else has bought, by market and token."""
         found: Counter[tuple[str, Outcome]] = Counter()
         for trade in self._manual_trades():
             move = trade.movements[-1]
             if move.tokens > 0:  # what was sold was ours
                 found[trade.market, move.outcome] += move.tokens
-        found.subtract(self.redeemed)
         return found
+
+    def foreign(self) -> Counter[tuple[str, Outcome]]:
+        """Those of them that are there: a redemption takes all."""
+        return Counter({token: size for token, size in self.bought().items() if not self.is_redeemed(token[0])})
 
     def flowed(self) -> int:
         """Micro-dollars that our book must take for deposits less withdrawals."""
         moves = [trade.movements[-1] for trade in self._manual_trades()]
-        paid = sum(payout_of(self.exchange.results[m], o, Shares(size)) for (m, o), size in self.redeemed.items())
+        gone = self.bought() - self.foreign()
+        paid = sum(payout_of(self.exchange.results[m], o, Shares(size)) for (m, o), size in gone.items())
         return self.flows + sum(move.cash - move.fee for move in moves) + paid
 
     def _manual_trades(self) -> list[Trade]:
@@ -259,8 +285,7 @@ class Day:
 
     def found(self) -> Pico:
         """What shares that left without a trade of ours had cost, negative."""
-        with closing(sqlite3.connect(f"file:{self.life.session.places.database}?mode=ro", uri=True)) as db:
-            rows = db.execute("SELECT size_micro, price_micro_usd FROM entries WHERE kind = 'found'").fetchall()
+        rows = self.rows("SELECT size_micro, price_micro_usd FROM entries WHERE kind = 'found'")
         return Pico(sum(size * price for size, price in rows))
 
     def paid(self) -> int:
@@ -280,7 +305,7 @@ class Day:
             found.append(self.engine.books.trouble)
         for market in self.markets:
             ledger = portfolio.position(market).ledger
-            for outcome, held in (("YES", ledger.yes.shares), ("NO", ledger.no.shares)):
+            for outcome, held in zip(OUTCOMES, (ledger.yes.shares, ledger.no.shares), strict=True):
                 there = account.tokens.get((market, outcome), 0) - foreign[market, outcome]
                 if held != there:
                     found.append(f"{market[:8]} {outcome}: {held}, the exchange's {there}")
@@ -405,8 +430,8 @@ async def a_day(day: Day) -> None:
         await day.agrees("in the third life")
     await day.settled()
     if not redeem_early:
-        await day.redeem(halved, by_us=False)
-    await day.redeem(decided, by_us=not resolved_meanwhile and dice.random() < 0.5)
+        await day.redeem(halved, by_us=dice.random() < 0.5)
+    await day.redeem(decided, by_us=dice.random() < 0.5)
     await day.agrees("in the end")
     await day.end()
     day.report_agrees()
@@ -429,9 +454,7 @@ def play(seed: int) -> None:
                 life = getattr(day, "life", None)
                 if life is not None and life._run is not None and not life._run.done():
                     await day.cut()
-                states = Counter(trade.status for trade in exchange.trades.values())
-                told = f"{dict(states)} {dict(day.done)}"
-                print(f"seed {seed}: {told}; {clock.monotonic():.0f} s in {time.process_time() - begun:.1f} s of CPU")
+                print(f"seed {seed}: {day.told()}; {time.process_time() - begun:.1f} s of CPU")
 
     with (
         TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as root,

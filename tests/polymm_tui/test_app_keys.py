@@ -73,7 +73,10 @@ async def test_commands_go_to_the_selected_market():
         assert [market for _, market in link.acts] == ["0xrain", "0xsenate", "0xrain", "0xfed"]
 
 
-@pytest.mark.parametrize(("key", "act"), [("p", "pause_all"), ("r", "resume_all"), ("x", "cancel_all")])
+@pytest.mark.parametrize(
+    ("key", "act"),
+    [("p", "pause_all"), ("r", "resume_all"), ("x", "cancel_all"), ("d", "job_confirmed"), ("f", "job_failed")],
+)
 async def test_the_leader_key_acts_on_everything(key, act):
     async with console() as (app, link, pilot):
         await press(pilot, "!", key)

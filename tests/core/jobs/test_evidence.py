@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import msgspec
 import pytest
 
 from core.jobs.evidence import (
@@ -95,6 +96,34 @@ def test_once_the_nonce_is_used_the_balances_tell() -> None:
     assert judged(SETTLE_SEC + 1, nonce=5, holdings=(DONE[0], BEFORE[1])) == (
         "unknown", None, "nonce 4 is used, and balances moved otherwise: YES -20 of -20, NO 0 of -20",
     )  # fmt: skip
+
+
+def test_a_redemption_that_paid_nothing_was_somebody_elses() -> None:
+    """The AutoRedeemer was faster: the contract succeeds with no tokens, and books must not say that they were lost."""
+    for look in ({"relayer": "STATE_CONFIRMED"}, {"is_success": True, "depth": CONFIRMATIONS}):
+        assert judged(kind="redeem", received=Usd(0), **look) == (
+            "failed", None, "it paid nothing: somebody else redeemed the tokens before",
+        )  # fmt: skip
+        assert judged(kind="redeem", received=None, **look)[0] == "confirmed", "nobody saw what it paid"  # type: ignore[arg-type]
+        assert judged(kind="merge", received=Usd(0), **look)[0] == "confirmed"  # type: ignore[arg-type]
+
+
+def test_a_redemption_takes_shares_along_that_are_not_ours() -> None:
+    """It is over when no token is left, whatever part of them is in our book; of foreign shares alone cash tells."""
+    gone = (Shares(0), Shares(0))
+    assert judged(kind="redeem", nonce=5, holdings=gone)[0] == "confirmed"
+    assert judged(SETTLE_SEC + 1, "redeem", nonce=5, holdings=BEFORE)[0] == "failed"
+    assert judged(SETTLE_SEC + 1, "redeem", nonce=5, holdings=DONE)[0] == "unknown"
+    foreign = msgspec.structs.replace(job("redeem"), legs=())
+    baseline = Baseline(nonce=4, unix=SENT, cash=Usd(7), holdings=())
+    for cash, state_ in (
+        (Usd(7 + 20 * MICRO), "confirmed"),
+        (Usd(7), "failed"),
+        (Usd(8), "unknown"),
+        (None, "unknown"),
+    ):
+        verdict = judge(foreign, baseline, Look(nonce=5, cash=cash, holdings=()), SENT + SETTLE_SEC + 1)
+        assert verdict is not None and verdict.state == state_
 
 
 def test_no_sign_at_all_is_no_verdict() -> None:

@@ -12,9 +12,9 @@ from core.events import JobSeen, KnownJob
 from core.exchange.exchange import Exchange
 from core.exchange.lifecycle import Result, price_of
 from core.exchange.plots import PLOTS
-from core.jobs.effects import Effect
+from core.jobs.effects import Effect, effects_of
 from core.jobs.job import FINAL_STATES, Job, JobKind, JobState
-from core.jobs.jobs import AUTO_PAUSE_SEC, Jobs
+from core.jobs.jobs import AUTO_PAUSE_SEC, PATIENCE_SEC, Jobs
 from core.jobs.planning import LEAST, Plan, Purse, Refused, Stock
 from core.portfolio.books import Books
 from core.portfolio.entries import Flow, Redeem
@@ -73,6 +73,17 @@ def test_a_preview_says_what_changes_and_what_is_left_free() -> None:
     redeem = plan_of("redeem", structs.replace(one, payout=Usd(500_000), foreign_yes=micro(10)))
     assert (redeem.cash, redeem.foreign_cash) == (micro(32.5), micro(5))
     assert "(5 dollars of it for shares that are not ours)" in words(redeem)
+
+
+@pytest.mark.parametrize("more", [-2, 0, 2, 7_000_000])
+def test_what_a_redemption_pays_beyond_ours_is_a_flow(more: int) -> None:
+    """Somebody's shares went along that nobody had seen yet; what the contract rounds is with our own tokens."""
+    made = plan_of("redeem", stock(yes=micro(30), no=micro(12), payout=Usd(0)))
+    job = Jobs().start(made, "operator", "asked for", UNIX)
+    yes, no, *rest = [effect.entry for effect in effects_of(job, Usd(job.cash + more))]
+    foreign = more if more > 2 else 0
+    assert (yes, no) == (Redeem("YES", micro(30), Usd(0)), Redeem("NO", micro(12), Usd(12 * MICRO + more - foreign)))
+    assert rest == ([Flow(Usd(foreign))] if foreign else [])
 
 
 REFUSALS: list[tuple[JobKind, Stock, float, str]] = [
@@ -308,6 +319,34 @@ def test_what_a_redemption_paid_is_booked_whatever_was_planned() -> None:
     jobs.start(plan_of("redeem", stock(foreign_yes=micro(4), payout=Usd(MICRO))), "operator", "asked for", UNIX)
     (only,) = jobs.take(JobSeen(job_id=1, state="confirmed", amount=Usd(3_999_999)), 0.0, UNIX)
     assert (only.market, only.entry) == ("", Flow(amount=Usd(3_999_999)))
+
+
+@pytest.mark.parametrize(("word", "effects"), [("confirmed", 1), ("failed", 0)])
+def test_an_operator_ends_what_nothing_else_ever_will(word: str, effects: int) -> None:
+    """By one of two words, once; it frees what was reserved and lets the next begin."""
+    jobs = Jobs()
+    jobs.start(plan_of("merge", FULL, 5), "operator", "asked for", UNIX)
+    jobs.take(JobSeen(job_id=1, state="unknown"), 0.0, UNIX)
+    for job_id, said, why in ((2, word, "job 2 is not under way"), (1, "", "not nothing"), (1, "done", "Not done")):
+        refused = jobs.end(job_id, said, "anna", UNIX)
+        assert isinstance(refused, Refused) and why.lower() in refused.why.lower()
+    seen = jobs.end(1, word, "anna", UNIX)
+    assert isinstance(seen, JobSeen) and seen.detail == "anna says so; it was unknown"
+    assert len(jobs.take(seen, 0.0, UNIX)) == effects
+    assert jobs.reserved(M, "YES") == 0 and isinstance(planned("merge", FULL, 5, jobs=jobs), Plan)
+    assert isinstance(jobs.end(1, word, "anna", UNIX), Refused)
+
+
+def test_what_may_still_end_by_itself_is_left_to_it_for_a_while() -> None:
+    """A relayer may say STATE_NEW for ever; but not ten minutes after the start."""
+    jobs = Jobs()
+    jobs.start(plan_of("merge", FULL, 5), "operator", "asked for", UNIX)
+    jobs.take(JobSeen(job_id=1, state="sent"), 0.0, UNIX)
+    refused = jobs.end(1, "failed", "anna", UNIX + PATIENCE_SEC - 1)
+    assert (
+        isinstance(refused, Refused) and refused.why == "job 1 is sent: its end may still be seen, until 14:23:20 UTC"
+    )
+    assert isinstance(jobs.end(1, "failed", "anna", UNIX + PATIENCE_SEC), JobSeen)
 
 
 KINDS: tuple[JobKind, ...] = ("split", "merge", "redeem", "convert")

@@ -1,5 +1,6 @@
 """Which markets a session makes: those that pass, with a line for each that was left out."""
 
+import sys
 import threading
 from pathlib import Path
 
@@ -8,7 +9,9 @@ import pytest
 from core.errors import PreflightError, VenueRestarting, VenueUnavailable
 from core.runtime import compose as compose_module
 from core.runtime.compose import composer
+from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.gamma import GammaClient, GammaMarket
+from core.venue.gateway_clob import Account
 from tests.builders import NOON, a_market
 from tests.core.runtime.fakes import FakeGateway, composing, session_in
 
@@ -67,3 +70,30 @@ async def test_a_venue_that_restarts_is_waited_for_and_any_other_trouble_is_not(
     session.places.release()
     waits = ["0.001", "0.002", "0.004", "0.004", "0.004"]
     assert [event.text for event in session._events] == [f"status 425; trying again in {wait} s" for wait in waits]
+
+
+@pytest.mark.parametrize("is_broken_inside", [False, True])
+async def test_a_client_that_cannot_send_transactions_costs_operations_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_broken_inside: bool
+) -> None:
+    """The fallback gateway exists for the day on which that client is broken: trading goes on, and says what lacks."""
+    if is_broken_inside:
+        from core.venue.onchain import OnChain
+
+        async def other_parts(self: OnChain) -> None:
+            raise PreflightError("polymarket-client is not what this program was written for")
+
+        monkeypatch.setattr(OnChain, "_connected", other_parts)
+    else:
+        for name in ("core.venue.onchain", "core.venue.gateway_polymarket"):
+            monkeypatch.delitem(sys.modules, name, raising=False)
+        monkeypatch.setitem(sys.modules, "polymarket", None)
+    session = session_in(tmp_path, composing(FakeGateway()))
+    key, address = "0x" + "1" * 64, "0x" + "2" * 40
+    api = ApiCredentials(key=Secret("key"), secret=Secret("secret"), passphrase=Secret("passphrase"))
+    account = Account(address=address, wallet=address, signature_type=0, credentials=api)
+    wallet = Wallet(Secret(key), address)
+    chain, route = await compose_module._chain(session, session.settings, wallet, account, None)
+    session.places.release()
+    assert chain is None and route.route is None
+    assert "is not what this program was written for" in route.obstacle

@@ -13,6 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.account.reconciliation import OVERLAP_SEC
 from core.actions import Finding
 from core.clock import ManualClock
 from core.config import Settings
@@ -22,7 +23,6 @@ from core.jobs.job import Baseline
 from core.orders.fills import FINAL, TrackedFill
 from core.orders.order import TERMINAL, Order, State
 from core.portfolio.entries import Booking, Buy, Convert, Flow, Found, Income, Merge, Redeem, Sell, Split
-from core.reconciliation import OVERLAP_SEC
 from core.store.changes import Changes
 from core.store.fold import MARGIN_SEC, RECENT_SEC
 from core.store.lines import MARKS, mark_of

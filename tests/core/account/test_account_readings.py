@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
+from core.account.reconciliation import ANSWER_SEC, REPEAT_SEC, UNTOLD_SEC
 from core.actions import ReadAccount
 from core.events import (
     BalancesRead,
@@ -22,12 +23,11 @@ from core.events import (
     Woken,
 )
 from core.orders.order import State
-from core.reconciliation import ANSWER_SEC, REPEAT_SEC, UNTOLD_SEC
 from core.runtime.inquiries import Inquiries
 from core.units import Shares
 from tests.builders import MARKET, NO, YES, notes, shares, usd
+from tests.core.account.test_reconciliation import OTHER, STEP_SEC, World, findings, known_order
 from tests.core.runtime.scripted import Script
-from tests.core.test_reconciliation import OTHER, STEP_SEC, World, findings, known_order
 
 ROUND_SEC = 2 * ANSWER_SEC
 """A round of balances that takes longer than the deadline of an answer."""

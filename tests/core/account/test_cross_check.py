@@ -5,8 +5,8 @@ from collections.abc import Sequence
 import pytest
 from msgspec.structs import replace
 
+from core.account.cross_check import CASH, LASTING_SEC, Own, Sources
 from core.actions import Finding
-from core.cross_check import CASH, LASTING_SEC, Own, Sources
 from core.events import BalancesRead, ChainRead, FillSeen, PositionsRead, TradesRead
 from tests.builders import MARKET, NO, YES, shares, usd
 

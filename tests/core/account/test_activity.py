@@ -6,8 +6,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from core.activity import KEPT, SAME_SEC, UNSEEN_SEC, Activity, Stake, Told, activity_key
-from core.cross_check import CENT
+from core.account.activity import KEPT, SAME_SEC, UNSEEN_SEC, Activity, Stake, Told, activity_key
+from core.account.cross_check import CENT
 from core.events import ActivityKind, ActivityRead, ActivityRow
 from core.portfolio.entries import Booking, Entry, Flow, Income, Merge, Redeem
 from core.units import MICRO, Shares, Usd

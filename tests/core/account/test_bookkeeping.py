@@ -1,4 +1,4 @@
-"""The account's book over sessions: how it begins, what a restart may not change, what is booked all the same."""
+"""The account's book over sessions: how it begins, what no restart may change, what is told and booked all the same."""
 
 from typing import Any
 
@@ -6,14 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.account.bookkeeping import OPENING
 from core.actions import Action, Book, Marked, Note, ReadPayouts
-from core.bookkeeping import OPENING
 from core.events import ActivityRow, FillSeen, KnownFill, KnownOrder, PayoutSeen, Recovered
 from core.orders.order import TERMINAL, Order
 from core.portfolio.entries import Booking, Buy, EquityMark, Flow, Found, Income, Redeem, Sell, fill_key
 from core.units import MICRO, Shares, Usd
 from tests.builders import DAY, MARKET, NO, NOON, YES, laws, notes, shares, usd
-from tests.core.test_reconciliation import OTHER, World, a_book, findings, known_order
+from tests.core.account.test_reconciliation import OTHER, World, a_book, findings, known_order
 
 FAIR = usd(0.46)
 """Of the still book that these tests are played in."""
@@ -189,6 +189,21 @@ def test_a_line_told_twice_by_the_journal_is_left_out_and_told() -> None:
     assert world.engine.books.cash == usd(1_000)
 
 
+def test_the_day_s_limit_is_written_down_in_the_second_in_which_it_is_reached() -> None:
+    """A session that dies right after it forgives nothing."""
+    world = Account(yes=2_000).settled()
+    world.run(70)
+    book = world.books[0]
+    book.bids, book.asks = {20: 500}, {22: 500}
+    book.ms += 5
+    world.send(book.book("YES"))
+    world.send(book.book("NO"))
+    for _ in range(40):
+        world.run(1)
+        assert world.marked is not None and world.marked.is_latched == world.engine.account.is_latched
+    assert world.engine.account.is_latched
+
+
 COURSE = st.lists(
     st.tuples(
         st.sampled_from(
@@ -308,6 +323,15 @@ def test_a_balance_that_lacks_cash_alone_is_not_believed_for_minutes_and_the_cas
     assert (world.engine.books.cash, world.ours.balances.short) == (usd(1_000), usd(100))
 
 
+def test_cash_that_only_a_stale_balance_shows_is_no_deposit() -> None:
+    """After a split the venue's cache may show the old cash for minutes; the chain says that it is gone."""
+    world = Account().settled()
+    world.mined = (world.cash, dict(world.held))
+    world.cash = Usd(world.cash + usd(100))
+    world.run(200)
+    assert (world.engine.books.cash, world.engine.account.day.flows) == (usd(1_000), 0)
+
+
 # Resolutions
 
 
@@ -332,7 +356,7 @@ def test_a_resolution_turns_holdings_into_claims_and_says_their_profit(payout: f
     assert world.send(PayoutSeen(MARKET, usd(payout), "catalogue")) == [], "told again"
     traded(world, "bid", 5, "late", tick=40)
     assert ledger.realised == usd(claims - 30 * 0.4 - 10 * 0.5 + 5 * (payout - 0.4)) * MICRO, "a fill told late"
-    assert "resolved: YES pays" in notes(actions)
+    assert "resolved: YES pays" in notes(actions) and world.engine.facts(world.desk, world.now).resolved
     world.run(2)
     assert world.restarted().state() == world.state()
 

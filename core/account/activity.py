@@ -11,8 +11,8 @@ from typing import Final, Literal, NamedTuple
 
 import msgspec
 
+from core.account.cross_check import CENT
 from core.actions import Finding
-from core.cross_check import CENT
 from core.events import ActivityKind, ActivityRead, ActivityRow
 from core.portfolio.entries import Booking, Entry, Flow, Income, Merge, Redeem
 from core.units import MICRO, SIZE_QUANTUM, Outcome, Shares, Usd, micro_text

@@ -7,10 +7,10 @@ Lines leave as ``Book`` actions for the journal; fills have rows anyway. The sta
 from collections.abc import Container
 from typing import Final
 
+from core.account.activity import Told
+from core.account.findings import Findings
 from core.actions import Action, Book, Finding, Marked, Note
-from core.activity import Told
 from core.events import PayoutSeen, Recovered
-from core.findings import Findings
 from core.orders.fills import Fill
 from core.portfolio.account import Account
 from core.portfolio.decompose import Decomposition

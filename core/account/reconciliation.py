@@ -11,11 +11,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from core.account.activity import Activity, Stake
+from core.account.balances import Balances, tokens_of
+from core.account.bookkeeping import Bookkeeping
+from core.account.cross_check import Sources
+from core.account.findings import Findings
+from core.account.foreign import Foreign
 from core.actions import AccountSection, Action, Finding, Note, ReadAccount, ReadPayouts
-from core.activity import Activity, Stake
-from core.balances import Balances, tokens_of
-from core.bookkeeping import Bookkeeping
-from core.cross_check import Sources
 from core.desk import Desk
 from core.events import (
     ActivityRead,
@@ -28,8 +30,6 @@ from core.events import (
     Recovered,
     TradesRead,
 )
-from core.findings import Findings
-from core.foreign import Foreign
 from core.jobs.jobs import Jobs
 from core.orders.cross_check import cross_check
 from core.orders.doubts import is_stuck

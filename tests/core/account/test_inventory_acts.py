@@ -1,19 +1,20 @@
 """Splits, merges and redemptions by the engine: asked for or by themselves, what they hold back, booked once."""
 
+import math
 from typing import Any
 
 import pytest
 
-from core import inventory_acts
-from core.actions import Action, Book, Note, SendJob
+from core.account import inventory_acts
+from core.account.inventory_acts import AUTO_SEC, IDLE_SEC
+from core.actions import Action, Book, EndJob, Note, SendJob
 from core.events import JobSeen, KnownJob, OperatorCommand, PayoutSeen, Recovered, RouteSeen
-from core.inventory_acts import AUTO_SEC, IDLE_SEC
 from core.jobs.job import Job
 from core.portfolio.entries import Merge, Redeem, Split
 from core.units import MICRO, Shares, Usd
 from tests.builders import MARKET, NO, YES, notes, shares, usd
-from tests.core.test_bookkeeping import Account, entries, held
-from tests.core.test_reconciliation import OTHER, findings
+from tests.core.account.test_bookkeeping import Account, entries, held
+from tests.core.account.test_reconciliation import OTHER, findings
 
 
 def a_world(yes: float = 30, no: float = 25, venue: Any = "demo", **over: Any) -> Account:
@@ -58,6 +59,9 @@ def test_a_preview_says_what_would_be_and_changes_nothing() -> None:
     [
         ("merge", 26, MARKET, "26 pairs are needed, 25 are free"),
         ("merge", 0.001, MARKET, "no size"),
+        ("merge", math.inf, MARKET, "no size"),
+        ("split", math.nan, MARKET, "no size"),
+        ("split", 1e308, MARKET, "no size"),
         ("split", 0.5, MARKET, "less than the least size"),
         ("split", 5_000, MARKET, "5000 dollars are needed"),
         ("redeem", 0, MARKET, "not resolved for good yet"),
@@ -196,6 +200,8 @@ def test_a_job_of_unknown_outcome_is_followed_up_after_a_restart_and_booked_once
     assert after.desk.position.locked_yes == shares(20)
     after.send(RouteSeen(venue="demo", route="relayer"))
     assert "is under way" in notes(asked(after, "merge", 5))
+    after.run(3)
+    assert after.books_recovering() == "", "quoting goes on, though nobody knows for how long it stays unknown"
     mined(after, 20, -20, -20)
     [line] = entries(after.send(JobSeen(job.job_id, "confirmed")), Merge)
     assert line.key == f"job {job.job_id} {MARKET}" and line.seq == 99
@@ -242,3 +248,18 @@ def test_nothing_is_merged_by_itself_once_everything_is_to_end(act: str) -> None
     else:
         world.engine.stopping = True
     assert sent(world.run(IDLE_SEC * 3)) == []
+
+
+def test_an_operator_ends_what_no_evidence_does() -> None:
+    """A transaction of unknown outcome blocks everything else; somebody who has looked may say how it ended."""
+    world = a_world()
+    [job] = sent(asked(world, "merge"))
+    assert "may still be seen" in notes(world.send(OperatorCommand(act="job_failed")))
+    world.send(JobSeen(job.job_id, "unknown"))
+    [ended] = [
+        action for action in world.send(OperatorCommand(act="job_confirmed", who="ann")) if isinstance(action, EndJob)
+    ]
+    assert (ended.seen.job_id, ended.seen.state) == (job.job_id, "confirmed") and "ann says so" in ended.seen.detail
+    world.send(ended.seen)
+    assert (world.desk.inventory.yes, world.desk.inventory.no) == (shares(5), 0)
+    assert "no inventory operation" in notes(world.send(OperatorCommand(act="job_failed")))

@@ -13,13 +13,13 @@ from typing import Final, Literal
 
 import msgspec
 
+from core.account.activity import Activity, Told
+from core.account.bookkeeping import Bookkeeping
+from core.account.cross_check import CASH, CENT, Own, Sources
+from core.account.foreign import Foreign
 from core.actions import Action, Book, Finding, Note
-from core.activity import Activity, Told
-from core.bookkeeping import Bookkeeping
-from core.cross_check import CASH, CENT, Own, Sources
 from core.desk import Desk
 from core.events import BalancesRead, TradesRead
-from core.foreign import Foreign
 from core.orders.fills import FINAL, TrackedFill
 from core.orders.manager import OrderManager
 from core.portfolio.account import Account
@@ -63,7 +63,7 @@ class Balances:
         adopts_shares: bool,
         is_busy: Callable[[str], bool],
     ) -> None:
-        """Nothing has been read; the arguments are those of :class:`core.reconciliation.Reconciliation`.
+        """Nothing has been read; the arguments are those of :class:`core.account.reconciliation.Reconciliation`.
 
         ``is_busy`` tells whether an inventory operation is under way in a market, and of "" whether any moves cash:
         nothing is compared meanwhile.

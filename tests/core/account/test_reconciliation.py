@@ -9,9 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
+from core.account.balances import BELIEVED_SEC, CENT
+from core.account.bookkeeping import OPENING
+from core.account.reconciliation import ANSWER_SEC, CADENCE_SEC, REPEAT_SEC, UNSETTLED_ALARM_SEC, UNTOLD_SEC
 from core.actions import AccountSection, Action, Book, Cancel, CancelMarket, Finding, ReadAccount
-from core.balances import BELIEVED_SEC, CENT
-from core.bookkeeping import OPENING
 from core.events import (
     ActivityRead,
     ActivityRow,
@@ -41,7 +42,6 @@ from core.events import (
 from core.orders import manager
 from core.orders.order import TERMINAL, Order, State
 from core.portfolio.entries import Booking, Buy, Entry, Flow, Found, Income
-from core.reconciliation import ANSWER_SEC, CADENCE_SEC, REPEAT_SEC, UNSETTLED_ALARM_SEC, UNTOLD_SEC
 from core.risk.control import Control
 from core.risk.gate import UNKNOWN_LIMIT_SEC, UNSETTLED_LIMIT_SEC, why_not_quote
 from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text

@@ -7,7 +7,7 @@ through the same plan.
 import math
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from core.actions import Action, Note, SendJob
+from core.actions import Action, EndJob, Note, SendJob
 from core.desk import Desk
 from core.events import JobSeen, OperatorCommand, Recovered, RouteSeen
 from core.jobs.job import JobKind
@@ -56,6 +56,8 @@ class InventoryActs:
 
     def command(self, command: OperatorCommand, now: float) -> list[Action]:
         """Carry out, or preview, an act on the inventory."""
+        if not math.isfinite(command.amount * 100):
+            return [Note("warning", command.market, f"{command.act}: {command.amount:g} shares are no size")]
         unix = now + self._engine.wall_s
         size = Shares(round(command.amount * 100) * (MICRO // 100))
         if command.amount and size < SIZE_QUANTUM:
@@ -67,6 +69,17 @@ class InventoryActs:
         if command.preview:
             return [Note("info", command.market, plan.words(self._name))]
         return self._start(plan, command.who, "asked for", unix)
+
+    def end(self, command: OperatorCommand, now: float) -> list[Action]:
+        """End the operation under way by an operator's word, where no evidence does."""
+        view = self.jobs.under_way
+        if view is None:
+            return [Note("warning", "", "no inventory operation is under way")]
+        state = command.act.removeprefix("job_")
+        ended = self.jobs.end(view.job.job_id, state, command.who, now + self._engine.wall_s)
+        if isinstance(ended, Refused):
+            return [Note("warning", view.job.market, ended.why)]
+        return [EndJob(ended), Note("info", view.job.market, f"job {view.job.job_id} counts as {state}")]
 
     def auto(self, now: float, unix: float) -> list[Action]:
         """Merge pairs, and redeem what is resolved, by itself where that is due (market-making.md 1.11, 3.5)."""
@@ -100,6 +113,8 @@ class InventoryActs:
         actions: list[Action] = []
         for effect in self.jobs.take(event, now, unix):
             actions += self._engine.books.enter(effect.market, effect.key, effect.entry, "job", unix, effect.text)
+        if view is not None and view.job.kind == "redeem" and event.state == "confirmed":
+            self._forget_foreign(view.job.market)
         self._lock()
         self._engine.all_due()
         if (
@@ -119,6 +134,14 @@ class InventoryActs:
         self._engine.all_due()
         text = f"{plan.words(self._name)}; job {job.job_id} by {who}: {reason}"
         return [SendJob(job), Note("info", job.market, text)]
+
+    def _forget_foreign(self, market: str) -> None:
+        """A redemption takes both tokens whole, whosoever they were (polymarket-api.md 11)."""
+        desk, foreign = self._engine.desks.get(market), self._engine.reconciliation.foreign.shares
+        instrument = self.elsewhere.get(market) if desk is None else desk.instrument
+        if instrument is not None:
+            foreign.pop(instrument.yes_token, None)
+            foreign.pop(instrument.no_token, None)
 
     def _lock(self) -> None:
         """Tell every position what jobs under way may take of it."""

@@ -3,10 +3,10 @@
 Five sources: our own book, the list of trades, the venue's balances, the chain, and the public index. None is taken for
 another here: the chain tells what is mined and nothing of what is matched, the venue's balances are a cache of it, and
 the index lags and forgets (reliability.md 4.4, X31). A difference that lasts is a finding with both numbers and their
-ages; which source changes a book is decided in :mod:`core.balances`.
+ages; which source changes a book is decided in :mod:`core.account.balances`.
 
 Fills are compared one transaction at a time in :mod:`core.orders.cross_check`; money that moved without a trade is
-named in :mod:`core.activity`.
+named in :mod:`core.account.activity`.
 """
 
 from collections.abc import Iterable
@@ -131,7 +131,7 @@ class Sources:
 
         Compared are only readings that were asked for after the subject's last change. Differences below a cent or a
         hundredth of a share are none (reliability.md X17). What chain and venue say alike against our book is no
-        finding here: :mod:`core.balances` acts upon it, and tells.
+        finding here: :mod:`core.account.balances` acts upon it, and tells.
 
         Args:
             ours: our book, subject by subject.

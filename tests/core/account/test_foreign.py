@@ -3,9 +3,9 @@
 import pytest
 from msgspec.structs import replace
 
-from core import foreign
+from core.account import foreign
+from core.account.foreign import Foreign
 from core.events import FillSeen, ListedOrder
-from core.foreign import Foreign
 from tests.builders import MARKET, YES, shares
 
 ROW = ListedOrder("0xa", MARKET, YES, "SELL", "0.41" + "0" * 40, shares(30))
