@@ -1,7 +1,9 @@
 """A database as many days of trading leave it, made from a seed without the program's own folding.
 
 Fair values walk in steps of ``step_s``; fills come with their markouts, orders with what became of them, and the
-account with a mark every minute and at every fill. What is held and owned is counted here by plain arithmetic.
+account with a mark every minute and at every fill. Rewards and rebates come every day and are dated to the day before;
+of each market a fill a day is told after midnight that happened before. What is held and owned is counted here by plain
+arithmetic.
 """
 
 import asyncio
@@ -22,6 +24,8 @@ BEGIN = 20_000 * DAY
 ACCOUNT = "0x" + "5a" * 20
 HORIZONS = (1.0, 5.0, 30.0, 300.0)
 TICK = 10_000
+LATE_SEC = 7_200.0
+"""How long after midnight income is told, and how long before that a fill happened that is told at the same time."""
 _WHY = '{"price_terms":' + str([["fair value", 1234567890], ["inventory", -123456]] * 16).replace("'", '"') + "}"
 
 
@@ -152,8 +156,11 @@ class _Maker:
                 draw.randrange(plan.markets - 1),
             )
         for day in range(plan.days):
-            yield day * DAY + 300.0, "reward", draw.randrange(plan.markets - 1)
             yield day * DAY + 400.0, "fee", 0
+        for midnight in range(DAY, self.seconds, DAY):
+            for market in range(plan.markets - 1):
+                yield midnight + LATE_SEC - 60.0, "late_fill", market
+                yield midnight + LATE_SEC, "reward", market
         yield self.seconds * 0.3, "deposit", 0
         yield self.seconds * 0.4, "withdraw", 0
         yield self.seconds * 0.5, "find", 0
@@ -213,10 +220,10 @@ class _Maker:
             self.yes[market] -= size
             self.no[market] -= size
 
-    def _reward(self, at: float, market: int) -> None:
-        amount = self.random.randrange(1_000_000, 9_000_000)
-        self._entry(at, self.ids[market], "income", f"reward {at}", amount=amount, income="reward")
-        self._entry(at, self.ids[market], "income", f"rebate {at}", amount=amount // 3, income="rebate")
+    def _reward(self, told: float, market: int) -> None:
+        amount, at = self.random.randrange(1_000_000, 9_000_000), told - LATE_SEC - 1.0
+        self._entry(at, self.ids[market], "income", f"reward {at} {market}", amount=amount, income="reward")
+        self._entry(at, self.ids[market], "income", f"rebate {at} {market}", amount=amount // 3, income="rebate")
         day = (BEGIN + int(at)) // DAY
         self.add("estimates", ACCOUNT, day, self.ids[market], amount + 77, amount // 3 + 5, 80_000.0)
 
@@ -260,6 +267,9 @@ class _Maker:
                 self._entry(at, name, "redeem", f"redeem {outcome}", outcome=outcome, size=size, amount=amount)
                 held[market] -= size
                 self.cash += amount * MICRO
+
+    def _late_fill(self, told: float, market: int) -> None:
+        self._fill(told - LATE_SEC, market)
 
     def _fill(self, at: float, market: int) -> None:
         draw, fair = self.random, self.fair(market, at)

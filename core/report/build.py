@@ -7,7 +7,7 @@ from typing import Final
 import msgspec
 import numpy as np
 
-from core.bookkeeping import OPENING
+from core.account.bookkeeping import OPENING
 from core.errors import UsageError
 from core.market.naming import Named, meant
 from core.portfolio.entries import Booking, Flow

@@ -36,6 +36,8 @@ _LAST_SIGN: Final = (
     "SELECT MAX(unix) FROM (SELECT MAX(unix) AS unix FROM equity WHERE account = :account AND unix >= :begin"
     " AND unix < :before UNION ALL SELECT MAX(matched_unix) FROM fills WHERE session = :session)"
 )
+_LINES: Final = LINES.replace(" key,", " CASE source WHEN 'fill' THEN '' ELSE key END,")
+"""Without the keys of fills, which would be most of the memory."""
 _FIRST_AND_LAST_LINE: Final = "SELECT MIN(unix), MAX(unix) FROM lines WHERE account = :account"
 _MARKETS: Final = "SELECT market, title, event_group, group_size FROM markets"
 _FAIR: Final = (
@@ -53,21 +55,20 @@ UNMEASURED: Final = -(2**62)
 """Stands in a column of numbers where nothing was measured."""
 _DRIFTS: Final = tuple(f"drift_{horizon:g}" for horizon in HORIZONS)
 _BY_HORIZON: Final = ", ".join(
-    f"COALESCE(MAX(CASE m.horizon_s WHEN {horizon} THEN m.drift_micro_usd END), {UNMEASURED})" for horizon in HORIZONS
+    f"COALESCE(MAX(m.drift_micro_usd) FILTER (WHERE m.horizon_s = {horizon}), {UNMEASURED})" for horizon in HORIZONS
 )
+# spread, side and layer are the same in all rows of a fill
 _MEASURED: Final = (
-    f"SELECT f.seq, f.intent, COALESCE(MAX(m.spread_micro_usd), {UNMEASURED}), COALESCE(MAX(m.side) = 'ask', 0),"
-    f" COALESCE(MAX(m.layer), -1), {_BY_HORIZON} FROM sessions s JOIN fills f ON f.session = s.id"
+    f"SELECT f.seq, f.intent, COALESCE(m.spread_micro_usd, {UNMEASURED}), COALESCE(m.side = 'ask', 0),"
+    f" COALESCE(m.layer, -1), {_BY_HORIZON} FROM sessions s JOIN fills f ON f.session = s.id"
     " LEFT JOIN markouts m ON m.session = s.id AND m.trade_id = f.trade_id AND m.order_id = f.order_id"
     + _OF_SPAN
     + " AND f.seq > 0 GROUP BY f.rowid"
 )
 _PLACE: Final = "SELECT side, layer FROM orders WHERE intent = ?"
-_EQUITY: Final = (
-    "SELECT unix, seq, cash_micro_usd, equity_micro_usd, flows_micro_usd FROM equity WHERE account = :account"
-    " AND unix >= :begin AND unix < :end ORDER BY unix, id"
-)
-_LAST_MARK: Final = f"{_EQUITY} LIMIT 1".replace("unix, id LIMIT", "unix DESC, id DESC LIMIT")
+_OF_EQUITY: Final = " FROM equity WHERE account = :account AND unix >= :begin AND unix < :end ORDER BY"
+_EQUITY: Final = f"SELECT unix, equity_micro_usd, flows_micro_usd{_OF_EQUITY} unix, id"
+_LAST_MARK: Final = f"SELECT unix, seq, cash_micro_usd, flows_micro_usd{_OF_EQUITY} unix DESC, id DESC LIMIT 1"
 _FINDINGS: Final = (
     "SELECT code, severity, COUNT(*), MIN(unix), MAX(unix), text FROM findings"
     " WHERE session IN (SELECT id FROM sessions WHERE account = :account) AND unix >= :begin AND unix < :end"
@@ -112,11 +113,8 @@ _EVENTS: Final = (
 )
 _ALL_EVENTS: Final = f"SELECT e.intent, e.unix, {_STATE} FROM order_events e WHERE {_IS_SENT}"
 
-_SOURCE: Final = 7
-"""Where a row of :data:`LINES` says who told, behind its first three columns."""
-
 _CHUNK: Final = 2_000
-_MARK_COLUMNS: Final = [("unix", "f8"), ("seq", "i8"), ("cash", "i8"), ("equity", "i8"), ("flows", "i8")]
+_MARK_COLUMNS: Final = [("unix", "f8"), ("equity", "i8"), ("flows", "i8")]
 _EVENT_COLUMNS: Final = [("intent", "i8"), ("unix", "f8"), ("state", "i1")]
 _ORDER_COLUMNS: Final = [("intent", "i8"), ("market", "i4"), ("is_ask", "i1"), ("created", "f8"), ("state", "i1")]
 _MEASURED_COLUMNS: Final = [
@@ -169,7 +167,6 @@ class Mark(NamedTuple):
     unix: float
     seq: int
     cash: Usd
-    equity: Usd
     flows: Usd
 
 
@@ -291,7 +288,7 @@ class History:
     def lines(self) -> dict[str, list[Booking]]:
         """The account's book: every line that has not failed, by market and in order; "" for the account's own.
 
-        A fill whose line has no number yet stands last, where a restart will put it.
+        A fill whose line has no number yet stands last, where a restart will put it. Keys of fills are left out.
 
         Raises:
             StoreError: a line is of a kind that this program does not know.
@@ -299,10 +296,9 @@ class History:
         found: defaultdict[str, list[Booking]] = defaultdict(list)
         unnumbered: list[Booking] = []
         names: dict[str, str] = {}
-        for seq, market, key, *rest in self._db.execute(LINES, {"account": self.account}):
-            # one text a market, and none for the keys of fills: they would be most of the memory
-            name = names.setdefault(market, market)
-            booking = booking_of((seq, name, "" if rest[_SOURCE] == "fill" else key, *rest))
+        for seq, market, *rest in self._db.execute(_LINES, {"account": self.account}):
+            name = names.setdefault(market, market)  # one text a market
+            booking = booking_of((seq, name, *rest))
             (found[name] if seq else unnumbered).append(booking)
         for booking in unnumbered:
             found[booking.market].append(booking)
@@ -354,7 +350,7 @@ class History:
     def equity(self, begin: float, end: float) -> Columns:
         """The account's recorded values within a span, in order of time.
 
-        Fields: ``unix``, ``seq``, ``cash``, ``equity`` and ``flows``, see :class:`Mark`.
+        Fields: ``unix`` (seconds), ``equity`` and ``flows`` (micro-dollars; market-making.md 3.6).
         """
         return _columns(self._of_span(_EQUITY, begin, end), _MARK_COLUMNS)
 

@@ -77,15 +77,32 @@ def markout_rows(
     at[at == len(fills)] = 0
     is_ours = fills["seq"][at] == measured["seq"] if len(fills) else np.zeros(len(measured), dtype=bool)
     drifts = [(horizon, measured[f"drift_{horizon:g}"]) for horizon in HORIZONS]
-    told = [(horizon, drift, is_ours & (drift != UNMEASURED)) for horizon, drift in drifts]
-    by_horizon = [(horizon, at[mask], measured["spread"][mask], drift[mask]) for horizon, drift, mask in told]
+    times, sizes, prices = (np.ascontiguousarray(fills[name]) for name in ("unix", "size", "price"))
+    by_horizon: list[tuple[float, _Known]] = []
+    for horizon, drift in drifts:
+        told = is_ours & (drift != UNMEASURED)
+        those = at[told]
+        known = _Known(those, times[those], sizes[those], prices[those], measured["spread"][told], drift[told])
+        by_horizon.append((horizon, known))
     rows: list[Markout] = []
     for about, mask in _groups(fills, markets):
-        unix = fills["unix"][mask]
-        for horizon, those, spread, drift in by_horizon:
-            chosen = mask[those]
-            rows.append(_row(about, horizon, unix, fills[those[chosen]], spread[chosen], drift[chosen], end))
+        unix = times[mask]
+        for horizon, known in by_horizon:
+            chosen = np.flatnonzero(mask[known.fill])
+            rows.append(_row(about, horizon, unix, _Known(*(column[chosen] for column in known)), end))
     return tuple(rows)
+
+
+class _Known(NamedTuple):
+    """Fills of which one horizon was measured, as columns."""
+
+    fill: NDArray[Any]
+    """Its place among the fills of the span."""
+    unix: NDArray[Any]
+    size: NDArray[Any]
+    price: NDArray[Any]
+    spread: NDArray[Any]
+    drift: NDArray[Any]
 
 
 class _About(NamedTuple):
@@ -114,22 +131,19 @@ def _row(
     about: _About,
     horizon: float,
     unix: NDArray[Any],
-    fills: Columns,
-    spread: NDArray[Any],
-    drift: NDArray[Any],
+    known: _Known,
     end: float,
 ) -> Markout:
-    """A row of a group whose fills happened at ``unix``; ``fills`` and the two behind are those that were measured."""
-    n = len(fills)
+    """A row of a group whose fills happened at ``unix``; ``known`` are those that were measured."""
+    n = len(known.fill)
     pending = int((unix > end - horizon).sum())
-    unmeasured = len(unix) - pending - int((fills["unix"] <= end - horizon).sum())
+    unmeasured = len(unix) - pending - int((known.unix <= end - horizon).sum())
     if not n:
         return Markout(horizon, *about, pending=pending, unmeasured=unmeasured)
-    sizes = fills["size"]
-    clusters = Clusters(sizes, np.floor(fills["unix"] / horizon))
-    drifted, markout = clusters.mean(drift), clusters.mean(spread + drift)
-    notional = float((sizes * fills["price"].astype(np.float64)).sum())
-    shares = int(sizes.sum())
+    clusters = Clusters(known.size, np.floor(known.unix / horizon))
+    drifted, markout = clusters.mean(known.drift), clusters.mean(known.spread + known.drift)
+    notional = float((known.size * known.price.astype(np.float64)).sum())
+    shares = int(known.size.sum())
     return Markout(
         horizon_s=horizon,
         market=about.market,

@@ -20,7 +20,7 @@ from typing import Final, Literal, NamedTuple
 
 from core.portfolio.books import Books
 from core.portfolio.entries import Booking
-from core.portfolio.ledger import Ledger, Pico, Posting
+from core.portfolio.ledger import Ledger, Pico, Posting, posting_of
 from core.units import Shares, Side, Usd
 
 FRESH_SEC: Final = 300.0
@@ -89,26 +89,30 @@ class Split:
 def fold(lines: Sequence[Booking], borders: Sequence[float]) -> Folded:
     """Fold lines, given in the order of their numbers, with the ledger's own code.
 
-    The state at a border is the fold of the lines that happened before it. A line that was told late, after others that
-    happened later, makes the fold begin anew at its border: with average cost the order counts.
+    The state at a border is the fold of the lines that happened before it; with average cost their order counts. The
+    books go as far as all lines are of them; those behind, which were told late, are folded into a copy for the border.
+    So a late line costs what stands between it and its place, not the whole book.
     """
+    lines = [line for line in lines if line.unix < borders[-1]]
+    due_at: list[list[int]] = [[] for _ in borders]
+    for at, line in enumerate(lines):
+        due_at[bisect_right(borders, line.unix)].append(at)
     books = Books()
     states: list[Ledger] = []
     wrong: list[str] = []
-    due_at: list[list[int]] = [[] for _ in range(len(borders) + 1)]
-    for at, line in enumerate(lines):
-        due_at[bisect_right(borders, line.unix)].append(at)
-    newest = -1
-    for border, due in zip(borders, due_at, strict=False):
-        if due and due[0] < newest:
-            books, wrong = Books(), []
-            due = [at for at, line in enumerate(lines) if line.unix < border]
-        for at in due:
-            word = books.apply(lines[at].entry)
+    reached, waiting = 0, list[int]()
+    for due in due_at:
+        waiting = sorted(waiting + due)
+        joining = next((n for n, at in enumerate(waiting) if at != reached + n), len(waiting))
+        for line in lines[reached : reached + joining]:
+            word = books.apply(line.entry)
             if word is not None:
                 wrong.append(word)
-        newest = max(newest, due[-1]) if due else newest
-        states.append(books.average.copy())
+        reached, waiting = reached + joining, waiting[joining:]
+        state = books.average.copy()
+        for at in waiting:
+            state.post(posting_of(lines[at].entry))
+        states.append(state)
     return Folded(states, books, wrong)
 
 

@@ -306,7 +306,7 @@ def _income(report: Report) -> Section | None:
         for day in days
     ]
     rows.append(("all", *(dollars(sum(map(field, report.income))) for field in fields)))
-    words = ("estimates are in no total; what a day earned is paid about a day later, and stands where it was paid",)
+    words = ("estimates are in no total; a day is paid after its end; what was paid stands on the day it is for",)
     heads = ("day (UTC)", "rewards est.", "paid", "rebates est.", "paid")
     return Section("Rewards and rebates", words, heads, tuple(rows))
 

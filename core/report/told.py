@@ -138,7 +138,6 @@ def told_of(
     fairs = [history.fair(market, border) if market else None for border in borders]
     marks = [_mark(state, fair) for state, fair in zip(states, fairs, strict=True)]
     fills = _Fills(market, number, span, known, history, posted)
-    were = [change for line, change in posted if 0 < line.seq < recorded_seq]
     return Told(
         market=market,
         title=title,
@@ -153,8 +152,18 @@ def told_of(
         fills=np.array(fills.columns, dtype=FILL_COLUMNS),
         course=_course(market, posted, span, states[0], marks[0], fills.fairs, history, looks),
         provisional=fills.provisional,
-        recorded=(sum(change.cash for change in were), sum(change.contributed for change in were)),
+        recorded=_recorded(posted, recorded_seq),
     )
+
+
+def _recorded(posted: Sequence[Posted], before: int) -> tuple[int, int]:
+    """Cash and what was contributed, Pico, by the lines before a number."""
+    cash = contributed = 0
+    for line, change in posted:
+        if 0 < line.seq < before:
+            cash += change.cash
+            contributed += change.contributed
+    return cash, contributed
 
 
 def _mark(state: Ledger, fair: Fair | None) -> Usd | None:

@@ -3,6 +3,7 @@
 from itertools import pairwise
 from typing import Any
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -23,7 +24,7 @@ from core.portfolio.entries import (
     Settle,
     Split,
 )
-from core.portfolio.ledger import posting_of
+from core.portfolio.ledger import Ledger, Posting, posting_of
 from core.report.parts import FRESH_SEC, Dealt, fold, split, value_of
 from core.units import MICRO, Shares, Usd
 from tests.builders import laws
@@ -44,6 +45,11 @@ def dealt(one: Booking, fair: int | None, later: int | None, side: str = "") -> 
     size, price = posting_of(one.entry).net
     found = "bid" if size > 0 else "ask"
     return Dealt(one.unix, size, price, fair, later, (side or found, 0))  # type: ignore[arg-type]
+
+
+def amounts(ledger: Ledger) -> tuple[Any, ...]:
+    held = [(token.shares, token.cost) for token in (ledger.yes, ledger.no)]
+    return *held, ledger.cash, ledger.realised, ledger.fees, ledger.income, ledger.contributed, ledger.payout
 
 
 def cells(found: Any) -> tuple[int, int, int]:
@@ -133,6 +139,28 @@ def test_a_line_that_is_told_late_is_folded_in_its_place() -> None:
     assert folded.books.check() == ""
 
 
+def test_lines_told_late_do_not_make_the_fold_begin_anew(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A reward a day, dated to the day before its payment, beside fills: each line is booked once, a late one twice."""
+    days, fills = 60, 50
+    borders = [day * DAY for day in range(days + 1)]
+    told = [
+        (day * DAY + n, Buy("YES", Shares(1_000_000), Usd(500_000))) for day in range(days) for n in range(1, fills)
+    ]
+    entries: list[tuple[float, float, Entry]] = [(unix, unix, entry) for unix, entry in told]
+    entries += [(day * DAY + 10.5, day * DAY - 1.0, Income(Usd(1_000_000))) for day in range(1, days)]
+    lines = [line(n, unix, entry) for n, (_, unix, entry) in enumerate(sorted(entries, key=lambda row: row[0]), 1)]
+    posted_times, post = [0], Ledger.post
+
+    def counted(ledger: Ledger, change: Posting) -> None:
+        posted_times[0] += 1
+        post(ledger, change)
+
+    monkeypatch.setattr(Ledger, "post", counted)
+    folded = fold(lines, borders)
+    assert posted_times == [2 * len(lines) + days - 1]  # average cost and first in first out, and the late ones
+    assert [state.income for state in folded.states] == [0, *(day * 10**12 for day in range(1, days)), 59 * 10**12]
+
+
 def test_what_cannot_be_is_booked_and_told() -> None:
     """Selling more than is held moves money; the words of the ledger come along."""
     folded = fold([line(1, 2_000.0, Sell("YES", Shares(1_000_000), Usd(500_000)))], BORDERS)
@@ -176,11 +204,12 @@ def test_parts_add_up_to_the_ledger_for_any_history(
     known = [mark if state.payout is None else state.payout for mark, state in zip(marks, folded.states, strict=True)]
     found = split(posted(lines), fills, folded.states, known, BORDERS)
     assert found.trouble == ""
-    whole = Books()
-    for one in lines:
-        if one.unix < BORDERS[-1]:
-            whole.apply(one.entry)
-    assert (whole.average.cash, whole.average.realised) == (folded.states[-1].cash, folded.states[-1].realised)
+    for border, state in zip(BORDERS, folded.states, strict=True):
+        whole = Books()
+        wrong = [whole.apply(one.entry) for one in lines if one.unix < border]
+        assert amounts(whole.average) == amounts(state)
+    assert [word for word in wrong if word is not None] == folded.wrong
+    assert amounts(whole.average) == amounts(folded.books.average)
     ends = [
         state.cash + value_of(state, mark) - state.contributed + state.fees - state.income
         for state, mark in zip(folded.states, known, strict=True)
