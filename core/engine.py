@@ -70,6 +70,8 @@ MARK_SEC: Final = 1.0
 MARK_SLACK_SEC: Final = 0.05
 PAYOUT_SEC: Final = 60.0
 """Time between questions whether markets are resolved for good."""
+LEAST_WAIT_SEC: Final = 0.001
+"""Between a wake and the next one that only time asks for."""
 KEPT_DRIFTS: Final = 4096
 """Measured drifts that wait for somebody to take them."""
 
@@ -536,7 +538,7 @@ class Engine:
                 self.groups.acted(desk)
         if self.desks:
             wanted = min([desk.wake_at() for desk in self.desks.values()])
-            self._wake_s = wanted if wanted > now else now
+            self._wake_s = max(wanted, now + LEAST_WAIT_SEC)  # whoever is still due has decided at this moment
         else:
             self._wake_s = math.inf
         return actions
@@ -641,15 +643,19 @@ class Engine:
     def _mark(self, unix: float, now: float) -> list[Action]:
         """Value the account, renew the bankroll and judge the day's loss (market-making.md 1.6, 3.6)."""
         account, books = self.account, self.books
+        actions: list[Action] = []
+        for desk in [self.desks[market] for market in books.unpriced if market in self.desks]:
+            mark = desk.mark(now)
+            actions += [] if mark is None else books.price(desk.market, mark, unix)
         if not account.wants_mark(unix) or books.unpriced:
-            return []
+            return actions
         values = [desk.conservative_value() for desk in self.desks.values()]
         if any(value is None for value in values):
-            return []
+            return actions
         is_first = account.bankroll is None
         equity = Usd(books.cash + sum(value or 0 for value in values) + books.value_elsewhere(self.desks))
         marked = account.mark(unix, equity)
-        actions = self._check_sizes() if is_first else []
+        actions += self._check_sizes() if is_first else []
         if marked.is_new_day or marked.limit:
             books.wants_snapshot = True  # what a restart must not forget
             self.all_due()
