@@ -440,3 +440,11 @@ def test_books_that_do_not_add_up_stop_new_risk_and_are_told_once() -> None:
     assert world.engine.books.trouble and world.engine._only_reduces(world.desk)
     world.run(5)
     assert all(order.state not in TERMINAL for order in world.engine.orders.at_risk(MARKET))
+
+
+def test_a_market_that_pays_out_is_not_quoted_whatever_the_channel_told() -> None:
+    """The channel's word on a resolution may be missed; the payout is known all the same, here or after a restart."""
+    world = Account().settled()
+    assert not world.engine.facts(world.desk, world.now).resolved
+    world.send(PayoutSeen(MARKET, usd(1), "chain"))
+    assert world.engine.facts(world.desk, world.now).resolved and not world.desk.resolved

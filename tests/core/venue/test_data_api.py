@@ -186,6 +186,8 @@ async def test_activity_is_asked_for_with_deposits_and_read_by_kind() -> None:
     }  # fmt: skip
     rows = [an_activity(word, timestamp=1776504298 - number) for number, word in enumerate(kinds)]
     read = await api(serving(rows, asked=asked)).activity(1776504000)
+    assert "TRADE" not in asked[0]["type"].split(","), "a busy maker's trades would fill all the pages"
+    assert {"REWARD", "REDEEM", "DEPOSIT"} <= set(asked[0]["type"].split(","))
     assert read.complete and [row.kind for row in read.rows] == list(kinds.values())
     assert read.rows[5] == ActivityRow("reward", "0xfeed", 1776504293.0, "0xc0", "", shares(2.5), usd(2.5))
     assert (asked[0]["excludeDepositsWithdrawals"], asked[0]["start"]) == ("false", "1776504000")
