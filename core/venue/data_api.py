@@ -4,7 +4,7 @@ Cached for seconds to minutes, numbers as floats, and silent about what it left 
 """
 
 from collections.abc import Callable, Collection
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from core.clock import Clock
 from core.errors import MalformedMessage, VenueError
@@ -44,6 +44,8 @@ _KINDS: Final[dict[str, ActivityKind]] = {
 _ASKED: Final = ",".join(name for name in _KINDS if name != "TRADE")
 _WITHOUT_CASH: Final[tuple[ActivityKind, ...]] = ("convert", "other")
 """Kinds whose rows may leave the dollars out."""
+
+Made = TypeVar("Made")
 
 
 class DataApi:
@@ -87,12 +89,7 @@ class DataApi:
         asked_s = self._clock.monotonic()
         asked = {"user": self._wallet, "takerOnly": "false"}
         rows, problems = await self._rows("/trades", asked, _older_than(after_unix))
-        trades = []
-        for number, row in enumerate(rows):
-            try:
-                trades.append(_trade(row, self._wallet))
-            except MalformedMessage as error:
-                problems.append(f"/trades, row {number}: {error}")
+        trades = self._read("/trades", rows, _trade, problems)
         return IndexedTradesRead(
             asked_s=asked_s,
             after_unix=after_unix,
@@ -110,12 +107,7 @@ class DataApi:
         asked_s = self._clock.monotonic()
         asked = {"user": self._wallet, "start": str(after_unix), "type": _ASKED, "excludeDepositsWithdrawals": "false"}
         rows, problems = await self._rows("/activity", asked, _older_than(after_unix))
-        found = []
-        for number, row in enumerate(rows):
-            try:
-                found.append(activity_row(row, self._wallet))
-            except MalformedMessage as error:
-                problems.append(f"/activity, row {number}: {error}")
+        found = self._read("/activity", rows, activity_row, problems)
         return ActivityRead(
             asked_s=asked_s,
             after_unix=after_unix,
@@ -123,6 +115,16 @@ class DataApi:
             complete=not problems,
             problem=summary(problems),
         )
+
+    def _read(self, path: str, rows: list[Any], read: Callable[[Any, str], Made], problems: list[str]) -> list[Made]:
+        """What rows of the account tell; one that cannot be read is a problem, and costs no other."""
+        made = []
+        for number, row in enumerate(rows):
+            try:
+                made.append(read(row, self._wallet))
+            except MalformedMessage as error:
+                problems.append(f"{path}, row {number}: {error}")
+        return made
 
     async def _rows(
         self, path: str, params: dict[str, str], is_enough: Callable[[list[Any]], bool]
