@@ -83,11 +83,13 @@ def test_profit_recomputed_from_fills_and_marks_is_the_profit_reported(demo_run:
 
 
 def test_the_report_of_the_database_says_what_the_session_said(demo_run: DemoRun) -> None:
-    """One truth: the same profit by the running engine and by folding its file, and every self-check agrees."""
+    """One truth: by the running engine and by folding its file the profit is the same, and every self-check agrees."""
     told = run("report", "--database", str(demo_run.database), "--json", env=environment(demo_run.database.parent))
     assert (told.returncode, told.stderr) == (0, "")
     report = json.loads(told.stdout)
-    assert report["total"]["parts"]["total_micro_usd"] == round(demo_run.report["pnl"]["total"] * MICRO)
+    # a session rounds realised and unrealised of each market, so that columns add up; the report rounds once
+    rounded = len(demo_run.report["positions"])
+    assert abs(report["total"]["parts"]["total_micro_usd"] - demo_run.report["pnl"]["total"] * MICRO) <= rounded
     assert {check["verdict"] for check in report["checks"]} == {"agrees"}
 
 
