@@ -6,9 +6,6 @@ only (reliability.md 4.4).
 """
 
 import asyncio
-import base64
-import hashlib
-import hmac
 import logging
 from collections import deque
 from collections.abc import Callable, Sequence
@@ -25,16 +22,16 @@ from core.units import Shares, Usd
 from core.venue.account_rows import ORDERS_PATH, TRADES_PATH, open_orders_read, trades_read
 from core.venue.answers import Answer, mode_sign
 from core.venue.credentials import ApiCredentials
-from core.venue.gateway import Sign
+from core.venue.gateway import AuthSign, Sign
 from core.venue.http import answer_of, http_client, json_of
+from core.venue.l2 import l2_headers
 from core.venue.lenient import id_of, shown, summary, text_of
 from core.venue.order_id import exchange_of
+from core.venue.pages import PageLedger
 from core.venue.user_channel import order_seen
 
 log = logging.getLogger(__name__)
 
-END_CURSOR: Final = "LTE="
-MOST_PAGES: Final = 100
 BALANCES: Final = Rate(per_s=15.0, burst=40.0)
 """Requests for balances: at most 190 in any 10 s, of which the venue allows 200 (polymarket-api.md 10.1)."""
 ABREAST: Final = 6
@@ -42,13 +39,6 @@ ABREAST: Final = 6
 _BALANCE_DIGITS: Final = 18
 _LONGEST_TOKEN: Final = 78
 """Digits of 256 bits."""
-
-
-def l2_signature(secret: str, timestamp: int, method: str, path: str, body: str = "") -> str:
-    """HMAC-SHA256 over timestamp, method, path without query, and body, as padded base64url."""
-    key = base64.urlsafe_b64decode(secret + "=" * (-len(secret) % 4))
-    text = f"{timestamp}{method}{path}{body}"
-    return base64.urlsafe_b64encode(hmac.new(key, text.encode(), hashlib.sha256).digest()).decode()
 
 
 class PrivateRest:
@@ -74,7 +64,7 @@ class PrivateRest:
             clock: stamps requests and says when they left.
             wallet: the funder's address; trades that name it are ours, whatever API key they came in with.
             signature_type: kind of the wallet, 0 to 3, without which the venue shows another one's balances (4.3).
-            on_sign: hears what a refusal of service says of the venue's mode.
+            on_sign: hears what a refusal of service says of the venue's mode, or of the credentials.
         """
         self._client = http_client(base_url, 5.0)
         self._address = address
@@ -107,26 +97,15 @@ class PrivateRest:
 
     async def _pages(self, path: str, params: dict[str, str]) -> tuple[list[Any], list[str]]:
         """Rows of all pages, and why these may not be all: the ledger of completeness (reliability.md X30)."""
-        rows: list[Any] = []
-        problems: list[str] = []
-        cursor, seen = "", {""}
-        for number in range(1, MOST_PAGES + 1):
-            where = f"{path}, page {number}"
+        ledger, is_more = PageLedger(path), True
+        while is_more:
             try:
-                page = await self._ask("GET", path, params | ({"next_cursor": cursor} if cursor else {}))
+                page = await self._ask("GET", path, params | ({"next_cursor": ledger.cursor} if ledger.cursor else {}))
             except (VenueError, CredentialError) as error:
-                return rows, [*problems, f"{where}: {error}"]
-            if not isinstance(page, dict) or not isinstance(page.get("data"), list):
-                return rows, [*problems, f"{where}: not a page of rows"]
-            rows += page["data"]
-            cursor = text_of(page.get("next_cursor"))
-            problems += [f"{where}: {why}" for why in _misfits(page, number, is_last=cursor == END_CURSOR)]
-            if cursor == END_CURSOR:
-                return rows, problems
-            if cursor in seen:
-                return rows, [*problems, f"{where}: no cursor that leads on"]
-            seen.add(cursor)
-        return rows, [*problems, f"{path}: more than {MOST_PAGES} pages"]
+                ledger.failed(str(error))
+                break
+            is_more = ledger.take(page)
+        return ledger.rows, ledger.problems
 
     async def read_order(self, order_id: str) -> OrderSeen | None:
         """What the venue says of one order; None when it gave no answer that can be used, which is logged.
@@ -222,14 +201,7 @@ class PrivateRest:
         self, method: str, path: str, params: dict[str, str], content: bytes = b"", *, absent_is_none: bool = False
     ) -> Any:
         timestamp = int(self._clock.unix())
-        secret = self._credentials.secret.reveal()
-        headers = {
-            "POLY_ADDRESS": self._address,
-            "POLY_API_KEY": self._credentials.key.reveal(),
-            "POLY_PASSPHRASE": self._credentials.passphrase.reveal(),
-            "POLY_TIMESTAMP": str(timestamp),
-            "POLY_SIGNATURE": l2_signature(secret, timestamp, method, path, content.decode()),
-        }
+        headers = l2_headers(self._address, self._credentials, timestamp, method, path, content.decode())
         if content:
             headers["Content-Type"] = "application/json"
         sent = content or None
@@ -237,6 +209,7 @@ class PrivateRest:
         if sign := mode_sign(Answer(status=status, body=body)):
             self._on_sign(sign)
         if status == 401:
+            self._on_sign(AuthSign())
             raise CredentialError(f"{path}: the venue refuses the API credentials (check the clock too)")
         is_absent = absent_is_none and status == 404
         if status != 200 and not is_absent:
@@ -245,22 +218,18 @@ class PrivateRest:
         told = json_of(body, path)
         return None if is_absent else told
 
+    async def try_credentials(self) -> None:
+        """Ask something that needs the credentials, and nothing else.
+
+        Raises:
+            CredentialError: they are refused.
+            VenueError: there was no answer, or none to use.
+        """
+        await self._ask("GET", ORDERS_PATH, {})
+
     async def close(self) -> None:
         """Release the connections."""
         await self._client.aclose()
-
-
-def _misfits(page: dict[str, Any], number: int, *, is_last: bool) -> list[str]:
-    """What the envelope says against its rows: another number of them, or not as many as others follow or led here."""
-    told, count, limit = len(page["data"]), page.get("count"), page.get("limit")
-    misfits = []
-    if isinstance(count, int) and count != told:
-        misfits.append(f"{told} rows, said to be {count}")
-    if isinstance(limit, int) and told < limit and not is_last:
-        misfits.append(f"{told} rows of {limit}, and more pages follow")
-    if not told and number > 1:
-        misfits.append("no row, though the page before led here")
-    return misfits
 
 
 def _asset_type(token: str) -> str:

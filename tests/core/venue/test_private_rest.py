@@ -14,7 +14,9 @@ from core.events import BalancesRead, FillSeen, ListedOrder, OrderSeen, ScoringS
 from core.venue.account_rows import open_orders_read, trades_read
 from core.venue.credentials import ApiCredentials, Secret
 from core.venue.gateway import ModeSign, Sign
-from core.venue.private_rest import ABREAST, END_CURSOR, MOST_PAGES, PrivateRest, l2_signature
+from core.venue.l2 import l2_signature
+from core.venue.pages import END_CURSOR, MOST_PAGES
+from core.venue.private_rest import ABREAST, PrivateRest
 from tests.builders import YES, laws, shares
 from tests.core.venue.test_user_channel import OWNER, WALLET, a_trade, maker, stranger, without
 
