@@ -1,18 +1,19 @@
 """Everything that can leave the engine. Actions are wishes; what became of them comes back as events."""
 
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from core.events import JobSeen
 from core.jobs.job import Job
 from core.portfolio.entries import Booking, EquityMark
+from core.quoting.adjust import KeptAdjustments
 from core.quoting.explain import LayerExplanation
 from core.units import OrderSide, Shares, Side, Ticks
 
 
 class Place(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Sign, journal and send one post-only order."""
+    """Sign, journal and send one order: post-only, unless it ``crosses``."""
 
     intent: int
     """Our number for the order until it is signed; unique in a session."""
@@ -29,6 +30,19 @@ class Place(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
     explanation: LayerExplanation | None = None
     """Of the layer it is placed for; None where nobody made one."""
+    crosses: bool = False
+    """It takes what rests up to its price and drops the rest (a FAK limit order): the last step of a flattening."""
+    flattens: bool = False
+    """A flattening placed it, within its own cost cap; it only reduces."""
+
+
+class SignedPlace(msgspec.Struct, frozen=True):
+    """A wish with its order id: ready for the journal, then for the gate, then for the wire."""
+
+    place: Place
+    order_id: str
+    payload: Any
+    """What the gateway posts; opaque to everybody else."""
 
 
 class Cancel(msgspec.Struct, frozen=True, tag=True, gc=False):
@@ -107,6 +121,12 @@ class Book(msgspec.Struct, frozen=True, tag=True, gc=False):
     booking: Booking
 
 
+class KeepAdjustments(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """An operator changed what is asked of a market's quotes, which goes to the journal."""
+
+    kept: KeptAdjustments
+
+
 class Marked(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The account was valued: a row in the journal, at each fill and every minute."""
 
@@ -158,12 +178,43 @@ class Note(msgspec.Struct, frozen=True, tag=True, gc=False):
     severity: Literal["info", "fill", "warning", "alarm"]
     market: str
     text: str
+    confirm: str = ""
+    """Of the preview of a flattening: what to confirm it with."""
+    refused: bool = False
+    """An act was not carried out, and nothing has changed."""
 
 
-class Latch(msgspec.Struct, frozen=True, tag=True, gc=False):
-    """Write the kill latch to disk before anything else is done."""
+def refusal(market: str, text: str) -> Note:
+    """The answer to an act that is not carried out: why."""
+    return Note("warning", market, text, refused=True)
 
+
+class Kill(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Pull the kill switch before anything else is done: latch on the disk, gate closed, everything cancelled."""
+
+    by: str
+    """Which rule or who."""
     reason: str
+
+
+class Rearm(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """Put the kill latch on the disk back to armed and open what it closed; :class:`core.events.Armed` follows."""
+
+    by: str
+    reason: str
+
+
+class Denied(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """The gate let an order not through: for the journal, the counters and the console."""
+
+    intent: int
+    """0 when none was made yet."""
+    market: str
+    side: Side
+    code: str
+    """Stable name of the check (:data:`core.risk.gate.DENIALS`)."""
+    text: str
+    """With the numbers of both sides."""
 
 
 Action = (
@@ -175,6 +226,7 @@ Action = (
     | ReadAccount
     | Finding
     | Book
+    | KeepAdjustments
     | Marked
     | ReadPayouts
     | SendJob
@@ -185,5 +237,7 @@ Action = (
     | Unsubscribe
     | Reconnect
     | Note
-    | Latch
+    | Kill
+    | Rearm
+    | Denied
 )

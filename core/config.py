@@ -144,7 +144,7 @@ class Settings:
     event_spread_mult: float = _setting(2.0, "factor", "half-spread when quotes come back after an event", 1, 20)
     event_decay_sec: float = _setting(60.0, "seconds", "in which that falls to the usual one", 0, 86400)
     sweep_frac: float = _setting(
-        0.8, "fraction", "part of the near depth whose taking in a second is an event", 0.05, 100
+        0.8, "fraction", "part of the near depth whose taking in a second is an event; 0: none is", 0, 100
     )
     caution_spread_mult: float = _setting(
         1.5, "factor", "half-spread while flow is one-sided or the price agitated", 1, 20
@@ -179,10 +179,62 @@ class Settings:
     room_reserve_frac: float = _setting(
         0.05, "fraction", "share of a side's room left free, so that a drifting fair value shuffles no orders", 0, 0.5
     )
+    market_cap: float = _setting(
+        0.06,
+        "fraction of bankroll",
+        "most a market may lose at cost, if the worst of its open orders all fill",
+        0.0001,
+        0.5,
+    )
+    group_cap: float = _setting(0.10, "fraction of bankroll", "the same for all markets of an event", 0.0001, 0.5)
     gross_cap: float = _setting(0.30, "fraction of bankroll", "risk of all markets together", 0.0001, 1)
     daily_loss_limit_pct: float = _setting(
         1.0, "per cent", "loss of the day's opening equity that stops new risk", 0.05, 100
     )
+    loss_kill_pct: float = _setting(3.0, "per cent", "loss of the day's opening equity that kills; 0: never", 0, 100)
+    drawdown_limit_pct: float = _setting(
+        5.0, "per cent", "fall from the account's highest equity that stops new risk; 0: never", 0, 100
+    )
+
+    # The gate before every order
+    max_order_usd: float | None = _setting(
+        None, "dollars", "most an order that adds risk may be worth; unset: max_size_usd", 0.01, 1e9
+    )
+    max_open_orders: int = _setting(100, "orders", "most orders that may be open", 1, 1000)
+    collar_ticks: int = _setting(5, "ticks", "how far beyond the middle of the proven book an order may reach", 0, 1000)
+    collar_frac: float = _setting(0.03, "fraction", "the same as a share of the price; the tighter one holds", 0, 1)
+    repeat_fills: int = _setting(
+        10,
+        "orders",
+        "of one token and side filled in repeat_sec that close that side until it is resumed; 0: never",
+        0,
+        1000,
+    )
+    repeat_sec: float = _setting(60.0, "seconds", "in which these fills are counted", 1, 3600)
+
+    # Protections
+    markout_stop_ticks: float = _setting(
+        3.0, "ticks", "mean adverse drift after a market's last fills that pauses it; 0: never", 0, 100
+    )
+    markout_stop_fills: int = _setting(20, "fills", "over which that mean is taken", 1, 1000)
+    markout_cooloff_sec: float = _setting(300.0, "seconds", "pause of the market then", 1, 86400)
+    streak_fills: int = _setting(
+        8, "orders", "filled in a row on one side in streak_sec that pause that side; 0: never", 0, 1000
+    )
+    streak_sec: float = _setting(30.0, "seconds", "in which these fills are counted", 1, 3600)
+    streak_cooloff_sec: float = _setting(60.0, "seconds", "pause of the side then", 1, 86400)
+    reject_stop: int = _setting(
+        10, "orders", "refused by the venue in reject_sec that pause their market; 0: never", 0, 1000
+    )
+    reject_sec: float = _setting(60.0, "seconds", "in which refusals are counted", 1, 3600)
+    reject_cooloff_sec: float = _setting(60.0, "seconds", "pause of the market then", 1, 86400)
+
+    # Flattening
+    flatten_passive_sec: float = _setting(60.0, "seconds", "at the touch before a flattening crosses", 0, 86400)
+    flatten_cost_frac: float = _setting(
+        0.02, "fraction", "most a flattening may cost of what the position is worth at the fair value", 0, 1
+    )
+    flatten_gap_ticks: int = _setting(3, "ticks", "between two levels of the book that it does not cross", 1, 1000)
 
     # Inventory operations
     auto_merge: bool = _setting(True, "", "merge pairs when cash is scarce or a market is idle; never in paper")
@@ -455,3 +507,22 @@ def _check_together(settings: Settings) -> None:
         raise ConfigError("price_min must be below price_max; lower the one or raise the other")
     if settings.base_size_usd and settings.max_size_usd and settings.base_size_usd > settings.max_size_usd:
         raise ConfigError("base_size_usd must not exceed max_size_usd; lower the one or raise the other")
+    if settings.bankroll_usd is not None:
+        check_sizes(settings, settings.bankroll_usd, "bankroll_usd")
+
+
+def check_sizes(settings: Settings, bankroll: float, what: str) -> None:
+    """Refuse sizes that are larger than what there is.
+
+    Args:
+        settings: of the run, or of one market.
+        bankroll: dollars.
+        what: what that is, for the message.
+
+    Raises:
+        ConfigError: a size is; names it, its value and the bound.
+    """
+    for name in ("base_size_usd", "max_size_usd", "max_order_usd"):
+        size = getattr(settings, name)
+        if size is not None and size > bankroll:
+            raise ConfigError(f"{name}: {size:g} is over {what} of {bankroll:g} dollars; lower it, or raise that")

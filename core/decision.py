@@ -3,11 +3,12 @@
 Made in two steps: a draft, which changes nothing and can be shown, and the acts that follow from it.
 """
 
-from typing import Final, Literal, NamedTuple
+from collections.abc import Callable
+from typing import Final, NamedTuple
 
 import msgspec
 
-from core.actions import Action
+from core.actions import Action, Denied
 from core.config import Settings, hash_of
 from core.market.book import Level
 from core.market.instrument import Instrument
@@ -15,8 +16,9 @@ from core.orders.manager import OrderManager
 from core.orders.order import TERMINAL, Order, State
 from core.portfolio.position import Position
 from core.quoting.baseline import decide_literal
+from core.quoting.caps import CostRoom
 from core.quoting.explain import HeldBack, OrderExplanation, explain_target
-from core.quoting.plan import QuoteInputs, QuotePlan, flatten_plan, plan_quotes
+from core.quoting.plan import QuoteInputs, QuotePlan, plan_quotes
 from core.quoting.requote import (
     Diff,
     Judge,
@@ -32,15 +34,13 @@ from core.quoting.routing import Target
 from core.quoting.rules import QuoteRules, rules_of
 from core.quoting.stance import Posture
 from core.quoting.volatility import Sigma
-from core.risk.gate import Headroom, OrderRefusal
-from core.units import Outcome, Shares, Side, Ticks, Usd
+from core.risk.gate import Candidate, Denial
+from core.units import SIZE_QUANTUM, Shares, Side, Ticks, Usd
 
-_REFUSALS: Final[dict[OrderRefusal, str]] = {
-    "": "",
-    "cap": "orders that may still fill take the room to the cap",
-    "cash": "orders that may still fill take the cash",
-    "inventory": "open orders sell what is held already",
-}
+FREED_BY_CANCELS: Final = frozenset(
+    {"self_match", "layers", "open_orders", "token_cap", "market_cap", "group_cap", "account_cap", "cash", "sellable"}
+)
+"""Denials that end when an order is gone: while one is being cancelled they are what a replacement waits for."""
 CANCEL_GRACE_SEC: Final = 2.0
 """A cancel sent less long ago is expected to be answered, and its order is not planned around."""
 
@@ -56,9 +56,15 @@ class Surroundings(msgspec.Struct, frozen=True, gc=False):
     """Risk beyond this market's present one that the cap over all markets still allows."""
     plan_cash: Usd
     """Account cash less what other markets' orders and orders that are not planned around would spend."""
-    free_cash: Usd
-    """Account cash less what all orders at risk would spend."""
+    cost_room: CostRoom
+    """What the caps at cost leave this market, orders that are planned around taken off."""
+    judge: Callable[[Candidate], Denial | None]
+    """The gate: why an order may not be placed; one that may is taken for placed."""
     reduce_only: bool
+    held: tuple[Side, ...] = ()
+    """Sides on which a control state lets nothing rest."""
+    reducing: tuple[Side, ...] = ()
+    """Sides whose orders may only reduce the position."""
     no_new: str = ""
     """Why orders may be cancelled and none be placed, in words; "" when some may."""
 
@@ -107,7 +113,6 @@ class Standing(NamedTuple):
     at_risk: list[Order]
     """All orders of the market that may be filled."""
     group: GroupBounds
-    flattening: bool
     book: tuple[int, int]
     """Venue time of the book, milliseconds, and messages since its last full one: which book this is."""
 
@@ -134,9 +139,7 @@ def make_draft(standing: Standing, around: Surroundings, posture: Posture, rules
     """The plan, and what it would do with our orders. Changes nothing."""
     now, at_risk = around.now, standing.at_risk
     planned = [order for order in at_risk if not is_pending(order, now)]
-    plan = (flatten_plan if standing.flattening else plan_quotes)(
-        _inputs(standing, around, posture, planned), rules.quotes
-    )
+    plan = plan_quotes(_inputs(standing, around, posture, planned), rules.quotes)
     orders = [order for order in planned if order.state in (State.LIVE, State.PARTIAL)]
     live = [
         LiveOrder(
@@ -152,7 +155,7 @@ def make_draft(standing: Standing, around: Surroundings, posture: Posture, rules
         )
         for order in orders
     ]
-    situation = situation_of(plan, around.data_age_s, rules.requotes)
+    situation = situation_of(plan, around.data_age_s)
     return Draft(plan, orders, live, diff_orders(live, plan, situation, rules.requotes, rules.judge))
 
 
@@ -186,9 +189,14 @@ def _inputs(standing: Standing, around: Surroundings, posture: Posture, planned:
         most_bid=group.most_bid,
         least_ask=group.least_ask,
         reduce_only=around.reduce_only or bool(posture.reduces),
+        held=around.held,
+        reducing=around.reducing,
         gross_room=around.gross_room,
+        cost_room=around.cost_room,
         pending_bid=remaining_of(pending, "bid"),
         pending_ask=remaining_of(pending, "ask"),
+        unsure_bid=Shares(position.unsure["bid"]),
+        unsure_ask=Shares(position.unsure["ask"]),
     )
 
 
@@ -207,10 +215,19 @@ def requote(draft: Draft, orders: OrderManager, now: float) -> list[Action]:
     return actions
 
 
+class Placed(NamedTuple):
+    """What one decision placed, and what it wanted and did not."""
+
+    actions: list[Action]
+    held_back: tuple[HeldBack, ...]
+    denied: tuple[Denied, ...]
+    """Those of them that the gate stopped and that wait for no order of ours."""
+
+
 def place(
     draft: Draft, standing: Standing, around: Surroundings, instrument: Instrument, rules: RuleSet, is_refused: bool
-) -> tuple[list[Action], tuple[HeldBack, ...]]:
-    """Place targets without an order, and top-ups, as far as caps and funds allow; everything at risk counts.
+) -> Placed:
+    """Place targets without an order, and top-ups, as far as the gate lets them.
 
     Args:
         draft: what is wanted.
@@ -219,33 +236,31 @@ def place(
         instrument: the market.
         rules: the market's.
         is_refused: the venue refused an order a moment ago.
-
-    Returns:
-        The placements, and what was wanted and not placed.
     """
     plan, diff = draft.plan, draft.diff
-    wanted: list[tuple[Target, Shares, str]] = [(target, target.size, "new target") for target in diff.unplaced]
+    wanted = [(target, "new target") for target in diff.unplaced]
     wanted += [
-        (target, verdict.size, "undersize")
+        (target, "undersize")
         for verdict, target in zip(diff.verdicts, diff.matched, strict=True)
         if target and verdict.size
     ]
     if not wanted:
-        return [], ()
+        return Placed([], (), ())
     waiting = {
         (order.side, order.layer) for order in standing.at_risk if order.state not in (State.LIVE, State.PARTIAL)
     }
-    headroom = _headroom(plan, standing, around, instrument.market)
     actions: list[Action] = []
     held_back: list[HeldBack] = []
-    for target, size, reason in wanted:
-        buys = target.order_side == "BUY"
-        cost = instrument.grid.notional(target.token_ticks, size) if buys else Usd(0)
+    denied: list[Denied] = []
+    for wish, reason in wanted:
+        target = _free_part(wish, standing, instrument)
         why = "an order of the layer is under way" if (target.side, target.layer) in waiting else ""
         why = why or around.no_new or ("the venue refused an order a moment ago" if is_refused else "")
-        if not why:  # what it lets through it takes off
-            sells: Outcome | Literal[""] = "" if buys else target.outcome
-            why = _REFUSALS[headroom.refuse(side=target.side, sells=sells, size=size, cost=cost)]
+        denial = None if why else around.judge(_candidate(target, instrument))
+        if denial is not None:
+            why = denial.text
+            if not _is_awaited(denial, target, standing.at_risk):
+                denied.append(Denied(0, instrument.market, target.side, denial.code, denial.text))
         if why:
             held_back.append(HeldBack(target.side, target.layer, why))
             continue
@@ -255,7 +270,7 @@ def place(
                 outcome=target.outcome,
                 order_side=target.order_side,
                 price=target.token_ticks,
-                size=size,
+                size=target.size,
                 side=target.side,
                 layer=target.layer,
                 reason=reason,
@@ -265,20 +280,34 @@ def place(
                 book="{}/{}".format(*standing.book),
             )
         )
-    return actions, tuple(held_back)
+    return Placed(actions, tuple(held_back), tuple(denied))
 
 
-def _headroom(plan: QuotePlan, standing: Standing, around: Surroundings, market: str) -> Headroom:
-    """Room of the plan, with the orders it did not plan around given back and all orders at risk taken off."""
-    at_risk, position, orders = standing.at_risk, standing.position, standing.orders
-    pending = [order for order in at_risk if is_pending(order, around.now)]
-    return Headroom(
-        room_bid=plan.bid.room + remaining_of(pending, "bid") - remaining_of(at_risk, "bid"),
-        room_ask=plan.ask.room + remaining_of(pending, "ask") - remaining_of(at_risk, "ask"),
-        cash=around.free_cash,
-        yes=position.settled_yes - position.locked_yes - orders.reserved_shares(market, "YES"),
-        no=position.settled_no - position.locked_no - orders.reserved_shares(market, "NO"),
-    )
+def _free_part(target: Target, standing: Standing, instrument: Instrument) -> Target:
+    """As much of what is to be sold as no other order holds, if that makes an order; else the target as it is.
+
+    An order that is kept may hold more shares than the plan has for it.
+    """
+    if target.order_side == "BUY":
+        return target
+    position, is_yes = standing.position, target.outcome == "YES"
+    settled = position.settled_yes if is_yes else position.settled_no
+    locked = position.locked_yes if is_yes else position.locked_no
+    free = settled - locked - standing.orders.reserved_shares(instrument.market, target.outcome)
+    part = Shares(free // SIZE_QUANTUM * SIZE_QUANTUM)
+    return msgspec.structs.replace(target, size=part) if instrument.min_size <= part < target.size else target
+
+
+def _is_awaited(denial: Denial, target: Target, at_risk: list[Order]) -> bool:
+    """Nothing is wrong: orders of ours that are being cancelled, or sell the same shares already, are in the way."""
+    if denial.code == "sellable" and any(o.order_side == "SELL" and o.outcome == target.outcome for o in at_risk):
+        return True
+    return denial.code in FREED_BY_CANCELS and any(order.state is State.CANCEL_SENT for order in at_risk)
+
+
+def _candidate(target: Target, instrument: Instrument) -> Candidate:
+    """A target, or what tops up its order, as the gate sees it."""
+    return Candidate(target.outcome, target.order_side, target.token_ticks, target.size, target.side, instrument.grid)
 
 
 def is_pending(order: Order, now: float) -> bool:

@@ -7,7 +7,7 @@ the engine with each decision.
 import math
 from typing import Final
 
-from core.actions import Action, Note
+from core.actions import Action, Denied
 from core.config import Settings
 from core.decision import (
     Draft,
@@ -24,6 +24,7 @@ from core.decision import (
 )
 from core.errors import MalformedMessage
 from core.events import MarketMessage, RestBook
+from core.flatten.machine import Flattening
 from core.market.book import Level
 from core.market.continuity import BEHIND, Applied, ProofPolicy, TrackedBook
 from core.market.instrument import Instrument
@@ -45,7 +46,6 @@ from core.quoting.rules import QuoteRules
 from core.quoting.stance import Posture, Stance
 from core.quoting.volatility import Sigma
 from core.quoting.watch import EVERY_LEVEL, LEVELS_READ, Glance, PriceWatch
-from core.risk.control import Control
 from core.units import MICRO, Shares, Side, Ticks, UnitError, Usd, parse_micro
 
 TIMER_SEC: Final = 1.0
@@ -102,7 +102,6 @@ class Desk:
         """When its data want a look, monotonic seconds; kept by :mod:`core.market_data`."""
         self.tape = Tape()
         self.position = position
-        self.control = Control()
         self.stance = Stance(settings, instrument, () if profiles is None else profiles.calendar)
         self.posture: Posture | None = None
         """As of the last look."""
@@ -110,7 +109,8 @@ class Desk:
         """What was not as usual when it was last told."""
         self.group = GroupBounds()
         """What the other markets of the same event ask of this one."""
-        self.flattening = False
+        self.flattening: Flattening | None = None
+        """The position being closed on purpose, which takes the place of quoting."""
         self.resolved = False
         self.payout: float | None = None
         """Dollars that a share of YES pays, once the channel told which token won."""
@@ -121,6 +121,8 @@ class Desk:
         self.blocked_by = "waiting for the first book"
         self.held_back: tuple[HeldBack, ...] = ()
         """Orders that the last decision wanted and did not place."""
+        self._denied: set[tuple[Side, str]] = set()
+        """Sides and checks on which the gate stopped orders of it."""
         self.worst_exposure = Usd(0)
         """Risk if the orders of the worse side all fill, as of the last decision."""
         self._valued: tuple[Usd, Usd] | None = None
@@ -184,6 +186,16 @@ class Desk:
     def rules(self) -> QuoteRules:
         """What plans are made with."""
         return self._rules.quotes
+
+    @property
+    def settings_hash(self) -> str:
+        """Of the settings it is decided by."""
+        return self._rules.settings_hash
+
+    @property
+    def book_name(self) -> str:
+        """Which book it is: its time at the venue, milliseconds, and messages since its last full one."""
+        return f"{self.tracked.timestamp_ms}/{self.tracked.book_seq}"
 
     @property
     def market(self) -> str:
@@ -389,11 +401,21 @@ class Desk:
     # Our fills
 
     def take_fill(self, fill: Fill, counts: bool, now: float, unix: float) -> None:
-        """Heed a fill, or one that is taken back because its trade failed; ``unix`` is the wall clock at ``now``."""
-        if counts:
-            self.stance.fill(fill, now, unix)
-        else:
-            self.stance.revoke(fill)
+        """Heed a fill, or one that is taken back because its trade failed; ``unix`` is the wall clock at ``now``.
+
+        What we took says nothing of those who take from us.
+        """
+        if not fill.takes:
+            if counts:
+                self.stance.fill(fill, now, unix)
+            else:
+                self.stance.revoke(fill)
+        machine = self.flattening
+        if machine is not None and fill.intent in machine.intents:
+            if counts:
+                machine.filled(fill.usd, fill.size, fill.fee, now)
+            else:
+                machine.failed(fill.usd, fill.size, fill.fee)
         self.is_due = True
 
     def others_at(self, side: Side, tick: Ticks) -> Shares:
@@ -470,6 +492,17 @@ class Desk:
         self.worst_exposure = self._worst_exposure(now)
         return self.pull(reason, now)
 
+    def step_aside(self, text: str, now: float) -> None:
+        """A decision that somebody else took, who says what goes on in words: nothing is quoted meanwhile."""
+        self.seen(now)
+        self._settled = False
+        self.plan, self.held_back, self.blocked_by = None, (), text
+        self.worst_exposure = self._worst_exposure(now)
+
+    def is_held(self, now: float) -> bool:
+        """The venue refused an order a moment ago."""
+        return now < self._hold_until_s
+
     def hold(self, reason: str, now: float) -> list[Action]:
         """A decision that has to wait a moment: orders stay where they are, as long as their leases last."""
         self._last_decision_s, self.is_due, self._settled = now, True, False
@@ -516,13 +549,23 @@ class Desk:
         self.blocked_by, self._decided_sigma = "", standing.sigma.sigma_h or 0.0
         self._decided_shift = self.group.shift
         actions = requote(draft, self.orders, now)
-        places, self.held_back = place(draft, standing, around, self.instrument, self._rules, now < self._hold_until_s)
+        placed = place(draft, standing, around, self.instrument, self._rules, self.is_held(now))
+        self.held_back = placed.held_back
         self.worst_exposure = self._worst_exposure(now)
-        self._settled = not actions and not places and draft.all_in_place
+        self._settled = not actions and not placed.actions and draft.all_in_place
         plan = draft.plan
         if not plan.targets and plan.bid.reason != "ok" and plan.ask.reason != "ok":
             self.blocked_by = f"bid: {words(plan.bid.reason)}; ask: {words(plan.ask.reason)}"
-        return actions + places + self._end_flattening(plan)
+        return [*actions, *placed.actions, *self._tell_denied(placed.denied)]
+
+    def _tell_denied(self, denied: tuple[Denied, ...]) -> list[Denied]:
+        """Orders that the gate stopped, once for each side and check until it lets them through."""
+        before, self._denied = self._denied, {(one.side, one.code) for one in denied}
+        news: dict[tuple[Side, str], Denied] = {}
+        for one in denied:
+            if (one.side, one.code) not in before:
+                news.setdefault((one.side, one.code), one)
+        return list(news.values())
 
     def preview(self, around: Surroundings, settings: Settings, posture: Posture) -> Draft | None:
         """What a decision now would do with other settings and in another posture; nothing changes.
@@ -552,7 +595,6 @@ class Desk:
             orders=self.orders,
             at_risk=self.orders.at_risk(self.market),
             group=self.group,
-            flattening=self.flattening,
             book=(self.tracked.timestamp_ms, self.tracked.book_seq),
         )
 
@@ -573,16 +615,6 @@ class Desk:
             layers=() if plan is None else explain(plan, self.rules),
             orders=orders,
         )
-
-    def _end_flattening(self, plan: QuotePlan) -> list[Action]:
-        """Flat, or too little left to be an order: the market is paused."""
-        net = self.inventory.net
-        if not self.flattening or (net and "below_min" not in (plan.bid.reason, plan.ask.reason)):
-            return []
-        self.flattening = False
-        self.control = Control("PAUSED", "flattened")
-        left = f"; {abs(net) / MICRO:g} shares are too few for an order and stay" if net else ""
-        return [Note("info", self.market, f"flat: position worked off, market paused{left}")]
 
     def refused(self, now: float, least_s: float) -> None:
         """The venue refused an order: look again before the next, longer with every refusal (market-making.md 1.8).

@@ -141,7 +141,7 @@ class Earnings:
     def fill(self, desk: Desk, fill: Fill, counts: bool) -> None:
         """Take a fill of ours, or take it back."""
         fees = desk.instrument.fees
-        if fees is None:
+        if fees is None or fill.takes:
             return
         rebate = rebate_estimate(fill.usd, fill.size, fees)
         change = rebate if counts else -rebate

@@ -7,69 +7,69 @@ caps over markets), and decides when time has reached what it asked for. Same ev
 import math
 from collections import deque
 from collections.abc import Callable
-from typing import Any, Final, Literal
+from functools import partial
+from typing import Any, Final
 
+from core.account.account_events import AccountEvents
 from core.account.bookkeeping import Bookkeeping
 from core.account.findings import Findings
 from core.account.inventory_acts import InventoryActs
 from core.account.reconciliation import Reconciliation
-from core.actions import Action, CancelAll, Finding, Latch, Note, ReadPayouts
+from core.actions import Action, Denied, Finding, Note
 from core.config import Settings
 from core.decision import Surroundings, is_pending
 from core.desk import WAITS, Desk
 from core.earnings import Earnings
 from core.event_groups import EventGroups
 from core.events import (
-    AccountSeen,
-    ActivityRead,
-    BalancesRead,
+    Armed,
     BooksRead,
     BudgetSeen,
     CancelAnswered,
-    ChainRead,
+    ClockSeen,
     Event,
     FeedAlive,
     FeedChanged,
-    FillSeen,
     HeartbeatSeen,
-    IndexedTradesRead,
     InstrumentAdded,
     JobSeen,
+    JournalSeen,
+    Killed,
+    LoopSeen,
     MarketMessage,
-    OpenOrdersRead,
     OperatorCommand,
     OrderAnswered,
     OrderSeen,
     OrderSigned,
-    PayoutSeen,
-    PositionsRead,
-    Recovered,
     RouteSeen,
     ScoringSeen,
     StopRequested,
-    TradesRead,
     VenueSeen,
+    WatchdogSeen,
     Woken,
 )
+from core.flatten.acts import FlattenActs
+from core.gatekeeping import Gatekeeper
 from core.market_data import Feed, MarketData, Tally
 from core.operating import Operating
-from core.orders.fills import Fill, FillChange
 from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, TERMINAL, State
 from core.portfolio.account import Account
 from core.portfolio.markouts import Drift
 from core.profiles import Profiles
 from core.quoting.explain import MarketExplanation
-from core.risk.control import Control, allows_orders, strictest
-from core.risk.gate import Facts, why_not_quote
-from core.units import MICRO, OUTCOMES, SIZE_QUANTUM, Shares, Usd, micro_text
+from core.risk.control import Control, Controls, allows_orders
+from core.risk.permission import Facts, clause_of, why_not_quote
+from core.risk.protections import Protections
+from core.risk.vitals import Vitals
+from core.stops import Stops
+from core.units import MICRO, SIDES, Side, Usd
+from core.valuing import Valuing
 from core.venue_state import VenueState
 
 MARK_SEC: Final = 1.0
 """Time between marks of the whole account. Desks ask to be woken at least as often, so marks need no timer."""
 MARK_SLACK_SEC: Final = 0.05
-PAYOUT_SEC: Final = 60.0
-"""Time between questions whether markets are resolved for good."""
 LEAST_WAIT_SEC: Final = 0.001
 """Between a wake and the next one that only time asks for."""
 KEPT_DRIFTS: Final = 4096
@@ -104,7 +104,12 @@ class Engine:
         self.earnings = Earnings(self.desks, self.orders)
         self.groups = EventGroups(settings.group_project_frac)
         self.user_feed = Feed()
-        self.control = Control()
+        self.controls = Controls()
+        self.stops = Stops(self)
+        self.protections = Protections()
+        self.vitals = Vitals()
+        self.watchdog = ""
+        """Why nobody stands guard over the session, in words; "" while somebody does, and where nobody has to."""
         self.stopping = False
         self.account = Account(settings)
         self.profiles = profiles
@@ -112,6 +117,7 @@ class Engine:
         self.findings = Findings()
         self.books = Bookkeeping(self.findings, self.account)
         self.inventory = InventoryActs(self)
+        self.flattening = FlattenActs(self)
         self.reconciliation = Reconciliation(
             self.desks,
             self.orders,
@@ -122,43 +128,41 @@ class Engine:
             adopts_orders=settings.adopt_orders,
             adopts_shares=settings.adopt_shares,
         )
-        self._operating = Operating(self)
+        self.gatekeeper = Gatekeeper(self)
+        self.account_events = AccountEvents(self)
+        self.valuing = Valuing(self)
+        self.operating = Operating(self)
         self._drifts: deque[tuple[str, Drift]] = deque(maxlen=KEPT_DRIFTS)
         self.wall_s = 0.0
         """Wall clock less engine time, as of the last wake."""
         self._marked_s = -math.inf
-        self._payouts_s = -math.inf
         self._marked_messages = 0
         """Market messages by then."""
         self._wake_s = math.inf
         self._handlers: dict[type[Any], Callable[[Any, float], list[Action]]] = {
+            **self.account_events.handlers,
             Woken: self._on_woken,
             BooksRead: self._on_read,
             InstrumentAdded: self._on_instrument,
-            AccountSeen: self._on_account,
             FeedChanged: self._on_feed,
             FeedAlive: self._on_alive,
             OrderSigned: self._on_signed,
             OrderAnswered: self._on_answered,
             CancelAnswered: self._on_cancel_answered,
             OrderSeen: self._on_order_seen,
-            FillSeen: self._on_fill,
             ScoringSeen: self.earnings.take,
-            Recovered: self._on_recovered,
-            OpenOrdersRead: self._on_orders_read,
-            TradesRead: self._on_trades_read,
-            BalancesRead: self._on_balances_read,
-            PositionsRead: self._on_positions_read,
-            ActivityRead: self._on_activity_read,
-            ChainRead: self._on_chain_read,
-            PayoutSeen: self._on_payout,
             JobSeen: self.inventory.take,
             RouteSeen: self._on_route,
-            IndexedTradesRead: self._on_index_read,
             HeartbeatSeen: self._on_heartbeat,
             VenueSeen: self._on_venue,
             BudgetSeen: self._on_budget,
-            OperatorCommand: self._operating.take,
+            OperatorCommand: self.operating.take,
+            Killed: self.stops.on_killed,
+            Armed: self.stops.on_armed,
+            WatchdogSeen: self.stops.on_watchdog,
+            ClockSeen: self.stops.on_clock,
+            JournalSeen: self.stops.on_journal,
+            LoopSeen: self.stops.on_loop,
             StopRequested: self._on_stop,
         }
 
@@ -178,7 +182,7 @@ class Engine:
 
     def next_wake(self) -> float:
         """Monotonic time at which a :class:`Woken` is wanted; infinity when nothing waits."""
-        return min(self._wake_s, self.data.check_s, self.data.due_s, self.reconciliation.due_s)
+        return min(self._wake_s, self.data.check_s, self.data.due_s, self.reconciliation.due_s, self.controls.next_s())
 
     # Market data
 
@@ -204,37 +208,9 @@ class Engine:
         )
         self.data.add(desk, now)
         self.groups.add(desk)
+        self.gatekeeper.add(desk)
         self._wake_s = min(self._wake_s, now + MARK_SEC)
         return []
-
-    def _on_account(self, event: AccountSeen, now: float) -> list[Action]:
-        """Holdings and cash before anything was traded; told once, where nobody reads an account."""
-        if self.account.is_open:
-            return []
-        self.account.is_open = True
-        unix = now + self.wall_s
-        actions = self.books.begin(event.cash, unix)
-        held = dict(event.holdings)
-        for desk in self.desks.values():
-            for outcome in OUTCOMES:
-                shares = held.get(desk.instrument.token_of(outcome), Shares(0))
-                if shares:
-                    actions += self.books.find(desk.market, outcome, shares, desk.mark(now), unix, "held at the start")
-            desk.touch_due()
-        self._wake_s = now
-        text = f"account: {_whole_cents(event.cash)} dollars of cash"
-        return [*actions, Note("info", "", text), *self._idle_rows()]
-
-    def _idle_rows(self) -> list[Action]:
-        """Tables and calendar rows that are nobody's: best found out before the hour that they are for."""
-        profiles = self.profiles
-        if profiles is None:
-            return []
-        idle = [f"settings of {market[:14]}" for market in profiles.tables if market not in self.desks]
-        for number, each in enumerate(profiles.calendar, start=1):
-            if not any(each.concerns(desk.market, desk.instrument.tags) for desk in self.desks.values()):
-                idle.append(f"calendar row {number} ({each.applies_to[:40]})")
-        return [Note("warning", "", f"{one}: concerns none of {len(self.desks)} markets") for one in idle]
 
     def _on_feed(self, event: FeedChanged, now: float) -> list[Action]:
         if event.feed == "market":
@@ -271,32 +247,35 @@ class Engine:
     def _on_answered(self, event: OrderAnswered, now: float) -> list[Action]:
         order = self.orders.by_intent(event.intent)
         actions: list[Action] = list(self.orders.answered(event, now))
+        actions += self.gatekeeper.answered(event, order, now)
         desk = self.desks[order.market]
         desk.touch_due()
         if event.outcome == "denied" and event.refusal == "rate":
             desk.refused(now, event.retry_s)
-        if event.outcome == "refused":
+        missed = event.refusal == "missed"  # an order that crosses found nothing: no fault of ours
+        if event.outcome == "refused" and not missed:
             desk.refused(now, event.retry_s)
             actions += self._heed_refusal(event, desk, now)
+            actions += self.stops.trip(self.protections.refused(desk.market, desk.settings, now), now)
         elif event.outcome == "live":
             desk.accepted()
         if order.state is State.LIVE:
             order.level_size = desk.others_at(order.side, order.yes_price)
-        if event.outcome in ("refused", "unknown"):
+        if event.outcome in ("refused", "unknown") and not missed:
             text = f"{order.side} {desk.instrument.grid.cents(order.yes_price)}c {event.outcome}: {event.detail}"
             actions.append(Note("warning" if event.outcome == "refused" else "alarm", order.market, text))
-        self._wake_soon(desk, now)
+        self.wake_soon(desk, now)
         return actions
 
     def _heed_refusal(self, event: OrderAnswered, desk: Desk, now: float) -> list[Action]:
         """Some refusals say more than that this order was not taken (polymarket-api.md 10.4)."""
         match event.refusal:
             case "configuration" | "account":
-                return self._restrict(Control("CANCEL_ONLY", f"the venue takes none of our orders: {event.detail}"))
+                text = f"the venue takes none of our orders: {event.detail}"
+                return self.stops.restrict(Control("CANCEL_ONLY", text, "venue"), now)
             case "closed_only":
-                return self._restrict(
-                    Control("REDUCE_ONLY", f"the venue lets this account only reduce: {event.detail}")
-                )
+                text = f"the venue lets this account only reduce: {event.detail}"
+                return self.stops.restrict(Control("REDUCE_ONLY", text, "venue"), now)
             case "market" if not self.reconciliation.closed(desk.market, now):
                 text = f"the venue takes no orders here: {event.detail}"
                 found = Finding("market_refused", "alarm", "quarantine", desk.market, desk.market, text)
@@ -304,15 +283,6 @@ class Engine:
             case "balance":
                 self.reconciliation.wish(("balances",), "an order was refused for the balance")
         return []
-
-    def _restrict(self, control: Control) -> list[Action]:
-        """Forbid what the venue forbids, and say so once."""
-        stricter = strictest(self.control, control)
-        if stricter is self.control:
-            return []
-        self.control = stricter
-        self.all_due()
-        return [Note("alarm", "", f"{control.reason}; resume when that is mended")]
 
     def _on_cancel_answered(self, event: CancelAnswered, now: float) -> list[Action]:
         actions: list[Action] = list(self.orders.cancel_answered(event, now))
@@ -337,140 +307,18 @@ class Engine:
             actions.append(Note("warning", order.market, f"the venue cancelled an order: {event.detail}"))
         return actions
 
-    def _on_fill(self, event: FillSeen, now: float) -> list[Action]:
-        if event.source == "channel":
-            self.user_feed.heard_s = now
-        unix = now + self.wall_s
-        is_known = self.orders.book.find((event.trade_id, event.order_id)) is not None
-        if self.orders.find(event.order_id) is None and not is_known:
-            found = self.reconciliation.foreign.take_fill(event)
-            if found:
-                self.reconciliation.wish(("balances",), "somebody else traded on this account")
-            return self.findings.tell(found, unix)
-        booked = self.orders.filled(event, now)
-        if booked is None:
-            return []
-        fill, change = booked
-        if change in ("void", "contradicted"):
-            return self._trade_went_wrong(event, fill, change, now)
-        if change == "moved":
-            return []
-        desk = self.desks.get(fill.market)
-        if change == "confirmed":
-            self.books.confirm(fill)
-            if desk is not None:
-                self.groups.acted(desk)
-                desk.touch_due()
-            return []
-        actions = self._book_fill(fill, True, now)
-        if event.settlement == "confirmed":
-            self.books.confirm(fill)
-        if desk is None:
-            text = f"{fill.side} {micro_text(fill.usd)} {_size_text(fill.size)} sh, in a market that is not made now"
-        else:
-            text = f"{_told(desk, fill)}, layer {fill.layer + 1}"
-        return [*actions, Note("fill", fill.market, text)]
-
-    def _book_fill(self, fill: Fill, counts: bool, now: float) -> list[Action]:
-        """Enter a fill into the book, or take it back, and let its market and its group know."""
-        unix = now + self.wall_s
-        seq, actions = self.books.fill(fill, counts, unix)
-        tracked, desk = self.orders.book.find(fill.key), self.desks.get(fill.market)
-        if tracked is not None and counts:
-            tracked.seq = seq
-        if desk is not None:
-            desk.take_fill(fill, counts, now, unix)
-            self.groups.acted(desk)
-            self.earnings.fill(desk, fill, counts)
-            self._wake_soon(desk, now)
-        return actions
-
-    def _trade_went_wrong(self, event: FillSeen, fill: Fill, change: FillChange, now: float) -> list[Action]:
-        """A trade failed, or the venue says of a final one that it ended the other way."""
-        unix = now + self.wall_s
-        if change == "contradicted":
-            text = f"the venue says {event.settlement} of a trade that it said the opposite of; the first word is kept"
-            found = Finding("settlement_conflict", "alarm", "quarantine", fill.market, fill.trade_id, text)
-            return self.findings.tell([found], unix)
-        too_many = self.findings.quarantine.failed(fill.market, now)
-        what = f"{fill.side} {micro_text(fill.usd)} {_size_text(fill.size)} sh"
-        desk = self.desks.get(fill.market)
-        if desk is not None:
-            what = _told(desk, fill)
-        actions = self._book_fill(fill, False, now)
-        text = f"a trade failed: {what} is taken back"
-        effect: Literal["quarantine", "hold"] = "quarantine" if too_many else "hold"
-        found = Finding("failed_trade", "alarm", effect, fill.market, fill.trade_id, text)
-        return [*actions, *self.findings.tell([found], unix)]
-
-    # The account as it is read
-
-    def _on_recovered(self, event: Recovered, now: float) -> list[Action]:
-        actions = self.reconciliation.recover(event, now, now + self.wall_s)
-        actions += self.inventory.recover(event)
-        for order in self.reconciliation.leftovers():
-            actions += self.orders.cancel(order, "left by an earlier session", now)
-        self._wake_s = now
-        return actions
-
-    def _on_orders_read(self, event: OpenOrdersRead, now: float) -> list[Action]:
-        actions = self.reconciliation.take_orders(event, now, now + self.wall_s)
-        for order in list(self.orders.all_at_risk()):
-            if order.cancel_wanted and order.state in IN_BOOK:
-                actions += self.orders.cancel(order, order.cancel_wanted, now)
-        for order in self.reconciliation.leftovers():
-            actions += self.orders.cancel(order, "left by an earlier session", now)
-        return self._reconciled(actions, now)
-
-    def _on_trades_read(self, event: TradesRead, now: float) -> list[Action]:
-        actions: list[Action] = []
-        for fill in event.fills:
-            actions += self._on_fill(fill, now)
-        was_open = self.account.is_open
-        actions += self.reconciliation.take_trades(event, now, now + self.wall_s)
-        if not was_open and self.account.is_open:
-            actions += self._idle_rows()
-        return self._reconciled(actions, now)
-
-    def _on_balances_read(self, event: BalancesRead, now: float) -> list[Action]:
-        return self._reconciled(self.reconciliation.take_balances(event, now), now)
-
-    def _on_index_read(self, event: IndexedTradesRead, now: float) -> list[Action]:
-        return self._reconciled(self.reconciliation.take_index(event, now, now + self.wall_s), now)
-
-    def _on_positions_read(self, event: PositionsRead, now: float) -> list[Action]:
-        return self._reconciled(self.reconciliation.take_positions(event, now, now + self.wall_s), now)
-
-    def _on_activity_read(self, event: ActivityRead, now: float) -> list[Action]:
-        return self._reconciled(self.reconciliation.take_activity(event, now, now + self.wall_s), now)
-
-    def _on_chain_read(self, event: ChainRead, now: float) -> list[Action]:
-        return self._reconciled(self.reconciliation.take_chain(event, now, now + self.wall_s), now)
-
     def _on_route(self, event: RouteSeen, now: float) -> list[Action]:
         self.inventory.route = event
         return []
-
-    def _on_payout(self, event: PayoutSeen, now: float) -> list[Action]:
-        return self._reconciled(self.books.settle(event, now + self.wall_s), now)
-
-    def _reconciled(self, actions: list[Action], now: float) -> list[Action]:
-        """Something may have been learned: what it changes is decided soon."""
-        self.reconciliation.look()
-        self.all_due()
-        self._wake_s = now
-        return actions
 
     # The venue
 
     def _on_heartbeat(self, event: HeartbeatSeen, now: float) -> list[Action]:
         is_first = self.venue.beat_s is None
         actions, has_fired = self.venue.take_beat(event, now)
-        if event.forked and self.control.state != "KILLED":
-            text = "another process heartbeats with these credentials"
-            self.control = Control("KILLED", text)
-            pulled = [CancelAll(reason="split brain"), *self.pull_all("killed", now)]
-            return [Latch(reason=text), *pulled, Note("alarm", "", f"KILLED: {text}: {event.detail}")]
+        if event.forked and not self.is_killed:
+            text = f"another process heartbeats with these credentials: {event.detail}"
+            return self.stops.kill("heartbeat", text, now)
         if has_fired:
             self.reconciliation.start_over(now, "the venue may have cancelled everything for want of a heartbeat")
         if has_fired or (is_first and event.acknowledged):
@@ -497,22 +345,23 @@ class Engine:
         desk = None if order is None else self.desks.get(order.market)
         if desk is not None:
             desk.touch_due()
-            self._wake_soon(desk, now)
+            self.wake_soon(desk, now)
 
-    def _wake_soon(self, desk: Desk, now: float) -> None:
+    def wake_soon(self, desk: Desk, now: float) -> None:
+        """Ask to be woken when a market wants to decide."""
         self._wake_s = min(self._wake_s, max(now, desk.wake_at()))
 
     # Time
 
     def _on_woken(self, event: Woken, now: float) -> list[Action]:
         self.wall_s = event.unix - now
-        actions: list[Action] = []
+        actions = self.stops.advance(now)
         if now - self._marked_s >= MARK_SEC - MARK_SLACK_SEC:
             self._marked_s = now
             if self.tally.messages != self._marked_messages:
                 self._marked_messages = self.tally.messages
                 self.account.touch()
-            actions += self._mark(event.unix, now)
+            actions += self.valuing.mark(event.unix, now)
             is_deaf = not self.user_feed.connected or self.reconciliation.has_gap
             actions += self.orders.chase(now, is_out=self.venue.is_out, is_deaf=is_deaf)
             actions += self.reconciliation.check(now, event.unix)
@@ -522,7 +371,7 @@ class Engine:
                     Note("alarm", "", "no heartbeat for so long that the venue may have cancelled everything")
                 )
             actions += self.earnings.ask(now)
-            actions += self._ask_payouts(now, event.unix)
+            actions += self.account_events.ask_payouts(now, event.unix)
             actions += self.inventory.auto(now, event.unix)
             self.earnings.sample(now, event.unix)
             self.data.measure(now)
@@ -543,19 +392,14 @@ class Engine:
             self._wake_s = math.inf
         return actions
 
-    def _ask_payouts(self, now: float, unix: float) -> list[Action]:
-        """Ask now and then what markets pay that may be resolved for good and in which something is held."""
-        if now - self._payouts_s < PAYOUT_SEC:
-            return []
-        self._payouts_s = now
-        decided = [desk for desk in self.desks.values() if desk.resolved or (desk.instrument.end_unix or unix) < unix]
-        markets = self.books.claims({desk.market for desk in decided}, self.desks)
-        return [ReadPayouts(markets)] if markets else []
-
     def _decide(self, desk: Desk, unix: float, now: float) -> list[Action]:
-        self._drifts.extend((desk.market, drift) for drift in desk.look(now, unix))
+        drifts = desk.look(now, unix)
+        self._drifts.extend((desk.market, drift) for drift in drifts)
         mark = desk.mark(now)
         actions = [] if mark is None else self.books.price(desk.market, mark, unix)
+        if drifts:
+            tick = desk.instrument.grid.tick
+            actions += self.stops.trip(self.protections.drifted(desk.market, drifts, tick, desk.settings), now)
         return actions + self._tell_condition(desk) + self._act(desk, unix, now)
 
     def _tell_condition(self, desk: Desk) -> list[Action]:
@@ -564,38 +408,55 @@ class Engine:
         if condition == desk.condition:
             return []
         desk.condition = condition
+        self.protections.heed(desk.market, frozenset() if desk.posture is None else desk.posture.standing)
         return [Note("info", desk.market, condition or "quotes are as usual again")]
 
     def _act(self, desk: Desk, unix: float, now: float) -> list[Action]:
-        reason = why_not_quote(self.facts(desk, now))
-        recovering = self.reconciliation.recovering()
-        no_new = self.venue.short
-        if reason and reason == recovering and desk.has_decided:
-            reason, no_new = "", recovering
-        if reason and (reason in (*WAITS, recovering) or self._is_to_come(desk)):
-            forbids = self.facts(desk, now).stance
-            return desk.rest(forbids, now) if forbids else desk.hold(reason, now)
-        if reason:
-            return desk.rest(reason, now)
+        if desk.flattening is not None:
+            return self.flattening.act(desk, desk.flattening, now)
+        facts = self.facts(desk, now)
+        clause, no_new = clause_of(facts), self.venue.short
+        if clause and (clause.effect == "no_new" or (clause.words == facts.recovering and desk.has_decided)):
+            no_new, clause = clause.words, None
+        if clause and (clause.effect == "hold" or clause.words in (*WAITS, facts.recovering) or self._is_to_come(desk)):
+            return desk.rest(facts.stance, now) if facts.stance else desk.hold(clause.words, now)
+        if clause:
+            return desk.rest(clause.words, now)
         self.groups.refresh(desk, now)
-        if desk.is_settled(now, unix, self._data_age_s(desk, now)):
+        if desk.is_settled(now, unix, self.data_age_s(desk, now)):
             return []
         self.tally.decisions += 1
         actions = desk.decide(self.surroundings(desk, unix, now, no_new))
+        self.gatekeeper.count([action for action in actions if type(action) is Denied], now)
         desk.blocked_by = desk.blocked_by or no_new
         return actions
 
     def _is_to_come(self, desk: Desk) -> bool:
         """A market that was never decided on: adopted orders keep their queue until then, as long as leases last."""
-        allowed = allows_orders(strictest(self.control, desk.control).state)
+        allowed = allows_orders(self.controls.of(desk.market).state)
         return not desk.has_decided and allowed and not self.stopping and not desk.resolved
+
+    @property
+    def is_killed(self) -> bool:
+        """Nothing is placed until somebody re-arms."""
+        return self.controls.of_all().state == "KILLED"
+
+    def control_of(self, desk: Desk, side: Side | None = None) -> Control:
+        """The strictest state of a market as a whole, or for orders of a side.
+
+        A flattening works through a pause: an operator asked for it.
+        """
+        control = self.controls.of(desk.market) if side is None else self.controls.of_side(desk.market, side)
+        flattening = self.controls.find(desk.market, "", "flatten")
+        works_through = flattening is not None and desk.flattening is not None and control.state == "PAUSED"
+        return flattening if flattening is not None and works_through else control
 
     def facts(self, desk: Desk, now: float) -> Facts:
         """What the permission to quote a market depends on, as it stands."""
         unknown = [since for o in self.orders.at_risk(desk.market) if (since := o.in_doubt_since) is not None]
         return Facts(
             stopping=self.stopping,
-            control=strictest(self.control, desk.control),
+            control=self.control_of(desk),
             account_known=self.account.is_open and self.account.bankroll is not None,
             user_feed_up=self.user_feed.connected,
             resolved=desk.resolved or desk.position.payout is not None,
@@ -605,13 +466,18 @@ class Engine:
             unsettled_s=self.reconciliation.unsettled_s(desk.market, now, now + self.wall_s),
             data_trouble=desk.data_trouble,
             micro=None if desk.watch.micro is None else desk.watch.micro.status,
-            data_age_s=self._data_age_s(desk, now),
+            data_age_s=self.data_age_s(desk, now),
             stale_s=self.settings.stale_sec,
             unknown_age_s=now - min(unknown) if unknown else 0.0,
-            stance="" if desk.posture is None or desk.flattening else desk.posture.forbids,
+            stance="" if desk.posture is None else desk.posture.forbids,
+            flattening=desk.flattening is not None,
+            watchdog=self.watchdog,
+            clock=self.vitals.clock,
+            journal=self.vitals.journal,
+            lag=self.vitals.lag(now - self.data_age_s(desk, now)),
         )
 
-    def _data_age_s(self, desk: Desk, now: float) -> float:
+    def data_age_s(self, desk: Desk, now: float) -> float:
         """Seconds since somebody vouched for a market's book; without audits a living channel has to do."""
         return now - (desk.silence.proven_s if self.settings.audit_sec else self.data.feed.heard_s)
 
@@ -621,66 +487,32 @@ class Engine:
         fair = desk.watch.fair.value_at(now) or 0.5
         others = self.groups.exposure_of_others(desk, now)
         own = round(desk.inventory.exposure(fair) * MICRO)
-        held_back = self.orders.reserved_cash() + self.inventory.jobs.reserved_cash
-        free = self.books.cash - self.reconciliation.balances.short - held_back
+        sides = {side: self.controls.of_side(desk.market, side).state for side in SIDES}
+        free = self.free_cash
         return Surroundings(
             now=now,
             unix=unix,
-            data_age_s=self._data_age_s(desk, now),
+            data_age_s=self.data_age_s(desk, now),
             bankroll=bankroll,
             gross_room=Usd(int(self.settings.gross_cap * bankroll) - others - own),
             plan_cash=Usd(free + self.orders.planned_cash(desk.market, lambda order: is_pending(order, now))),
-            free_cash=Usd(free),
+            cost_room=self.gatekeeper.cost_room(desk, now),
+            judge=partial(self.gatekeeper.judge, desk, now=now),
             reduce_only=self._only_reduces(desk),
+            held=tuple([side for side, state in sides.items() if not allows_orders(state)]),
+            reducing=tuple([side for side, state in sides.items() if state == "REDUCE_ONLY"]),
             no_new=no_new,
         )
 
+    @property
+    def free_cash(self) -> Usd:
+        """Cash less what all orders at risk and operations under way would spend; negative when it is too little."""
+        held_back = self.orders.reserved_cash() + self.inventory.jobs.reserved_cash
+        return Usd(self.books.cash - self.reconciliation.balances.short - held_back)
+
     def _only_reduces(self, desk: Desk) -> bool:
-        """Nothing may add risk: by an operator or the venue, for the day's loss, or because our books do not add up."""
-        is_told = strictest(self.control, desk.control).state == "REDUCE_ONLY"
-        return is_told or self.account.is_latched or bool(self.books.trouble)
-
-    def _mark(self, unix: float, now: float) -> list[Action]:
-        """Value the account, renew the bankroll and judge the day's loss (market-making.md 1.6, 3.6)."""
-        account, books = self.account, self.books
-        actions: list[Action] = []
-        for desk in [self.desks[market] for market in books.unpriced if market in self.desks]:
-            mark = desk.mark(now)
-            actions += [] if mark is None else books.price(desk.market, mark, unix)
-        if not account.wants_mark(unix) or books.unpriced:
-            return actions
-        values = [desk.conservative_value() for desk in self.desks.values()]
-        if any(value is None for value in values):
-            return actions
-        is_first = account.bankroll is None
-        equity = Usd(books.cash + sum(value or 0 for value in values) + books.value_elsewhere(self.desks))
-        marked = account.mark(unix, equity)
-        actions += self._check_sizes() if is_first else []
-        if marked.is_new_day or marked.limit:
-            books.wants_snapshot = True  # what a restart must not forget
-            self.all_due()
-        if marked.limit == "open again":
-            actions.append(Note("info", "", "a new day: the loss limit is open again"))
-        elif marked.limit == "reached":
-            text = f"daily loss limit: {marked.loss:.2%} of the day's opening equity; reducing only"
-            actions += [*self.pull_all("daily loss limit", now), Note("alarm", "", text)]
-        return [*actions, *books.marked(unix, equity)]
-
-    def _check_sizes(self) -> list[Action]:
-        """Sizes made for a larger account are worth a word (market-making.md 1.6); one for markets that are alike."""
-        texts = {desk.market: self.oversized(desk.settings) for desk in self.desks.values()}
-        if len(set(texts.values())) == 1:
-            texts = {"": next(iter(texts.values()))}
-        return [Note("warning", market, text) for market, text in texts.items() if text]
-
-    def oversized(self, settings: Settings) -> str:
-        """Why the base size does not fit the bankroll, and what to do; "" when it does."""
-        base, soft = settings.base_size_usd, settings.soft_cap_delta_pct * (self.account.bankroll or 0) / MICRO
-        if base is None or base <= 0.4 * soft:
-            return ""
-        return (
-            f"base_size_usd {base:g} is over 40 % of the soft cap of {soft:g} dollars: lower it, or raise the bankroll"
-        )
+        """Nothing may add risk: by a control state, or because our books do not add up."""
+        return self.control_of(desk).state == "REDUCE_ONLY" or bool(self.books.trouble)
 
     def all_due(self) -> None:
         """Let every market decide anew."""
@@ -714,18 +546,3 @@ class Engine:
         drifts = list(self._drifts)
         self._drifts.clear()
         return drifts
-
-
-def _told(desk: Desk, fill: Fill) -> str:
-    """A fill for people."""
-    return f"{fill.side} {desk.instrument.grid.cents(fill.yes_price)}c {_size_text(fill.size)} sh"
-
-
-def _size_text(size: Shares) -> str:
-    """A size for people; what is left of an order may be less than a hundredth of a share."""
-    return _whole_cents(size) if size >= SIZE_QUANTUM else "under 0.01"
-
-
-def _whole_cents(micro: int) -> str:
-    """Micro-shares or micro-dollars for people: two decimals, cut."""
-    return micro_text(micro // 10_000 * 10_000)

@@ -15,6 +15,8 @@ PolymmError
   MalformedMessage      count it, change nothing else
   InvariantBroken       stop the session, keep the evidence           exit 15
 
+A session that ended otherwise: 0 in order, 10 killed, 11 not verified, 12 our own books do not add up.
+
 What is normal (a rejected post-only order, an empty side) is a value, not an error.
 """
 

@@ -11,6 +11,8 @@ import msgspec
 from core.jobs.job import Baseline, Job, JobState, Route
 from core.market.instrument import Instrument
 from core.portfolio.entries import Booking, EquityMark
+from core.quoting.adjust import KeptAdjustments
+from core.risk.control import Control
 from core.units import OrderSide, Outcome, Shares, Side, Usd
 from core.views import VenueMode
 
@@ -153,11 +155,23 @@ class OrderSigned(_Event, frozen=True):
 
 
 Refusal = Literal[
-    "", "crossed", "balance", "grid", "market", "closed_only", "account", "configuration", "rate", "not_ready", "other"
+    "",
+    "crossed",
+    "missed",
+    "balance",
+    "grid",
+    "market",
+    "closed_only",
+    "account",
+    "configuration",
+    "rate",
+    "not_ready",
+    "other",
 ]
 """What a definitive refusal is about, by the venue's own words (polymarket-api.md 10.4); "" when it is none.
 
-``crossed``: post-only would take. ``balance``: not enough balance or allowance. ``grid``: tick, size or amounts.
+``crossed``: post-only would take. ``missed``: an order that crosses found nothing to take. ``balance``: not enough
+balance or allowance. ``grid``: tick, size or amounts.
 ``market``: closed or unknown. ``closed_only`` and ``account``: the account may only reduce, or nothing at all.
 ``configuration``: signer, wallet kind, order version or credentials: no order of this session will ever be taken.
 ``rate``: the signer's bucket. ``not_ready``: the market is not ready for orders yet.
@@ -173,8 +187,12 @@ class OrderAnswered(_Event, frozen=True):
     detail: str = ""
     refusal: Refusal = ""
     """Of ``refused``; ``rate`` also of ``denied``, when our own budget had no room."""
+    denial: str = ""
+    """Of ``denied`` by the gate: its code (:data:`core.risk.gate.DENIALS`)."""
     retry_s: float = 0.0
     """How long the venue asks to wait; 0 when it does not say."""
+    matched: Shares | None = None
+    """Of ``matched``, for an order that crosses: shares taken at once; what is left of it is gone. None: not told."""
 
 
 class CancelAnswered(_Event, frozen=True):
@@ -205,6 +223,16 @@ class ScoringSeen(_Event, frozen=True):
     """(order id, whether it scores); orders that the venue left out of its answer are left out here."""
 
 
+class Taken(msgspec.Struct, frozen=True, gc=False):
+    """What a taker's order met of one maker's, in the frame of the taker's token."""
+
+    price: Usd
+    """Micro-dollars a share, to the nearest."""
+    size: Shares
+    cash: Usd
+    """What was paid for it, micro-dollars, before fees."""
+
+
 class FillSeen(_Event, frozen=True):
     """Our part of a trade, once per settlement state (polymarket-api.md 6.3)."""
 
@@ -226,6 +254,8 @@ class FillSeen(_Event, frozen=True):
     """As told, dollars a share of ``token``; off the grid in cross-token matches, so never used for our own orders."""
     transaction: str = ""
     """Hash of the settling transaction as far as told; it may change while the venue retries."""
+    taken: tuple[Taken, ...] = ()
+    """Of a taker's part, maker by maker; () of a maker's part, which is filled at its order's own price."""
 
 
 class ListedOrder(msgspec.Struct, frozen=True):
@@ -494,6 +524,10 @@ class Recovered(_Event, frozen=True):
     own_transactions: tuple[str, ...] = ()
     """Hashes of the transactions of all our inventory operations, in lower case: the public index tells them again."""
     next_job: int = 1
+    controls: tuple[Control, ...] = ()
+    """Control states as they were left, whoever's session set them; those of a loss or a drawdown are the account's."""
+    adjustments: tuple[KeptAdjustments, ...] = ()
+    """What an operator asked of markets' quotes, whoever's session it was."""
     closures: tuple[tuple[str, str], ...] = ()
     """(market, why) that only an operator opens again, and none has."""
     failures: tuple[tuple[str, float], ...] = ()
@@ -517,10 +551,15 @@ Act = Literal[
     "set",
     "cancel_market",
     "flatten",
+    "flatten_stop",
+    "reduce",
     "pause_all",
+    "reduce_all",
     "resume_all",
     "cancel_all",
+    "flatten_all",
     "kill",
+    "rearm",
     "split",
     "merge",
     "redeem",
@@ -544,17 +583,70 @@ class OperatorCommand(_Event, frozen=True):
     value of YES is moved. ``size``: factor of all sizes. ``split``, ``merge``, ``convert``: shares (sets); 0 means all.
     Other acts have none."""
     sides: Literal["both", "bid", "ask"] = "both"
-    """``one_side``: what is quoted."""
+    """``one_side``: what is quoted. ``pause``, ``reduce``, ``resume``: which side of the YES book it is about."""
     half_life_s: float | None = None
     """An adjustment fades to half of itself in this time; None: it does not fade."""
     for_s: float | None = None
-    """An adjustment ends after this time; None: it stays."""
+    """An adjustment or a control state ends after this time; None: it stays."""
+    reason: str = ""
+    """Why, in the operator's words; kept with the control state, the kill or the re-arm."""
+    confirm: str = ""
+    """``flatten``, ``flatten_all``: what the preview gave to confirm it with."""
+    most_cost: Usd | None = None
+    """``flatten``: most it may cost against the fair value at the preview, micro-dollars; None: by the settings."""
+    passive_s: float | None = None
+    """``flatten``: how long it waits at the touch before it crosses; None: by the settings."""
     profile: str = ""
     """``set``: name of the profile to quote with, ``auto`` to choose by the market's facts; "" keeps the present."""
     changes: tuple[tuple[str, str], ...] = ()
     """``set``: (setting, value as text); a value of "" takes an earlier change of that setting back."""
     preview: bool = False
-    """Of ``widen`` to ``set``, and of inventory operations: only tell what would be done, and change nothing."""
+    """Of ``widen`` to ``set``, of ``flatten`` and of inventory operations: only tell what would be done, and change
+    nothing."""
+
+
+class Killed(_Event, frozen=True):
+    """The kill switch was pulled, by whomever: it has latched and cancels by itself; the engine only takes note."""
+
+    by: str
+    """Who or what pulled it."""
+    reason: str
+
+
+class Armed(_Event, frozen=True):
+    """The kill latch stands at armed: nothing that was killed before ``unix`` is killed any more."""
+
+    by: str
+    reason: str
+    unix: float
+    """Since when it is armed, seconds."""
+
+
+class WatchdogSeen(_Event, frozen=True):
+    """The watchdog stands guard, or does not."""
+
+    up: bool
+    detail: str = ""
+
+
+class ClockSeen(_Event, frozen=True):
+    """What the venue's clock shows against ours."""
+
+    skew_s: float
+    """Seconds that ours is ahead; negative behind."""
+
+
+class JournalSeen(_Event, frozen=True):
+    """What is to be written has been waiting for the disk for so long, or is written again."""
+
+    stalled_s: float
+    """0 when it is written."""
+
+
+class LoopSeen(_Event, frozen=True):
+    """The session's loop stood still for longer than a second, and moves again: so did everything it hears."""
+
+    stood_s: float
 
 
 class StopRequested(_Event, frozen=True):
@@ -599,5 +691,11 @@ Event = (
     | FillSeen
     | OperatorCommand
     | StopRequested
+    | Killed
+    | Armed
+    | WatchdogSeen
+    | ClockSeen
+    | JournalSeen
+    | LoopSeen
     | Woken
 )

@@ -1,26 +1,32 @@
 """What an operator may do, and what each act does to the engine.
 
-An act answers with a line that says what was done; one that could not be done says why, as a warning.
+An act answers with a line that says what was done. One that is refused says why, and nothing has changed.
 """
 
-from typing import TYPE_CHECKING
+import math
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Literal
 
 import msgspec
 
-from core.actions import Action, CancelAll, CancelMarket, Latch, Note
+from core.actions import Action, CancelAll, CancelMarket, KeepAdjustments, Note, refusal
 from core.config import Settings
 from core.desk import Desk
 from core.errors import ConfigError
 from core.events import OperatorCommand
-from core.orders.order import IN_BOOK
-from core.quoting.adjust import AdjustmentRefused, Adjustments, adjusted
+from core.orders.order import IN_BOOK, State
+from core.quoting.adjust import AdjustmentRefused, Adjustments, KeptAdjustments, adjusted
 from core.quoting.explain import preview_words
-from core.risk.control import Control
-from core.risk.gate import why_not_quote
-from core.units import micro_text
+from core.risk.control import RESUMABLE, Control, strictest
+from core.risk.permission import why_not_quote
+from core.units import SIDES, Side
+from core.views import ControlState
 
 if TYPE_CHECKING:
     from core.engine import Engine
+
+MOST_FOR_S: Final = 366 * 86_400.0
+"""Longest time for which a state may be asked."""
 
 
 class Operating:
@@ -38,67 +44,94 @@ class Operating:
             return engine.inventory.command(command, now)
         if command.act in ("job_confirmed", "job_failed"):
             return engine.inventory.end(command, now)
-        if command.act in ("pause_all", "resume_all", "cancel_all", "kill"):
+        if command.act in ("flatten", "flatten_all", "flatten_stop"):
+            return engine.flattening.command(command, now)
+        if command.act in ("cancel_all", "kill", "rearm"):
             return self._on_all(command, now)
-        desk = engine.desks.get(command.market)
-        if desk is None:
-            return [Note("warning", "", f"{command.act}: no such market")]
+        if command.act in ("pause_all", "reduce_all", "resume_all"):
+            command = msgspec.structs.replace(command, market="")
+        elif command.market not in engine.desks:
+            return [refusal("", f"{command.act}: no such market")]
+        if command.act in ("pause", "reduce", "pause_all", "reduce_all"):
+            return self._restrain(command, now)
+        if command.act in ("resume", "resume_all"):
+            return self._resume(command, now)
+        desk = engine.desks[command.market]
         if not command.preview:
             desk.touch_due()
         return self._on_market(desk, command, now)
 
     def _on_all(self, command: OperatorCommand, now: float) -> list[Action]:
-        count = sum(1 for _ in self._engine.orders.all_at_risk())
-        if self._engine.control.state == "KILLED" and command.act != "cancel_all":
-            return [Note("warning", "", "killed: only a restart with the latch removed allows orders again")]
+        engine, count = self._engine, sum(1 for _ in self._engine.orders.all_at_risk())
         match command.act:
-            case "resume_all":
-                self._engine.control = Control()
-                self._engine.all_due()
-                own = sum(1 for desk in self._engine.desks.values() if desk.control.state != "ACTIVE")
-                return [
-                    Note(
-                        "info", "", f"resumed; {own} markets stay held by themselves" if own else "all markets resumed"
-                    )
-                ]
             case "kill":
-                self._engine.control = Control("KILLED", f"by {command.who}")
-                return [
-                    Latch(reason=f"kill by {command.who}"),
-                    CancelAll(reason="killed"),
-                    *self._engine.pull_all("killed", now, insists=True),
-                    Note("alarm", "", f"KILLED by {command.who}: cancelling {count} orders"),
-                ]
-        if command.act == "pause_all":
-            self._engine.control = Control("PAUSED", f"by {command.who}")
-            pulled = self._engine.pull_all(command.act, now, insists=True)
-            return [*pulled, Note("info", "", f"all markets paused, cancelling {count} orders")]
-        pulled = [CancelAll(reason=command.act), *self._engine.pull_all(command.act, now, insists=True)]
-        others = len(self._engine.reconciliation.foreign.orders)
+                return engine.stops.kill(command.who, command.reason, now)
+            case "rearm":
+                return engine.stops.rearm(command, now)
+        pulled = [CancelAll(reason=command.act), *engine.pull_all(command.act, now, insists=True)]
+        others = len(engine.reconciliation.foreign.orders)
         apart = f" and {others} of others on this account" if others else ""
         return [*pulled, Note("info", "", f"cancelling {count} orders{apart}")]
 
+    def _restrain(self, command: OperatorCommand, now: float) -> list[Action]:
+        """Pause, or let only reduce, a market or all, one side or both, for a while or until resumed."""
+        engine = self._engine
+        if command.for_s is not None and not 0.0 < command.for_s <= MOST_FOR_S:
+            return [refusal(command.market, f"{command.act}: {command.for_s:g} s is no duration")]
+        state: ControlState = "PAUSED" if command.act in ("pause", "pause_all") else "REDUCE_ONLY"
+        side: Side | Literal[""] = "" if command.sides == "both" else command.sides
+        control = Control(state, command.reason, "operator", author=command.who, market=command.market, side=side)
+        held = engine.controls.find(control.market, side, "operator")
+        if held is not None and strictest(control, held) is held:
+            return [refusal(command.market, f"{command.act}: {held.told}; resume first")]
+        if state == "PAUSED":
+            engine.stops.end_flattening(command.market, now, side)
+        actions, until = self._hold(control, held, command.for_s, now)
+        concerned = [o for o in engine.orders.all_at_risk() if control.concerns(o.market, o.side)]
+        count = sum(1 for order in concerned if order.cancel_wanted or order.state is State.CANCEL_SENT)
+        text = f"{control.scope_words} {control.state_words}{until}, cancelling {count} orders".lstrip()
+        return [*actions, Note("info", command.market, text)]
+
+    def _hold(
+        self, control: Control, held: Control | None, for_s: float | None, now: float
+    ) -> tuple[list[Action], str]:
+        """Put a state in force in place of one that is not stricter, for at least as long as that holds.
+
+        An act that only stops is carried out however late it comes, so none may end sooner what holds longer.
+
+        Returns:
+            What is to be done, and for how long that is, in words.
+        """
+        controls, stops = self._engine.controls, self._engine.stops
+        until = "" if for_s is None else f" for {for_s:g} s"
+        left = math.inf if held is None or (left_s := controls.left_s(held, now)) is None else left_s
+        if held is None or for_s is None or left <= for_s:
+            return stops.set(control, now, for_s, insists=True), until
+        until = " until resumed, as before" if math.isinf(left) else f" for {left:.0f} s, as before"
+        if held.state == control.state:
+            return stops.insist(held, now), until
+        return stops.set(control, now, None if math.isinf(left) else left, insists=True), until
+
+    def _resume(self, command: OperatorCommand, now: float) -> list[Action]:
+        """Lift what may be resumed of exactly this market, or of all, and of a side alone if one is named."""
+        engine, market = self._engine, command.market
+        sides = ("", *SIDES) if command.sides == "both" else (command.sides,)
+        engine.stops.lift(RESUMABLE, now, market=market, sides=sides)
+        if command.sides == "both" and market:
+            engine.stops.end_flattening(market, now)
+            engine.findings.quarantine.release(market)
+        what = Control(market=market, side="" if command.sides == "both" else command.sides).scope_words
+        return [Note("info", market, f"{what} resumed{self._still(market)}".lstrip())]
+
     def _on_market(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
-        market, count = desk.market, len(self._engine.orders.at_risk(desk.market))
+        count = len(self._engine.orders.at_risk(desk.market))
         match command.act:
-            case "pause":
-                desk.control = Control("PAUSED", f"by {command.who}")
-                return [
-                    *desk.pull("paused", now, insists=True),
-                    Note("info", market, f"paused, cancelling {count} orders"),
-                ]
-            case "resume":
-                desk.control, desk.flattening = Control(), False
-                self._engine.findings.quarantine.release(market)
-                return [Note("info", market, f"resumed{self._still()}")]
             case "widen" | "tighten" | "shift" | "one_side" | "size" | "reset":
                 return self._adjust(desk, command, now)
             case "set":
                 return self._change_settings(desk, command, now)
-            case "cancel_market":
-                return self._cancel_market(desk, count, now)
             case _:
-                return self._flatten(desk, command, now)
+                return self._cancel_market(desk, count, now)
 
     def _cancel_market(self, desk: Desk, count: int, now: float) -> list[Action]:
         """Cancel our orders of a market; while some cannot be found or cancelled, everything the account has there."""
@@ -109,43 +142,56 @@ class Operating:
             return [*pulled, Note("info", desk.market, text)]
         swept = CancelMarket(market=desk.market, reason="an operator asked while the outcome of orders was unknown")
         text += f"; {len(lost)} of unknown outcome, so everything this account has in the market goes"
-        return [*pulled, swept, Note("warning", desk.market, text)]
+        return [*pulled, swept, Note("info", desk.market, text)]
 
     def _adjust(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
         """Take or preview an adjustment of one market's quotes."""
         try:
             adjustments = adjusted(desk.stance.adjustments, command, now, desk.instrument.grid.k)
         except AdjustmentRefused as error:
-            return [Note("warning", desk.market, f"{command.act}: {error}")]
+            return [refusal(desk.market, f"{command.act}: {error}")]
         if command.preview:
             return [self._preview(desk, desk.settings, adjustments, adjustments.words(now), now)]
         desk.stance.adjustments = adjustments
-        return [Note("info", desk.market, adjustments.words(now))]
+        kept = KeptAdjustments(desk.market, desk.instrument.grid.k, adjustments.moved(self._engine.wall_s))
+        return [KeepAdjustments(kept), Note("info", desk.market, adjustments.words(now))]
+
+    def restore(self, adjustments: Iterable[KeptAdjustments], now: float) -> list[Action]:
+        """Go on with what was asked of quotes before a restart, where nothing was asked since."""
+        notes: list[Action] = []
+        for kept in adjustments:
+            desk = self._engine.desks.get(kept.market)
+            if desk is None or desk.stance.adjustments.in_force:
+                continue
+            desk.stance.adjustments = left = kept.restored(desk.instrument.grid.k, now, now + self._engine.wall_s)
+            if left.in_force:
+                notes.append(Note("info", desk.market, f"since an earlier session {left.words(now)}"))
+        return notes
 
     def _change_settings(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
         """Take or preview other settings for one market."""
         profiles = self._engine.profiles
         if profiles is None:
-            return [Note("warning", desk.market, "this run has no profiles")]
+            return [refusal(desk.market, "this run has no profiles")]
         try:
             live = profiles.changed(desk.instrument, desk.live, command.profile, command.changes)
             made = profiles.for_market(desk.instrument, live)
+            self._engine.valuing.check_sizes(made.settings)
         except ConfigError as error:
-            return [Note("warning", desk.market, str(error))]
+            return [refusal(desk.market, str(error))]
         changes = ", ".join(f"{name} = {value}" for name, value in live.changes) or "no changes"
         what = f"profile {made.profile}; {changes}"
         if command.preview:
             return [self._preview(desk, made.settings, desk.stance.adjustments, what, now)]
         desk.use(live, now)
-        oversized = self._engine.oversized(made.settings)
+        oversized = self._engine.valuing.oversized(made.settings)
         return [*([Note("warning", desk.market, oversized)] if oversized else []), Note("info", desk.market, what)]
 
     def _preview(self, desk: Desk, settings: Settings, adjustments: Adjustments, what: str, now: float) -> Note:
         """What is asked for, and what would become of the market's orders; a line for each that moves."""
         unix = now + self._engine.wall_s
         posture = desk.stance.preview(settings, adjustments, now, unix)
-        forbids = "" if desk.flattening else posture.forbids
-        reason = why_not_quote(msgspec.structs.replace(self._engine.facts(desk, now), stance=forbids))
+        reason = why_not_quote(msgspec.structs.replace(self._engine.facts(desk, now), stance=posture.forbids))
         draft = None if reason else desk.preview(self._engine.surroundings(desk, unix, now), settings, posture)
         if draft is None:
             pulled = sum(1 for order in self._engine.orders.at_risk(desk.market) if order.state in IN_BOOK)
@@ -154,20 +200,9 @@ class Operating:
             text = preview_words(draft.plan, draft.diff, draft.live, desk.instrument.grid)
         return Note("info", desk.market, f"{what}\n{text}")
 
-    def _still(self) -> str:
-        """What keeps an act on one market from taking effect; "" when nothing does."""
-        state = self._engine.control.state
-        return "" if state == "ACTIVE" else f"; all markets are {state.lower().replace('_', '-')} still"
-
-    def _flatten(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
-        """Work the position off with post-only orders at the touch; then the market is paused."""
-        net = desk.inventory.net
-        if net == 0:
-            return [Note("info", desk.market, "nothing to flatten")]
-        desk.flattening = True
-        desk.control = Control("REDUCE_ONLY", f"flattening for {command.who}")
-        verb = "selling" if net > 0 else "buying"
-        text = (
-            f"flattening: {verb} {micro_text(abs(net) // 10_000 * 10_000)} YES at the touch, post-only{self._still()}"
-        )
-        return [*desk.pull("flatten", now), Note("info", desk.market, text)]
+    def _still(self, market: str) -> str:
+        """What keeps a resumed market, or all of them, from quoting as usual; "" when nothing does."""
+        held = self._engine.controls.held()
+        others = {one.market for one in held} - {"", market}
+        apart = f"; {len(others)} markets stay held by themselves" if others and not market else ""
+        return "".join(f"; still {one.told}" for one in held if one.market in ("", market)) + apart

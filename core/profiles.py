@@ -31,6 +31,10 @@ QUOTE_KEYS: Final = frozenset(
         "event_cooloff_sec", "event_spread_mult", "event_decay_sec", "sweep_frac", "caution_spread_mult",
         "caution_size_mult", "caution_hold_sec", "caution_window_sec", "caution_min_moves", "caution_one_sided",
         "caution_vol_ratio", "fade_sec", "reduce_sec", "close_sec", "overdue_size_mult", "overdue_spread_mult",
+        "markout_stop_ticks", "markout_stop_fills", "markout_cooloff_sec", "streak_fills", "streak_sec",
+        "market_cap", "max_order_usd", "collar_ticks", "collar_frac",
+        "streak_cooloff_sec", "reject_stop", "reject_sec", "reject_cooloff_sec", "repeat_fills", "repeat_sec",
+        "flatten_passive_sec", "flatten_cost_frac", "flatten_gap_ticks",
     }
 )  # fmt: skip
 """Settings that may differ from market to market; all others are of the program, the account or the whole feed."""
@@ -66,6 +70,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = {
         "requote_aggr_ticks": 2,
         "price_min": 0.0,
         "price_max": 1.0,
+        "flatten_gap_ticks": 30,
     },
     # Weeks to go, few trades, news at hours that nobody knows: place in the queue is worth more than the last tick.
     "politics": {
@@ -89,7 +94,7 @@ BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = {
         "reduce_sec": 900.0,
         "close_sec": 300.0,
     },
-    # The whole variance is owed within hours.
+    # The whole variance is owed within hours, and orders may be filled every second.
     "short_dated": {
         "alpha_fair": 0.35,
         "ewma_vol_window_sec": 180.0,
@@ -102,6 +107,8 @@ BUILT_IN: Final[Mapping[str, Mapping[str, Any]]] = {
         "fade_sec": 1_800.0,
         "reduce_sec": 300.0,
         "close_sec": 120.0,
+        "repeat_fills": 30,
+        "streak_fills": 12,
     },
 }
 """Profiles that come with the program."""

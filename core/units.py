@@ -17,6 +17,7 @@ Usd = NewType("Usd", int)
 
 Side = Literal["bid", "ask"]
 """Side of the YES book a quote or an order stands on."""
+SIDES: Final[tuple[Side, Side]] = ("bid", "ask")
 OrderSide = Literal["BUY", "SELL"]
 """What an order does with its token."""
 Outcome = Literal["YES", "NO"]

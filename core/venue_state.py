@@ -18,7 +18,7 @@ _MODE_WORDS: dict[VenueMode, str] = {
     "CANCEL_ONLY": "the venue takes only cancels",
     "DISABLED": "the venue has disabled trading",
 }
-"""Why a mode forbids quoting; all our orders are post-only."""
+"""Why a mode forbids quoting; quotes are post-only."""
 
 
 class VenueState:
@@ -37,6 +37,11 @@ class VenueState:
         self.beat_detail = ""
         """Why the last one was not acknowledged; "" when it was."""
         self._is_presumed_dead = False
+
+    @property
+    def is_post_only(self) -> bool:
+        """It takes no orders that cross at the moment."""
+        return self.mode == "POST_ONLY"
 
     @property
     def is_out(self) -> bool:

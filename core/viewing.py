@@ -10,6 +10,7 @@ from core.actions import Finding
 from core.desk import UNPROVEN_CHANGE, Desk
 from core.engine import Engine
 from core.events import ListedOrder
+from core.flatten.machine import Flattening
 from core.market.recovery import Recovery, Step
 from core.market_data import Feed
 from core.money_views import account_view, desk_pnl, exposure_of, inventory_view, split_view, total_pnl
@@ -19,30 +20,37 @@ from core.profiles import MarketSettings
 from core.quoting.adjust import Adjustments
 from core.quoting.calendar import CalendarState
 from core.quoting.explain import LayerExplanation, explain
+from core.quoting.plan import SidePlan
 from core.quoting.schedule import warning_of
 from core.quoting.stance import Posture
 from core.risk.budget import TIERS, SignerBudget
-from core.risk.control import strictest
-from core.risk.gate import why_not_quote
-from core.units import MICRO, Usd
+from core.risk.control import Controls
+from core.risk.permission import why_not_quote
+from core.risk.protections import Made
+from core.risk_views import cap_views, denial_views
+from core.units import MICRO, Side, Usd
 from core.venue_state import VenueState
 from core.views import (
     AdjustmentView,
     BudgetView,
     ConsoleView,
+    ControlView,
     DataView,
     EventView,
     FeedName,
     FeedView,
     FindingView,
+    FlattenView,
     ForeignOrderView,
     GroupView,
     HeartbeatView,
+    KillView,
     LayerView,
     LevelView,
     MarketView,
     MarkoutView,
     OrderView,
+    ProtectionView,
     RegimeView,
     RewardView,
     SettingView,
@@ -71,6 +79,7 @@ class Stage(msgspec.Struct, frozen=True):
     """Condition id of the market whose details are wanted: they cost more than all the rest of a market's view."""
     budget: BudgetView | None = None
     """What may be sent; None where nothing is."""
+    kill: KillView = KillView()
 
 
 def console_view(engine: Engine, stage: Stage) -> ConsoleView:
@@ -85,7 +94,8 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         seq=stage.seq,
         unix=stage.unix,
         mode=stage.mode,
-        control=engine.control.state,
+        control=engine.controls.of_all().state,
+        kill=stage.kill,
         stopping=engine.stopping,
         finished=stage.finished,
         feeds=(
@@ -117,6 +127,49 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         foreign_trades=len(reconciliation.foreign.fills),
         account=account_view(engine, now),
         split=split_view(engine, "", now),
+        controls=control_views(engine.controls, now),
+        caps=cap_views(engine, now),
+        denials=denial_views(engine, now),
+        protections=protection_views(engine, now),
+        clock_skew_s=engine.vitals.skew_s,
+        journal_stalled_s=engine.vitals.stalled_s,
+    )
+
+
+def protection_views(engine: Engine, now: float) -> tuple[ProtectionView, ...]:
+    """Every protection at ``now``, monotonic seconds, whether or not it holds something back."""
+    account, day = engine.account, engine.account.day
+    is_known = engine.valuing.is_marked and day.opening > 0
+    loss = (day.opening + day.flows - account.equity) / day.opening if is_known else None
+    made = [
+        Made(
+            desk.market,
+            desk.instrument.title,
+            desk.settings,
+            desk.instrument.grid.tick,
+            frozenset() if desk.posture is None else desk.posture.standing,
+        )
+        for desk in engine.desks.values()
+    ]
+    return engine.protections.rows(made, engine.settings, loss, engine.controls, now)
+
+
+def control_views(controls: Controls, now: float) -> tuple[ControlView, ...]:
+    """All control states that are not ACTIVE, oldest first; ``now`` in monotonic seconds."""
+    return tuple(
+        [
+            ControlView(
+                state=each.state,
+                source=each.source,
+                market=each.market,
+                side=each.side,
+                reason=each.reason,
+                author=each.author,
+                since_unix=each.since_unix,
+                left_s=controls.left_s(each, now),
+            )
+            for each in controls.held()
+        ]
     )
 
 
@@ -151,6 +204,23 @@ def _finding(unix: float, finding: Finding) -> FindingView:
         text=finding.text,
         ours=finding.ours,
         venue=finding.venue,
+    )
+
+
+def _flatten(machine: Flattening | None, now: float) -> FlattenView | None:
+    """A flattening under way."""
+    if machine is None:
+        return None
+    until_s = machine.until_s
+    return FlattenView(
+        step=machine.step,
+        text=machine.text,
+        start=machine.start,
+        left=machine.left,
+        spent=machine.cost,
+        cap=machine.cap,
+        left_s=None if until_s is None else max(0.0, until_s - now),
+        author=machine.author,
     )
 
 
@@ -195,12 +265,13 @@ def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketVi
         tick_text=instrument.tick_text,
         grid_k=instrument.grid.k,
         decimals=instrument.grid.decimals,
-        control=strictest(engine.control, desk.control).state,
+        control=engine.controls.of(desk.market).state,
         data=data_view(engine, desk, now),
         quoting=quoting and plan is not None,
         blocked_by=blocked,
         widen_ticks=desk.stance.adjustments.at(now).widen_ticks,
-        flattening=desk.flattening,
+        flattening=desk.flattening is not None,
+        flatten=_flatten(desk.flattening, now),
         bids=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("bid", LEVELS_SHOWN)]),
         asks=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("ask", LEVELS_SHOWN)]),
         orders=tuple([_order(engine, desk, order, now) for order in orders]),
@@ -213,8 +284,8 @@ def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketVi
         last_buy=last.taker_buys_yes if last else None,
         inventory=inventory_view(engine, desk, now),
         pnl=desk_pnl(desk, now),
-        bid_reason=_missing(plan.bid.reason) if plan and quoting else "",
-        ask_reason=_missing(plan.ask.reason) if plan and quoting else "",
+        bid_reason=_missing(engine, desk, "bid", plan.bid) if plan and quoting else "",
+        ask_reason=_missing(engine, desk, "ask", plan.ask) if plan and quoting else "",
         adjustments=adjustment_views(desk.stance.adjustments, now),
         regime=regime_view(desk.posture, fair, now, unix) if desk.posture else RegimeView(),
         cancels_per_1000=_per_1000(engine.orders.cancelled.get(desk.market, 0), position.bought + position.sold),
@@ -254,8 +325,11 @@ def _set_edge(*edges: float | None) -> float | None:
     return max((edge for edge in edges if edge is not None), default=None)
 
 
-def _missing(reason: str) -> str:
-    return "" if reason == "ok" else reason.replace("_", " ")
+def _missing(engine: Engine, desk: Desk, side: Side, plan: SidePlan) -> str:
+    """Why a side has no quote, in words; of one that is held, the words of whoever holds it."""
+    if plan.reason == "held":
+        return engine.controls.of_side(desk.market, side).words
+    return "" if plan.reason == "ok" else plan.reason.replace("_", " ")
 
 
 def _per_1000(cancels: int, filled: int) -> float | None:

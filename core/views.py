@@ -348,6 +348,133 @@ class DataView(msgspec.Struct, frozen=True, gc=False):
     """How long the last loss of continuity lasted; None without one."""
 
 
+class ControlView(msgspec.Struct, frozen=True, gc=False):
+    """A control state that is not ACTIVE: what it is about, who set it and why."""
+
+    state: ControlState
+    source: str
+    """As in :data:`core.risk.control.Source`."""
+    market: str = ""
+    """Condition id; "" for all markets."""
+    side: Side | Literal[""] = ""
+    """Of the YES book; "" for both."""
+    reason: str = ""
+    """In words; an operator's are foreign text."""
+    author: str = ""
+    """An operator's name, or a rule's with its numbers; "" when the source says all."""
+    since_unix: float = 0.0
+    left_s: float | None = None
+    """Seconds until it ends by itself; None when it does not."""
+
+
+CapScope = Literal["token", "market", "group", "account"]
+
+
+class CapView(msgspec.Struct, frozen=True, gc=False):
+    """A cap of the gate and what of it is used, every order at risk counted as if it filled."""
+
+    scope: CapScope
+    name: str
+    """YES or NO of a token, an event's or market's title (foreign text); "" of the account."""
+    market: str
+    """Condition id of a token's or market's cap; "" otherwise."""
+    used: Usd
+    cap: Usd
+
+
+class DenialView(msgspec.Struct, frozen=True, gc=False):
+    """Orders that the gate let not through for one reason, this session."""
+
+    code: str
+    """Stable name of the check (:data:`core.risk.gate.DENIALS`)."""
+    count: int
+    market: str
+    """Of the last one, condition id."""
+    text: str
+    """Of the last one, with the numbers of both sides."""
+    age_s: float
+    """Seconds since the last one."""
+
+
+class ProtectionView(msgspec.Struct, frozen=True, gc=False):
+    """One protection: what it watches, how near it is, and whether it holds something back."""
+
+    name: str
+    on: bool
+    """False when its settings switch it off."""
+    threshold: str
+    """In words with units, for instance ``6 fills in 30 s``."""
+    present: str = ""
+    """What it measures now, of the market nearest to its threshold, in words; "" while there is nothing."""
+    trips: int = 0
+    """This session."""
+    holds: bool = False
+    """It holds something back now."""
+    left_s: float | None = None
+    """Seconds until the last of what it holds back goes on by itself; None when that is not timed."""
+
+
+class KillReportView(msgspec.Struct, frozen=True, gc=False):
+    """What became of the orders after a kill. What was sent is not done before a complete list showed nothing twice."""
+
+    sent: int = 0
+    """Requests to cancel everything that left."""
+    confirmed: int = 0
+    """Orders that the venue says it cancelled."""
+    left: int | None = None
+    """Open orders on the last complete list; None before the first."""
+    unknown: int = 0
+    """Orders of which the venue said neither, and requests without an answer."""
+    zero: bool = False
+    """Two complete lists in a row had no open order."""
+    detail: str = ""
+    """What it does now or what fails, in words; may contain foreign text."""
+    by: str = ""
+    """Who cancels: the watchdog, or the command."""
+    took_s: float | None = None
+    """Seconds from the kill to zero, or until now."""
+
+
+class KillView(msgspec.Struct, frozen=True, gc=False):
+    """The kill switch and the process that watches over the session."""
+
+    killed: bool = False
+    by: str = ""
+    """Who or what pulled it."""
+    reason: str = ""
+    """In words; may be foreign text."""
+    unix: float | None = None
+    """When it was pulled."""
+    report: KillReportView | None = None
+    """None while armed, and where nothing rests at a venue."""
+    guarded: bool = False
+    """This session has a watchdog: demo and live have one, paper and a replay have none."""
+    watchdog_up: bool = False
+    watchdog_age_s: float | None = None
+    """Seconds since its last sign of life; None before the first."""
+    watchdog_detail: str = ""
+    """Why it does not stand guard, in words; "" while it does."""
+
+
+class FlattenView(msgspec.Struct, frozen=True, gc=False):
+    """A flattening under way in one market."""
+
+    step: Literal["merge", "passive", "cross", "stopping"]
+    text: str
+    """What it does now and what it waits for, in words."""
+    start: Shares
+    """Shares to close when it began, of both tokens."""
+    left: Shares
+    """Of them still held."""
+    spent: Usd
+    """What it has cost so far against the fair value at the preview; negative when it earned."""
+    cap: Usd
+    """Most it may cost."""
+    left_s: float | None = None
+    """Seconds until the next step begins by itself; None when that is not timed."""
+    author: str = ""
+
+
 class MarketView(msgspec.Struct, frozen=True):
     """One market: a row of the table, its ladder, its inventory and its profit."""
 
@@ -418,6 +545,7 @@ class MarketView(msgspec.Struct, frozen=True):
     """Those that may differ from market to market."""
     closed: str = ""
     """Why the market is closed until somebody resumes it, or for a while, in words; "" when it is not."""
+    flatten: FlattenView | None = None
 
 
 class FeedView(msgspec.Struct, frozen=True, gc=False):
@@ -570,3 +698,15 @@ class ConsoleView(msgspec.Struct, frozen=True):
     """Of all markets; None before the first fill."""
     foreign_trades: int = 0
     """Trades on our account since the start that filled no order of ours."""
+    controls: tuple[ControlView, ...] = ()
+    """Every state that is not ACTIVE, oldest first: of everything, of markets, of sides."""
+    caps: tuple[CapView, ...] = ()
+    """Account first, then groups, markets and tokens."""
+    protections: tuple[ProtectionView, ...] = ()
+    denials: tuple[DenialView, ...] = ()
+    """Newest first."""
+    kill: KillView = KillView()
+    clock_skew_s: float | None = None
+    """Seconds that our clock is ahead of the venue's; None while nobody asked."""
+    journal_stalled_s: float = 0.0
+    """How long what is to be written has been waiting for the disk; 0 while it is written."""

@@ -7,7 +7,7 @@ of its own and sends :class:`~core.events.OperatorCommand`. Nothing here waits f
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 
 import msgspec
 from textual.app import App
@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 from core.events import Act, OperatorCommand
 from core.runtime.link import CommandResult, ConsoleLink
-from core.views import ConsoleView, MarketView
+from core.views import ConsoleView, KillReportView, KillView, MarketView
 from polymm_tui.collector import PERIOD_S, QuietCollector
 from polymm_tui.keymap import KeymapResult, key_text
 from polymm_tui.operator import ACT_BY_ID, OperatorAct
@@ -26,21 +26,31 @@ from polymm_tui.screens.dialogs import (
     DIALOG_CSS,
     PREVIEW_WINDOW_S,
     ConfirmScreen,
+    Dialog,
     FormScreen,
     HelpScreen,
     KillScreen,
     LeaderScreen,
 )
-from polymm_tui.screens.forms import command_of, form_of, proposed_operation, subject_of
+from polymm_tui.screens.forms import (
+    OPERATIONS,
+    command_of,
+    flatten_all_form,
+    flatten_subject,
+    form_of,
+    proposed_operation,
+    rearm_form,
+    subject_of,
+)
 from polymm_tui.screens.main import PAGE_CSS, MainScreen
 from polymm_tui.screens.pacing import EngineWatch, FrameClock, Pace
 from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEME_NAMES, THEMES
-from widgets.data_words import data_words, is_believed
-from widgets.format import cents, clean, fit, model_cents, shares, usd, whole_usd
+from widgets.format import clean, fit, whole_usd
 from widgets.status_strip import SILENT_AFTER_S
 
 _TOAST_CSS: Final = """
 ToastRack { dock: top; align: right top; margin: 2 0 0 0; height: auto; }
+MainScreen ToastRack { dock: bottom; align: right bottom; margin: 0 0 2 0; }
 Toast { width: 58; max-width: 100%; padding: 0 1; margin: 0; background: $panel; }
 """
 _LADDER_PERIOD_S: Final = 0.09
@@ -50,8 +60,6 @@ _MONEY_PERIOD_S: Final = 1.0
 _TOAST_S: Final = 4.0
 _KEYMAP_TOAST_S: Final = 15.0
 _TOAST_CELLS: Final = 240
-_PREVIEW_LINES: Final = 12
-"""Lines of a preview that are shown; the answers must stay in sight at 24 lines."""
 
 
 class CommandAnswered(Message):
@@ -72,6 +80,27 @@ class PreviewAnswered(Message):
         self.market = market
         self.command = command
         """As it will be sent, not as a preview."""
+        self.result = result
+
+
+class FlattenAnswered(Message):
+    """The session said what a flattening would do."""
+
+    def __init__(self, title: str, market: MarketView | None, result: CommandResult) -> None:
+        super().__init__()
+        self.title = title
+        self.market = market
+        """None: all of them."""
+        self.result = result
+
+
+class FormAnswered(Message):
+    """The session said what became of a form that was sent as it was."""
+
+    def __init__(self, form: FormScreen, title: str, result: CommandResult) -> None:
+        super().__init__()
+        self.form = form
+        self.title = title
         self.result = result
 
 
@@ -104,7 +133,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
         Args:
             link: the session.
             keymap: checked keys; its messages are shown at start.
-            fps: frames a second; 0 for no clock at all, then :meth:`show` draws.
+            fps: frames a second; 0 for no clock at all, then :meth:`show` draws and no dialog closes by itself.
             theme: one of :data:`polymm_tui.themes.THEME_NAMES`.
             collector: takes the garbage collector over when the first markets are drawn, because everything heavy has
                 been imported by then; None leaves Python's alone.
@@ -127,6 +156,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
         self._money_pace = Pace(_MONEY_PERIOD_S)
         self._collecting = False
         self._watched = ""
+        self._kill: KillView | None = None
         self._view: ConsoleView | None = None
         self._main = MainScreen()
         for each in THEMES:
@@ -172,22 +202,39 @@ class ConsoleApp(App[str], inherit_bindings=False):
             self.exit("ended")
             return
         now = self._clock()
+        self.expire_dialog(now)
         clock = self._frames
         if clock is not None and not clock.tick(now, time.thread_time()):
             return
         view = self._link.view
+        news = self._kill_news()
         if view is None:
+            if news:
+                self._main.strip.show(None, kill=self._kill)
             return
         ladder, table, money = [
             pace.due(now, view.seq) for pace in (self._ladder_pace, self._table_pace, self._money_pace)
         ]
         awaits_details = self._watch_selected()
-        if ladder or table or money:
-            self._draw(view, table, money or awaits_details)
+        if ladder or table or money or news:
+            self._draw(view, table or news, money or awaits_details or news)
         silent_s = self._watch.silent_s(now, view.unix)
         self._main.show_health(silent_s if silent_s > SILENT_AFTER_S else 0.0, clock.words if clock else "")
         if self._collector is not None and not self._collecting and view.markets:
             self._start_collecting(self._collector)
+
+    def expire_dialog(self, now: float) -> None:
+        """Let the uppermost dialog close if its time is over; ``now`` in monotonic seconds."""
+        if isinstance(self.screen, Dialog):
+            self.screen.expire(now)
+
+    def _kill_news(self) -> bool:
+        """The kill switch says something new; it is asked itself, because the session may hang."""
+        kill, old = self._link.kill_view, self._kill
+        if kill is None or (old is not None and _said_of(kill) == _said_of(old)):
+            return False
+        self._kill = kill
+        return True
 
     def _watch_selected(self) -> bool:
         """Ask the session for the details of the selected market; True while they are to be shown and have not come."""
@@ -204,6 +251,9 @@ class ConsoleApp(App[str], inherit_bindings=False):
         self._draw(view, True, True)
 
     def _draw(self, view: ConsoleView, table: bool, money: bool) -> None:
+        kill = self._link.kill_view
+        if kill is not None:
+            view = msgspec.structs.replace(view, kill=kill)
         self._view = view
         self._main.show(view, table=table, money=money)
         if isinstance(self.screen, ConfirmScreen) and self.screen.follow(view):
@@ -243,12 +293,16 @@ class ConsoleApp(App[str], inherit_bindings=False):
         """
         act = ACT_BY_ID[identity]
         market = self._main.market
-        if act.scope != "main":
+        if act.command == "flatten_all":
+            self._preview_flatten(act, None)
+        elif act.command == "rearm":
+            self._fill_in_rearm()
+        elif act.scope != "main":
             self._send(act, None)
         elif market is None:
             self.say("No market is selected.", title=act.word)
         elif act.friction == "confirm":
-            self._ask_flatten(act, market)
+            self._preview_flatten(act, market)
         elif act.friction == "form":
             self._fill_in(act, market, choice)
         else:
@@ -283,16 +337,57 @@ class ConsoleApp(App[str], inherit_bindings=False):
         """Open the form of an act; what it would do is shown before it is done."""
         if act.command is None or self._view is None:
             return
-        proposed = choice or (proposed_operation(market.inventory) if act.choices else act.command)
-        form = form_of(proposed, market, self._view.account)
+        proposed = choice or act.command
+        if choice is None and proposed in OPERATIONS:
+            proposed = proposed_operation(market.inventory)
+        form = form_of(proposed, market, self._view.account, self._view.controls)
+
+        def submit(screen: FormScreen, command: OperatorCommand) -> None:
+            if form.previews:
+                self._preview(screen, market, command)
+            else:
+                self._send_form(screen, f"{command.act}: {market.title}", command)
+
         self.push_screen(
             FormScreen(
                 f"{form.title}: {market.title}",
                 form,
                 lambda texts: command_of(form, texts, market.market, self._seq),
-                lambda screen, command: self._preview(screen, market, command),
+                submit,
             )
         )
+
+    def _fill_in_rearm(self) -> None:
+        """Ask for the word and the reason that lift a kill, a loss or a drawdown stop."""
+        kill = self._link.kill_view or (self._view.kill if self._view else KillView())
+        form = rearm_form(kill, self._view.controls if self._view else ())
+        self.push_screen(
+            FormScreen(
+                form.title,
+                form,
+                lambda texts: command_of(form, texts, "", self._seq),
+                lambda screen, command: self._send_form(screen, "re-arm", command),
+            )
+        )
+
+    def _send_form(self, form: FormScreen, title: str, command: OperatorCommand) -> None:
+        def answered(future: Future[CommandResult]) -> None:
+            self.post_message(FormAnswered(form, title, future.result()))
+
+        self._link.send(command).add_done_callback(answered)
+
+    def on_form_answered(self, message: FormAnswered) -> None:
+        """Close the form when it was carried out; otherwise say in it why not, as long as it stands."""
+        form, result = message.form, message.result
+        if not result.done and form.is_attached:
+            form.tell(result.text)
+            if _asks_flatten_all(form):  # what it was refused for has moved: show what holds now
+                self._preview_flatten(ACT_BY_ID["all.flatten"], None)
+            return
+        severity = "information" if result.done else "warning"
+        self.say(result.text, title=message.title, severity=severity)
+        if self.screen is form:
+            form.dismiss(None)
 
     def _preview(self, form: FormScreen, market: MarketView, command: OperatorCommand) -> None:
         def answered(future: Future[CommandResult]) -> None:
@@ -314,12 +409,10 @@ class ConsoleApp(App[str], inherit_bindings=False):
                 self._send_command(f"{command.act.replace('_', ' ')}: {market.title}", command)
                 form.dismiss(None)
 
-        lines = result.text.split("\n")
-        more = [f"and {len(lines) - _PREVIEW_LINES} lines more"] if len(lines) > _PREVIEW_LINES else []
         self._ask(
             ConfirmScreen(
                 form.heading,
-                [*lines[:_PREVIEW_LINES], *more],
+                result.text.split("\n"),
                 "do it",
                 "back to the form",
                 about=lambda view: subject_of(command, view),
@@ -329,31 +422,69 @@ class ConsoleApp(App[str], inherit_bindings=False):
             answer,
         )
 
-    def _ask_flatten(self, act: OperatorAct, market: MarketView) -> None:
-        held = market.inventory
-        if not held.net:
-            self.say("There is no net position to close.", title=f"{act.word}: {market.title}")
-            return
+    # Flattening
 
+    def _preview_flatten(self, act: OperatorAct, market: MarketView | None) -> None:
+        """Ask the session what closing a market's position, or every one, would do; the answer asks the operator."""
+        if act.command is None:
+            return
+        word = act.word.rstrip("…")
+        title = f"{word}: {market.title}" if market else word
+
+        def answered(future: Future[CommandResult]) -> None:
+            self.post_message(FlattenAnswered(title, market, future.result()))
+
+        identity = market.market if market else ""
+        command = OperatorCommand(act=act.command, market=identity, view_seq=self._seq, preview=True)
+        self._link.send(command).add_done_callback(answered)
+
+    def on_flatten_answered(self, message: FlattenAnswered) -> None:
+        """Ask whether to do what the preview says; a refused preview is told, and so is one that came too late."""
+        market, result, title = message.market, message.result, message.title
+        if not result.done or not result.confirm:
+            self.say(result.text, title=title, severity="warning")
+        elif market is None and _asks_flatten_all(self.screen):
+            self._ask_flatten_all(result)
+        elif self.screen is not self._main:
+            self.say("Its preview came while something else was asked; ask again.", title=title, severity="warning")
+        elif market is None:
+            self._ask_flatten_all(result)
+        else:
+            self._ask_flatten(title, market, result)
+
+    def _ask_flatten(self, title: str, market: MarketView, preview: CommandResult) -> None:
         def answer(yes: bool | None) -> None:
             if yes:
-                self._send(act, market)
-
-        def about(view: ConsoleView) -> tuple[bool, bool] | None:
-            now = next((other for other in view.markets if other.market == market.market), None)
-            return (now.inventory.net > 0, now.inventory.net < 0) if now else None
+                command = OperatorCommand(
+                    act="flatten", market=market.market, view_seq=self._seq, confirm=preview.confirm
+                )
+                self._send_command(title, command)
 
         self._ask(
             ConfirmScreen(
                 f"Flatten: {market.title}",
-                _flatten_sentences(market),
+                preview.text.split("\n"),
                 "flatten",
                 "keep the position",
-                about=about,
+                about=lambda view: flatten_subject(market, view),
                 clock=self._clock,
             ),
             answer,
         )
+
+    def _ask_flatten_all(self, preview: CommandResult) -> None:
+        """Ask for the word; while the form stands a new preview takes the place of the one that was refused."""
+        form, screen = flatten_all_form(preview.text, preview.confirm), self.screen
+        if isinstance(screen, FormScreen):
+            screen.renew(form)
+            return
+        asked = FormScreen(
+            form.title,
+            form,
+            lambda texts: command_of(asked.form, texts, "", self._seq),
+            lambda screen, command: self._send_form(screen, "flatten all", command),
+        )
+        self.push_screen(asked)
 
     def _ask(self, question: ConfirmScreen, answer: Callable[[bool | None], None]) -> None:
         if not isinstance(self.screen, ConfirmScreen):
@@ -378,11 +509,22 @@ class ConsoleApp(App[str], inherit_bindings=False):
 
         def answer(yes: bool | None) -> None:
             if yes:
-                self._send(ACT_BY_ID["app.kill"], None)
+                self._pull()
 
         if isinstance(self.screen, LeaderScreen):
             self.screen.dismiss(None)
         self.push_screen(KillScreen([*self.keys_of("kill.again"), *self.keys_of("app.kill")]), answer)
+
+    def _pull(self) -> None:
+        """KILL, on this thread: the session may hang. The strip tells what became of it from the next frame on."""
+        self._link.kill("the operator's key")
+        kill = self._link.kill_view
+        if kill is not None and not kill.killed:
+            self.say("The kill switch did not answer; use `polymm-tui kill`.", title="KILL", severity="warning")
+        if self._view is not None:
+            self._draw(self._view, True, True)
+        else:
+            self._main.strip.show(None, kill=kill)
 
     def action_ask_quit(self) -> None:
         """Ask whether to stop everything and leave."""
@@ -401,7 +543,7 @@ class ConsoleApp(App[str], inherit_bindings=False):
                 "Quit",
                 sentences,
                 "stop and quit",
-                "go on trading",
+                "go on watching" if view and view.kill.killed else "go on trading",
                 quitting=True,
                 clock=self._clock,
             ),
@@ -425,21 +567,10 @@ class ConsoleApp(App[str], inherit_bindings=False):
         self.say(self.theme.removeprefix("polymm-"), title="theme")
 
 
-def _flatten_sentences(market: MarketView) -> list[str]:
-    """Object, amount and what will be done."""
-    held = market.inventory
-    token = "YES" if held.net > 0 else "NO"
-    size = abs(held.net)
-    average = f", average {model_cents(held.average, market.decimals)}c" if held.average is not None else ""
-    lines = [f"Close {shares(size)} {token} shares{average}, {usd(held.exposure)} at risk."]
-    side = market.bids if held.net > 0 else market.asks
-    if not is_believed(market.data):
-        word = data_words(market.data).word.lower()
-        lines.append(f"The book is not proven ({word}): what it would fetch is unknown.")
-    elif not side:
-        lines.append("There is nobody on the other side of the book.")
-    else:
-        price = side[0].price if held.net > 0 else market.grid_k - side[0].price
-        lines.append(f"Best bid for {token} now {cents(price, market.grid_k, market.decimals)}c.")
-    lines.append("Post-only orders at the touch work it off, nothing is crossed; then the market is paused.")
-    return lines
+def _said_of(kill: KillView) -> tuple[bool, KillReportView | None, bool]:
+    """What of a kill switch is worth a redraw: ages change with every look."""
+    return kill.killed, kill.report, kill.watchdog_up
+
+
+def _asks_flatten_all(screen: Screen[Any]) -> bool:
+    return isinstance(screen, FormScreen) and screen.form.act == "flatten_all"

@@ -2,14 +2,15 @@
 
 import argparse
 import os
+import re
 import signal
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from core.config import Effective, load
-from core.errors import PolymmError, UsageError
+from core.errors import ConfigError, PolymmError, UsageError
 from core.exchange.arguments import add_arguments
 from polymm_tui import __version__
 from polymm_tui.streams import give, say
@@ -20,6 +21,14 @@ INTERRUPTED = 130
 
 
 _MOST_NEWS = 100.0
+_SPAN = re.compile(r"(?:\d{1,7}(?:\.\d{1,3})?[smhd])+", re.ASCII)
+_SPAN_PART = re.compile(r"(\d+(?:\.\d+)?)([smhd])", re.ASCII)
+_SPAN_UNITS = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
+_LONGEST_SPAN = 30 * 86_400.0
+_MONEY = re.compile(r"(\d{1,9})(?:\.(\d{1,6}))?", re.ASCII)
+_MOST_TICKS = 1_000.0
+_MOST_REASON = 200
+_MOST_NAME = 500
 _RECORDING = "recording: JSON lines, plain or gzip, or a directory made by `record`"
 _GAMMA = "Gamma markets: names, minimum sizes, neg-risk flags"
 
@@ -57,10 +66,11 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--duration", type=_seconds, metavar="SECONDS", help="stop in order after this")
     parser.add_argument("--seed", type=int, help="seed of the demo exchange and of layer jitter")
     parser.set_defaults(run=_run_session)
-    commands = parser.add_subparsers(
-        title="commands",
-        metavar="exchange | replay | record | inspect | explain | calibrate | report | export | lab | config",
-    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_status(commands)
+    _add_acts(commands)
+    _add_flatten(commands)
+    _add_kill(commands)
     exchange = commands.add_parser("exchange", help="a Polymarket on loopback, for tests and practice")
     add_arguments(exchange)
     exchange.set_defaults(run=_run_exchange)
@@ -115,6 +125,120 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON list")
     show.set_defaults(run=_show_config)
     return parser
+
+
+_OF_SESSION: Final = (
+    "It goes to the session that runs, of --mode where that is given and needed, from any shell of the same user. Ends "
+    "with 0 when it is done; with 2 when it is refused: one line says why, and nothing was changed; with 3 when no "
+    "session runs or answers."
+)
+_MARKET: Final = "condition id, the beginning of it, or a part of the title"
+
+
+def _add_status(commands: Any) -> None:
+    status = commands.add_parser(
+        "status",
+        help="how things stand: control states, kill switch, feeds, orders, exposure, money, every market",
+        description="What the running session says: states with reason, author and time left, kill switch and "
+        "watchdog, feeds, orders, exposure against its caps, money, and for every market the first clause that keeps "
+        "it from being quoted. Without a session: what latch and database show.",
+    )
+    _add_session_flags(status)
+    status.set_defaults(run=_run_status)
+
+
+def _add_acts(commands: Any) -> None:
+    """What is done to one market or to all by one word."""
+    for name, told, about in (
+        ("pause", "cancel the orders of a market or of all, and place none", "It outlives a restart."),
+        ("resume", "take back what pause, reduce, a flattening or a protection said of a market or of all", ""),
+        ("reduce", "only orders that make the position smaller; others are cancelled", "It outlives a restart."),
+        ("widen", "quote a market or all further from fair", ""),
+        (
+            "cancel",
+            "cancel the orders of a market; quoting goes on",
+            "With --all everything on the account is cancelled, also what is not ours.",
+        ),
+    ):
+        act = commands.add_parser(
+            name, help=told, description=f"{told[0].upper()}{told[1:]}. {about} {_OF_SESSION}".replace("  ", " ")
+        )
+        _add_target(act)
+        if name in ("pause", "resume", "reduce"):
+            act.add_argument("--side", choices=("bid", "ask"), help="of the YES book only (default: both)")
+        if name in ("pause", "reduce", "widen"):
+            act.add_argument("--for", dest="for_s", type=_span, metavar="DURATION", help="ends by itself: 90s, 15m, 2h")
+        if name == "widen":
+            act.add_argument(
+                "--ticks", type=_ticks, metavar="N", default=1.0, help="on each side (default: 1); -N takes back"
+            )
+        else:
+            act.add_argument("--reason", type=_reason, metavar="TEXT", help="kept with it and shown")
+        _add_session_flags(act)
+        act.set_defaults(run=_run_act, act=name)
+
+
+def _add_flatten(commands: Any) -> None:
+    flatten = commands.add_parser(
+        "flatten",
+        help="close a position: merge pairs, wait at the touch, then cross inside a cost cap",
+        description="Shows what would be done and what it costs at worst, asks, and begins. The confirmation is good "
+        "for half a minute and for what was shown: when the position or the book has moved, it is refused. Progress is "
+        f"in `status`. {_OF_SESSION}",
+    )
+    _add_target(flatten)
+    flatten.add_argument("--max-cost", type=_usd, metavar="USD", help="most it may cost (default: FLATTEN_COST_FRAC)")
+    flatten.add_argument(
+        "--passive", type=_span_or_none, metavar="DURATION",
+        help="at the touch before it crosses, 0 to cross at once (default: FLATTEN_PASSIVE_SEC)",
+    )  # fmt: skip
+    how = flatten.add_mutually_exclusive_group()
+    how.add_argument("--yes", action="store_true", help="do not ask")
+    how.add_argument("--preview", action="store_true", help="only show it, and what to confirm it with")
+    how.add_argument("--confirm", type=_token, metavar="TOKEN", help="of an earlier --preview")
+    how.add_argument("--stop", action="store_true", help="end a flattening between two steps")
+    flatten.add_argument("--reason", type=_reason, metavar="TEXT", help="kept with it and shown")
+    _add_session_flags(flatten)
+    flatten.set_defaults(run=_run_flatten)
+
+
+def _add_kill(commands: Any) -> None:
+    kill = commands.add_parser(
+        "kill",
+        help="cancel everything and place nothing until it is re-armed; works without the session's help",
+        description="Closes the gate before every order, latches on the disk, and cancels everything on the account "
+        "until two complete lists show no open order: by the watchdog, or by itself with the credentials the session "
+        "stored. Without --mode: every session that runs, or left orders behind. Asks nothing. Ends with 0 when zero "
+        "open orders were verified, else with 11.",
+    )
+    kill.add_argument("--reason", type=_reason, metavar="TEXT", help="kept with it and shown")
+    _add_session_flags(kill)
+    kill.set_defaults(run=_run_kill)
+    rearm = commands.add_parser(
+        "rearm",
+        help="the only way back after a kill, a loss limit or a drawdown limit",
+        description="A running session re-arms when everything is reconciled and, after a loss, the day is over; else "
+        "it says what is missing. Without a session the latch is taken back, and the next start reconciles before it "
+        f"quotes. {_OF_SESSION}",
+    )
+    rearm.add_argument("--reason", type=_reason, metavar="TEXT", required=True, help="what was found and done")
+    _add_session_flags(rearm)
+    rearm.set_defaults(run=_run_rearm)
+
+
+def _add_target(parser: argparse.ArgumentParser) -> None:
+    which = parser.add_mutually_exclusive_group(required=True)
+    which.add_argument("market", type=_market, metavar="MARKET", nargs="?", help=_MARKET)
+    which.add_argument("--all", dest="every", action="store_true", help="all markets")
+
+
+def _add_session_flags(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--mode", choices=("demo", "paper", "live"), default=argparse.SUPPRESS,
+        help="whose session (default: the one that runs)",
+    )  # fmt: skip
+    _add_config(parser)
+    parser.add_argument("--json", action="store_true", default=argparse.SUPPRESS, help="as one JSON object")
 
 
 def _add_explain(commands: Any) -> None:
@@ -291,6 +415,57 @@ def _factor(text: str) -> float:
     return value
 
 
+def _span(text: str) -> float:
+    """Seconds of a duration such as ``90s``, ``15m`` or ``1h30m``."""
+    if not _SPAN.fullmatch(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no duration: give a number with s, m, h or d, such as 90s or 2h")
+    seconds = sum(float(number) * _SPAN_UNITS[unit] for number, unit in _SPAN_PART.findall(text))
+    if not 0 < seconds <= _LONGEST_SPAN:
+        raise argparse.ArgumentTypeError(f"{text!r} is not within 30 days")
+    return seconds
+
+
+def _span_or_none(text: str) -> float:
+    return 0.0 if text in ("0", "0s") else _span(text)
+
+
+def _ticks(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = 0.0
+    if not 0 < abs(value) <= _MOST_TICKS:
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of ticks other than 0, up to {_MOST_TICKS:g}")
+    return value
+
+
+def _usd(text: str) -> int:
+    """Micro-dollars of dollars."""
+    match = _MONEY.fullmatch(text)
+    if match is None:
+        raise argparse.ArgumentTypeError(f"{text!r} is no amount of dollars, such as 12 or 12.50")
+    return int(match[1]) * 1_000_000 + int((match[2] or "").ljust(6, "0"))
+
+
+def _reason(text: str) -> str:
+    kept = text.strip()
+    if not kept or len(kept) > _MOST_REASON or not kept.isprintable():
+        raise argparse.ArgumentTypeError(f"a reason is one line of 1 to {_MOST_REASON} characters")
+    return kept
+
+
+def _market(text: str) -> str:
+    if not text.strip() or len(text) > _MOST_NAME:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} names no market: {_MARKET}")
+    return text
+
+
+def _token(text: str) -> str:
+    if not text.strip() or len(text) > _MOST_REASON:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is nothing that `flatten --preview` gave")
+    return text
+
+
 def _speed(text: str) -> float:
     value = float("inf") if text == "max" else _positive(text)
     if value is None:
@@ -343,12 +518,16 @@ def _refuse_flags(options: argparse.Namespace, command: str, *names: str) -> Non
 
 def _settings(options: argparse.Namespace, **flags: Any) -> Effective:
     """Settings of the file given, else of the user's file if there is one, the environment and the flags."""
-    path = options.config
-    if path is None:
-        base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
-        usual = Path(base) / "polymm-tui" / "config.toml"
-        path = usual if usual.exists() else None
-    return load(path, os.environ, flags)
+    return load(_settings_file(options), os.environ, flags)
+
+
+def _settings_file(options: argparse.Namespace) -> Path | None:
+    """The file given, else the user's if there is one."""
+    if options.config is not None:
+        return Path(options.config)
+    base = os.environ.get("XDG_CONFIG_HOME") or str(Path.home() / ".config")
+    usual = Path(base) / "polymm-tui" / "config.toml"
+    return usual if usual.exists() else None
 
 
 def _run_session(options: argparse.Namespace) -> int:
@@ -356,6 +535,67 @@ def _run_session(options: argparse.Namespace) -> int:
 
     effective = _settings(options, mode=options.mode, seed=options.seed)
     return run_session(effective, with_console=not options.no_ui, duration_s=options.duration, as_json=options.json)
+
+
+def _session_settings(options: argparse.Namespace, command: str) -> Effective:
+    """Settings that say where a session is; what starts one is no flag of a command to it."""
+    _refuse_flags(options, command, "duration", "seed", "no_ui")
+    return _settings(options, mode=options.mode)
+
+
+def _run_status(options: argparse.Namespace) -> int:
+    from polymm_tui.commanding import run_status
+
+    return run_status(_session_settings(options, "status"), as_json=options.json)
+
+
+def _run_act(options: argparse.Namespace) -> int:
+    from polymm_tui.commanding import Wanted, run_act
+
+    wanted = Wanted(
+        options.market or "",
+        side=getattr(options, "side", None) or "",
+        for_s=getattr(options, "for_s", None),
+        reason=getattr(options, "reason", None) or "",
+        ticks=getattr(options, "ticks", 0.0),
+    )
+    return run_act(_session_settings(options, options.act), options.act, wanted, as_json=options.json)
+
+
+def _run_flatten(options: argparse.Namespace) -> int:
+    from polymm_tui.commanding import Confirmation, Wanted, run_act, run_flatten
+
+    effective = _session_settings(options, "flatten")
+    wanted = Wanted(options.market or "", reason=options.reason or "")
+    if options.stop:
+        _refuse_flags(options, "flatten --stop", "max_cost", "passive")
+        return run_act(effective, "flatten_stop", wanted, as_json=options.json)
+    return run_flatten(
+        effective,
+        wanted,
+        Confirmation(options.yes, options.confirm or "", options.preview),
+        most_cost=options.max_cost,
+        passive_s=options.passive,
+        as_json=options.json,
+    )
+
+
+def _run_kill(options: argparse.Namespace) -> int:
+    from polymm_tui.killing import run_kill, state_dir_in
+
+    try:
+        effective = _session_settings(options, "kill")
+    except ConfigError as error:
+        say(f"polymm-tui: kill goes on, and the settings are not used: {error}")
+        state_dir = os.environ.get("POLYMM_STATE_DIR") or state_dir_in(_settings_file(options))
+        effective = load(None, {}, {"mode": options.mode, "state_dir": state_dir})
+    return run_kill(effective, options.reason or "", as_json=options.json)
+
+
+def _run_rearm(options: argparse.Namespace) -> int:
+    from polymm_tui.killing import run_rearm
+
+    return run_rearm(_session_settings(options, "rearm"), options.reason, as_json=options.json)
 
 
 def _run_replay(options: argparse.Namespace) -> int:
@@ -385,8 +625,7 @@ def _run_explain(options: argparse.Namespace) -> int:
     _refuse_flags(options, "explain", "duration", "seed", "no_ui")
     if options.recording is None:
         _refuse_flags(options, "explain", "at", "gamma")
-        settings = _settings(options, mode=options.mode).settings
-        return explain_session(options.market, settings, as_json=options.json)
+        return explain_session(options.market, _settings(options, mode=options.mode), as_json=options.json)
     _refuse_flags(options, "explain", "mode")
     return explain_recording(
         options.market,

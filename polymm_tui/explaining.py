@@ -5,7 +5,6 @@ the exact integers (billionths of a tick, micro-shares). All text is made harmle
 """
 
 import json
-import os
 import time
 from collections.abc import Iterable, Sequence
 from itertools import groupby, zip_longest
@@ -14,7 +13,7 @@ from typing import Final
 
 import msgspec
 
-from core.config import Effective, Settings
+from core.config import Effective
 from core.errors import UsageError
 from core.explaining import Explained, explained
 from core.lab.recording import known_instruments
@@ -22,14 +21,14 @@ from core.lab.replay import Replay, parse_moment
 from core.profiles import Profiles
 from core.quoting.explain import NANO, LayerExplanation, MarketExplanation, OrderExplanation, Term, why_words
 from core.runtime.control_socket import Explain, ask
-from core.runtime.places import places_of
 from core.units import MICRO, SIZE_QUANTUM, Grid, grid_of
+from polymm_tui.naming import candidate_lines
+from polymm_tui.sessions import the_session
 from polymm_tui.streams import give
 from widgets.format import MINUS, clean, fit, model_cents, number, shares, wrap_words
 
 WIDTH: Final = 80
 NOT_MEANT: Final = 2
-_CANDIDATES: Final = 20
 _THOUSANDTH: Final = NANO // 1000
 _NAME: Final = 17
 _NUMBER: Final = 11
@@ -41,7 +40,7 @@ _BINDING: Final = {
     "group bound": "the group: bids of one event may not sum above a dollar",
     "price bound": "PRICE_MIN or PRICE_MAX",
     "least edge": "MIN_EDGE_TICKS",
-    "flatten": "flattening, at the touch",
+    "flatten": "flattening: touch, fair value and what may still be lost",
     "base": "BASE_SIZE_USD and LAYER_RATIO",
     "side cap": "MAX_SIZE_USD",
     "inventory fade": "the fade between soft and hard cap",
@@ -53,15 +52,14 @@ _BINDING: Final = {
 """The rule that had the last word, in words and with the setting to look at; others stand for themselves."""
 
 
-def explain_session(asked: str, settings: Settings, *, as_json: bool) -> int:
-    """Ask the running session; returns the exit code.
+def explain_session(asked: str, effective: Effective, *, as_json: bool) -> int:
+    """Ask the session that is meant; returns the exit code.
 
     Raises:
-        UsageError: it is not clear which market is meant.
+        UsageError: it is not clear which market is meant, or which session.
         PreflightError: no session runs, or it does not answer.
     """
-    path = places_of(settings, os.environ).control
-    return _tell(asked, ask(path, Explain(asked), Explained), as_json)
+    return _tell(asked, ask(the_session(effective).control, Explain(asked), Explained), as_json)
 
 
 def explain_recording(
@@ -101,23 +99,9 @@ def _tell(asked: str, told: Explained, as_json: bool) -> int:
         give(json.dumps(msgspec.to_builtins(told)))
         return NOT_MEANT if told.explanation is None else 0
     if told.explanation is None:
-        raise UsageError("\n".join(candidate_lines(asked, told)))
+        raise UsageError("\n".join(candidate_lines(asked, told.candidates)))
     give("\n".join(explanation_lines(told.explanation, told.unix)))
     return 0
-
-
-def candidate_lines(asked: str, told: Explained) -> list[str]:
-    """Which markets may have been meant."""
-    name = clean(asked)[:40]
-    wanted = asked.strip().casefold()
-    fits = any(wanted in text.casefold() for one in told.candidates for text in (one.market, one.title))
-    head = f"{name!r} may be several markets:" if fits else f"no market is called {name!r}; there are:"
-    if not told.candidates:
-        return [f"no market is called {name!r}, and none is made"]
-    named = [f"  {clean(one.market)[:12]}  {clean(one.title)}" for one in told.candidates[:_CANDIDATES]]
-    lines = [fit(line, WIDTH).rstrip() for line in named]
-    more = len(told.candidates) - len(lines)
-    return [head, *lines, *([f"  and {more:,} more"] if more else [])]
 
 
 def explanation_lines(told: MarketExplanation, unix: float) -> list[str]:

@@ -50,11 +50,11 @@ class KeymapResult(NamedTuple):
 
     def textual(self) -> dict[str, str]:
         """The map in the form Textual takes."""
-        return {identity: ",".join(map(_textual_name, keys)) for identity, keys in self.keys.items()}
+        return {identity: ",".join(map(_textual_name, keys)) for identity, keys in self.keys.items() if keys}
 
     def rows(self) -> list[tuple[str, str, str, str]]:
-        """Id, keys, origin and sentence of every act, in order of the table."""
-        return [(act.id, " ".join(self.keys[act.id]), self.origins[act.id], act.sentence) for act in ACTS]
+        """Id, keys (or where it is found without one), origin and sentence of every act, in order of the table."""
+        return [(act.id, " ".join(self.keys[act.id]) or "palette", self.origins[act.id], act.sentence) for act in ACTS]
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,6 +177,8 @@ def _canonical(key: str) -> str:
 
 def _objection(act: OperatorAct, key: str) -> str:
     """Why an act may not have a key; "" if it may."""
+    if not act.keys:
+        return "it is in the palette alone"
     if len(key) == 1:
         if act.scope == "form":
             return "characters are typed into the fields"
@@ -225,7 +227,11 @@ def _clash(key: str, first: _Entry, second: _Entry) -> str:
 
 
 def _unprotected(entries: Mapping[str, _Entry]) -> list[str]:
-    messages = [f"{entry.place}: {entry.act.id} must keep a key" for entry in entries.values() if not entry.keys]
+    messages = [
+        f"{entry.place}: {entry.act.id} must keep a key"
+        for entry in entries.values()
+        if entry.act.keys and not entry.keys
+    ]
     kill = entries["app.kill"]
     if kill.keys and all(len(key) == 1 for key in kill.keys):
         messages.append(

@@ -22,6 +22,7 @@ import msgspec
 from core.clock import SystemClock
 from core.config import Effective, Settings
 from core.errors import CredentialError, PolymmError, UsageError
+from core.kill.switch import KillSwitch
 from core.profiles import Profiles
 from core.runtime.compose import composer
 from core.runtime.ending import Outcome
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 ENDING_SIGNALS: Final = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+KILLING_SIGNAL: Final = signal.SIGUSR1
 ENDING_SEC: Final = 25.0
 """Longest wait for a session's ordered end; its own deadlines are shorter."""
 HURRY_SEC: Final = 2.0
@@ -61,11 +63,20 @@ class Host(ConsoleLink, Protocol):
         """Ask it to end."""
         ...
 
+    def hurry(self) -> None:
+        """Ask it to wait for nothing that is only polite while it ends."""
+        ...
+
+    def kill(self, reason: str, by: str = "console") -> None:
+        """Pull the kill switch, on this thread."""
+        ...
+
 
 class Ending:
-    """What the ending signals do while the context lasts, from before a session's start to after its end.
+    """What signals do while the context lasts, from before a session's start to after its end.
 
-    The first asks for the ordered end; a second one shortens the wait for it. A hang-up stays ignored where it was.
+    The first ending signal asks for the ordered end; a second one shortens the wait for it. A hang-up stays ignored
+    where it was. The killing signal pulls the kill switch, and ends nothing.
     """
 
     def __init__(self, host: Host) -> None:
@@ -80,6 +91,7 @@ class Ending:
         for number in ENDING_SIGNALS:
             if number is not signal.SIGHUP or signal.getsignal(number) is not signal.SIG_IGN:
                 self._before[number] = signal.signal(number, self._take)
+        self._before[KILLING_SIGNAL] = signal.signal(KILLING_SIGNAL, self._kill)
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -90,9 +102,13 @@ class Ending:
         """Wait no longer than this from now on."""
         self.deadline = min(self.deadline, SystemClock().monotonic() + seconds)
 
+    def _kill(self, number: int, frame: FrameType | None) -> None:
+        self._host.kill("asked for by a signal", by=signal.Signals(number).name)
+
     def _take(self, number: int, frame: FrameType | None) -> None:
         if self.asked:
             self.give_up_in(HURRY_SEC)
+            self._host.hurry()
         self.asked = True
         self._host.stop(signal.Signals(number).name)
         if self.leave_console is not None:
@@ -114,7 +130,7 @@ def run_session(effective: Effective, *, with_console: bool, duration_s: float |
     try:
         if settings.mode == "demo":
             places.start_afresh()
-        places.check_latch()
+        switch = KillSwitch.open(places.directory, SystemClock())
         redactor, painted, collector = Redactor(), threading.Event(), QuietCollector()
 
         def make() -> Session:
@@ -128,12 +144,14 @@ def run_session(effective: Effective, *, with_console: bool, duration_s: float |
                 __version__,
                 lambda: collector.max_pause_s,
                 profiles,
+                switch,
+                guarded=settings.mode != "paper",
             )
             if duration_s is not None:
                 asyncio.get_running_loop().call_later(duration_s, session.request_stop, "duration")
             return session
 
-        host = SessionHost(make)
+        host = SessionHost(make, switch)
         with Ending(host) as ending:
             with logging_to(places.log if with_console else None, redactor):
                 try:

@@ -7,9 +7,9 @@ from core.events import Act
 
 Scope = Literal["app", "main", "leader", "kill", "confirm", "form"]
 """Where an act's keys work. ``app`` works on every page but not behind a dialog, unless the act has priority."""
-Friction = Literal["none", "confirm", "chord", "form"]
-"""What stands between the key and the act: nothing, a question, a second key within two seconds, or a form to fill in
-and then a question that tells what would change."""
+Friction = Literal["none", "confirm", "chord", "form", "typed"]
+"""What stands between the key and the act: nothing, a question, a second key within two seconds, a form to fill in
+(and then a question that tells what would change, where the session can tell it), or a word to type."""
 
 ACTIVE_TOGETHER: Final[tuple[frozenset[Scope], ...]] = (
     frozenset({"app", "main"}),
@@ -29,7 +29,7 @@ class OperatorAct:
     """``group.name``, the table and key of the key map file."""
     scope: Scope
     keys: tuple[str, ...]
-    """Default keys: one printable character or a name such as ``pageup``."""
+    """Default keys: one printable character or a name such as ``pageup``; () is in the palette alone."""
     action: str
     """What Textual calls on the screen, or on the app when it begins with ``app.``."""
     word: str
@@ -75,7 +75,9 @@ def _market(
     )
 
 
-def _all(name: Act, key: str, word: str, sentence: str, rank: int, protected: bool = False) -> OperatorAct:
+def _all(
+    name: Act, key: str, word: str, sentence: str, rank: int, protected: bool = False, friction: Friction = "none"
+) -> OperatorAct:
     identity = f"all.{name.removesuffix('_all')}"
     return OperatorAct(
         id=identity,
@@ -87,6 +89,7 @@ def _all(name: Act, key: str, word: str, sentence: str, rank: int, protected: bo
         command=name,
         rank=rank,
         protected=protected,
+        friction=friction,
     )
 
 
@@ -127,8 +130,31 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         priority=True,
         protected=True,
     ),
+    OperatorAct(
+        id="app.rearm",
+        scope="app",
+        keys=(),
+        action="app.trade('app.rearm')",
+        word="re-arm…",
+        sentence="Lift a kill, a loss or a drawdown stop; wants a typed word and a reason.",
+        command="rearm",
+        friction="typed",
+    ),
     _market("pause", "p", "pause", "Stop quoting this market and cancel its orders.", 4),
+    _market("reduce", "d", "reduce", "Only orders that reduce this market's position; cancels the others.", 9),
     _market("resume", "r", "resume", "Let this market be quoted again.", 5),
+    OperatorAct(
+        id="market.control",
+        scope="main",
+        keys=("b",),
+        action="app.trade('market.control')",
+        word="side, timer…",
+        sentence="Pause, reduce or resume this market or one side of it, for a time if wanted.",
+        command="pause",
+        choices=("pause", "reduce", "resume"),
+        friction="form",
+        rank=13,
+    ),
     _market("widen", "w", "widen", "Quote this market one tick further from fair on both sides.", 9),
     _market("tighten", "W", "tighten", "Take one tick of widening back.", 10),
     _market(
@@ -139,7 +165,10 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         6,
         identity="market.cancel",
     ),
-    _market("flatten", "F", "flatten", "Close the position of this market; asks first.", 7, "confirm"),
+    _market(
+        "flatten", "F", "flatten", "Close the position of this market; shows route and cost, then asks.", 7, "confirm"
+    ),
+    _market("flatten_stop", "f", "stop flattening", "Stop closing this market's position; what is left stays.", 16),
     _market(
         "widen",
         "a",
@@ -199,6 +228,14 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         "Go to the account: holdings, profit and inventory operations of all markets.",
         9,
     ),
+    _look(
+        "pane.risk",
+        ("0",),
+        "pane('risk')",
+        "risk",
+        "Go to what stops orders: kill switch, states, caps, protections, denials.",
+        8,
+    ),
     OperatorAct(
         id="app.palette",
         scope="app",
@@ -221,33 +258,50 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
     ),
     _all("pause_all", "p", "pause all", "Stop quoting everywhere and cancel all orders.", 1, protected=True),
     _all(
+        "reduce_all",
+        "d",
+        "reduce all",
+        "Only orders that reduce a position, everywhere; cancels the others.",
+        2,
+        protected=True,
+    ),
+    _all(
         "resume_all",
         "r",
         "resume all",
-        "Quote again after pause all or cancel only; markets that were paused one by one stay so.",
-        2,
+        "Quote again after pause all, reduce all or cancel only; markets that were paused one by one stay so.",
+        3,
     ),
     _all(
         "cancel_all",
         "x",
         "cancel all",
         "Cancel every order on the account, also what is not ours; quoting goes on afterwards.",
-        3,
+        4,
         protected=True,
     ),
     _all(
+        "flatten_all",
+        "f",
+        "flatten all…",
+        "Close every position; shows route and cost, and wants a typed word.",
+        6,
+        friction="typed",
+    ),
+    _all("flatten_stop", "s", "stop flattening", "Stop closing positions everywhere; what is left stays.", 7),
+    _all(
         "job_confirmed",
-        "d",
+        "c",
         "job is done",
         "Count the unknown inventory operation as done.",
-        6,
+        8,
     ),
     _all(
         "job_failed",
-        "f",
+        "n",
         "job failed",
         "Count the unknown inventory operation as failed.",
-        7,
+        9,
     ),
     OperatorAct(
         id="all.kill",
@@ -258,7 +312,7 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         sentence="First half of KILL; a second key within two seconds does it.",
         command="kill",
         friction="chord",
-        rank=4,
+        rank=5,
         protected=True,
     ),
     OperatorAct(
@@ -268,7 +322,7 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         action="back",
         word="back",
         sentence="Leave without doing anything.",
-        rank=5,
+        rank=10,
     ),
     OperatorAct(
         id="kill.again",
@@ -276,7 +330,7 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         keys=("k",),
         action="again",
         word="KILL NOW",
-        sentence="Second half of KILL: cancel everything, and place nothing until the latch file is removed.",
+        sentence="Second half of KILL: cancel everything, and place nothing until somebody re-arms.",
         command="kill",
         friction="chord",
         rank=1,

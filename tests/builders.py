@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from hypothesis import HealthCheck, settings
 
-from core.actions import Action, Cancel, CancelAll, Place, ReadBooks
+from core.actions import Action, Cancel, CancelAll, Note, Place, ReadBooks
 from core.config import Settings
 from core.engine import Engine
 from core.events import (
@@ -261,6 +261,14 @@ class Driver:
 
     def command(self, act: Any, market: str = MARKET) -> list[Action]:
         return self.send(OperatorCommand(act=act, market=market, who="test"))
+
+    def flatten(self, market: str = MARKET, **over: Any) -> list[Action]:
+        """Preview a flattening and confirm it; what was refused is told by the actions."""
+        seen = self.send(OperatorCommand(act="flatten", market=market, who="test", preview=True, **over))
+        words = [action.confirm for action in seen if isinstance(action, Note) and action.confirm]
+        if not words:
+            return seen
+        return self.send(OperatorCommand(act="flatten", market=market, who="test", confirm=words[-1]))
 
     def feeds(self, up: bool = True) -> list[Action]:
         actions = [a for feed in ("market", "user") for a in self.send(FeedChanged(feed=feed, connected=up))]

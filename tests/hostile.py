@@ -99,7 +99,7 @@ def state_digest(engine: Engine) -> str:
     """Books, tapes, signals, orders, controls and account, as SHA-256; counters and times of hearing are left out."""
     seen: dict[int, int] = {}
     desks = [(market, _of_desk(desk, seen)) for market, desk in engine.desks.items()]
-    whole = (desks, _walk(engine.orders, seen), _walk(engine.account, seen), engine.control, engine.stopping)
+    whole = (desks, _walk(engine.orders, seen), _walk(engine.account, seen), engine.controls.held(), engine.stopping)
     return hashlib.sha256(repr(whole).encode()).hexdigest()
 
 
@@ -113,7 +113,7 @@ def _of_desk(desk: Any, seen: dict[int, int]) -> tuple[Any, ...]:
         [book.hash_levels(outcome) for outcome in OUTCOMES],
         [(name, value) for name, value in vars(desk).items() if name != "_synced_s" and _is_plain(value)],
         (desk.silence.status, desk.silence.words),
-        [_walk(part, seen) for part in (desk.tape, desk.watch, desk.position, desk.control)],
+        [_walk(part, seen) for part in (desk.tape, desk.watch, desk.position)],
     )
 
 

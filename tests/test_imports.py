@@ -40,6 +40,12 @@ def test_only_studies_load_numpy(tmp_path: Path, module: str) -> None:
     assert "numpy" not in loaded_after(f"import {module}", tmp_path)
 
 
+def test_the_watchdog_loads_next_to_nothing(tmp_path: Path) -> None:
+    """It starts at once, fits in where memory is short, and has no code that signs."""
+    heavy = {SCREEN, "rich", *CLIENT, "asyncio", "httpx", "websockets", "sqlite3", "aiosqlite", "coincurve", "numpy"}
+    assert not loaded_after("import core.kill.watchdog", tmp_path) & heavy
+
+
 def test_config_show_loads_next_to_nothing(tmp_path: Path) -> None:
     """It answers at once."""
     code = "from polymm_tui.cli import main\nmain(['config', 'show'])"

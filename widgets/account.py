@@ -20,7 +20,7 @@ from widgets.figures import (
 from widgets.format import NOTHING, brief, clean, fit, model_cents, number, short_shares, wrap_words
 from widgets.inventory import fact_spans, inventory_facts
 from widgets.jobs import job_rows
-from widgets.line_widget import Row, ScrollingLineWidget, Span, message_rows, row
+from widgets.line_widget import PagedLineWidget, Row, Span, message_rows, row
 
 _LABEL: Final = 12
 _COLUMN: Final = 26
@@ -350,33 +350,28 @@ def _market_rows(market: MarketView | None, width: int) -> list[Row]:
     ]
 
 
-class Account(ScrollingLineWidget):
+class Account(PagedLineWidget):
     """Draws :func:`account_rows`, scrolled where the terminal is low."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._view: ConsoleView | None = None
         self._market: MarketView | None = None
-        self._count = 0
 
     def show(self, view: ConsoleView, market: MarketView | None) -> None:
         """Draw the account of a view, and one market of it in full."""
         self._view, self._market = view, market
         self.update_rows()
 
-    def make_rows(self, width: int, height: int) -> list[Row]:
+    def all_rows(self, width: int) -> list[Row]:
         """See :func:`account_rows`."""
-        rows = account_rows(self._view, self._market, width)
-        self._count = len(rows)
-        return rows[self.clamp_skip(self._count, height) :][:height]
+        return account_rows(self._view, self._market, width)
 
     def retitle(self) -> None:
         """Say whether the books add up, and how much is out of sight."""
         wrong = self._view is not None and self._view.account.trouble
-        height = self.size.height
-        place = f"{self._skip + 1}–{self._skip + height} of {self._count} lines, pgdn"
-        units = "shares, dollars, cents a share"
+        place, units = self.place(), "shares, dollars, cents a share"
         self.set_titles(
             "Inventory and account, ! it does not add up" if wrong else "Inventory and account",
-            f"{place} · {units}" if self._count > height else units,
+            f"{place} · {units}" if place else units,
         )

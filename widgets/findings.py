@@ -4,9 +4,10 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from core.views import ConsoleView, FindingView, ForeignOrderView
+from widgets.control_words import global_control, reason_words, state_words, way_out
 from widgets.format import age, brief, clean, fit, shares, wrap_words
 from widgets.inventory import foreign_words
-from widgets.line_widget import Row, ScrollingLineWidget, Span, message_rows, row
+from widgets.line_widget import PagedLineWidget, Row, Span, message_rows, row
 from widgets.venue_words import beat_role, beat_words, budget_role, budget_words, mode_role, mode_words
 
 _LABEL: Final = 11
@@ -24,12 +25,6 @@ _SUBJECTS: Final = 3
 """Ids that are named where several findings are alike."""
 _SIGNS: Final = {"info": " ", "fill": " ", "warning": "▲", "alarm": "!"}
 _SIGN_ROLES: Final = {"info": "", "fill": "", "warning": "warn", "alarm": "alarm"}
-_WAYS_OUT: Final = {
-    "REDUCE_ONLY": "nothing is placed that adds to a position until resume all",
-    "PAUSED": "resume all ends it",
-    "CANCEL_ONLY": "nothing is placed until resume all",
-    "KILLED": "remove the latch file and start again",
-}
 _EFFECTS: Final = {"none": "", "hold": "the market rests", "quarantine": "closed the market", "halt": "HALTED ALL"}
 
 
@@ -49,11 +44,11 @@ def finding_rows(view: ConsoleView | None, width: int) -> list[Row]:
 
 def _control_rows(view: ConsoleView, width: int) -> list[Row]:
     """What holds all markets, why, and what ends it: the venue may be well again while we are not."""
-    if view.control == "ACTIVE":
+    control = global_control(view)
+    if control is None:
         return []
-    held = (market.blocked_by for market in view.markets if market.control == view.control != "REDUCE_ONLY")
-    reason = next(held, "") or view.control.replace("_", " ").lower()
-    return _labelled("control", f"{reason}; {_WAYS_OUT[view.control]}", width, "warn")
+    said = f"{state_words(control.state).lower()}: {reason_words(control)}; {way_out(control)}"
+    return _labelled("control", said, width, "warn")
 
 
 # The venue
@@ -164,30 +159,25 @@ def _indented(text: str, width: int) -> Row:
     return row(" " * (_LABEL + 1), Span(fit(clean(text), width - _LABEL - 2).rstrip()))
 
 
-class Findings(ScrollingLineWidget):
+class Findings(PagedLineWidget):
     """Draws :func:`finding_rows`, scrolled where the terminal is low."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._view: ConsoleView | None = None
-        self._count = 0
 
     def show(self, view: ConsoleView) -> None:
         """Draw the findings of a view."""
         self._view = view
         self.update_rows()
 
-    def make_rows(self, width: int, height: int) -> list[Row]:
+    def all_rows(self, width: int) -> list[Row]:
         """See :func:`finding_rows`."""
-        rows = finding_rows(self._view, width)
-        self._count = len(rows)
-        return rows[self.clamp_skip(self._count, height) :][:height]
+        return finding_rows(self._view, width)
 
     def retitle(self) -> None:
         """Count the findings, and say how much is out of sight."""
         findings = self._view.findings if self._view else ()
         alarms = sum(finding.severity == "alarm" for finding in findings)
-        height = self.size.height
-        place = f"{self._skip + 1}–{self._skip + height} of {self._count} lines, pgdn"
         told = f", {alarms} alarm{'' if alarms == 1 else 's'}" if alarms else ""
-        self.set_titles(f"Findings {len(findings)}{told}", place if self._count > height else "newest first")
+        self.set_titles(f"Findings {len(findings)}{told}", self.place() or "newest first")

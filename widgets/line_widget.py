@@ -213,3 +213,28 @@ class ScrollingLineWidget(LineWidget, can_focus=True):
     def on_mouse_scroll_down(self, event: MouseScrollDown) -> None:
         """Scroll on."""
         self.scroll_lines(1)
+
+
+class PagedLineWidget(ScrollingLineWidget):
+    """A scrolling line widget over rows that are all made at once, of which those are drawn that are in sight."""
+
+    def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
+        super().__init__(id=id, classes=classes)
+        self._count = 0
+
+    def all_rows(self, width: int) -> list[Row]:
+        """Every row there is, at this width; for subclasses."""
+        raise NotImplementedError
+
+    def make_rows(self, width: int, height: int) -> list[Row]:
+        """Those in sight."""
+        rows = self.all_rows(width)
+        self._count = len(rows)
+        return rows[self.clamp_skip(self._count, height) :][:height]
+
+    def place(self) -> str:
+        """Which rows are in sight, for a border; "" when all are."""
+        height = self.size.height
+        if self._count <= height:
+            return ""
+        return f"{self._skip + 1}–{self._skip + height} of {self._count} lines, pgdn"

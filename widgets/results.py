@@ -6,7 +6,7 @@ from typing import Final
 from core.units import MICRO
 from core.views import MarketView, MarkoutView, RewardView
 from widgets.format import MINUS, NOTHING, clean, fit, number, short_shares, wrap_words
-from widgets.line_widget import Row, ScrollingLineWidget, Span, message_rows, row
+from widgets.line_widget import PagedLineWidget, Row, Span, message_rows, row
 
 _LABEL: Final = 8
 _WIDE_LABEL: Final = 11
@@ -116,14 +116,13 @@ def _horizon(seconds: float) -> str:
     return f"{seconds:g}s" if seconds < 120 else f"{seconds / 60:g}m"
 
 
-class Results(ScrollingLineWidget):
+class Results(PagedLineWidget):
     """Draws :func:`result_rows`, scrolled where the terminal is low."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._market: MarketView | None = None
         self._per_1000: float | None = None
-        self._count = 0
 
     def show(self, market: MarketView | None, per_1000_of_all: float | None) -> None:
         """Draw what a market's quotes earn.
@@ -135,15 +134,11 @@ class Results(ScrollingLineWidget):
         self._market, self._per_1000 = market, per_1000_of_all
         self.update_rows()
 
-    def make_rows(self, width: int, height: int) -> list[Row]:
+    def all_rows(self, width: int) -> list[Row]:
         """See :func:`result_rows`."""
-        rows = result_rows(self._market, self._per_1000, width)
-        self._count = len(rows)
-        return rows[self.clamp_skip(self._count, height) :][:height]
+        return result_rows(self._market, self._per_1000, width)
 
     def retitle(self) -> None:
         """Name the market, and say how much is out of sight."""
         name = f": {clean(self._market.title)}" if self._market else ""
-        height = self.size.height
-        place = f"{self._skip + 1}–{self._skip + height} of {self._count} lines, pgdn"
-        self.set_titles(f"Markouts and rewards{name}", place if self._count > height else "cents a share")
+        self.set_titles(f"Markouts and rewards{name}", self.place() or "cents a share")

@@ -4,7 +4,7 @@ from typing import Final, NamedTuple
 
 from core.views import MarketView
 from widgets.data_words import data_words, is_believed
-from widgets.format import clean
+from widgets.format import clean, shares
 
 
 class MarketState(NamedTuple):
@@ -32,6 +32,9 @@ _QUOTING: Final = MarketState("●", "quoting", "good")
 def market_state(market: MarketView) -> MarketState:
     """The strictest thing that can be said about a market; the session's own words where it gives any."""
     state = _state(market)
+    if market.flatten is not None and state is _FLATTENING:
+        flatten = market.flatten
+        return state._replace(sentence=f"flattening, {shares(flatten.left)} left: {clean(flatten.text)}")
     if market.blocked_by and not (state.is_of_data and _quotes_data(market)):
         return state._replace(sentence=clean(market.blocked_by))
     if state is not _QUOTING:

@@ -4,9 +4,22 @@ from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
-from core.views import ConsoleView, FeedView
+from core.views import ConsoleView, FeedView, KillView
+from widgets.control_words import (
+    SKEW_WARNS_S,
+    STALL_STOPS_S,
+    exceptions,
+    global_control,
+    least_left,
+    left_words,
+    report_counts,
+    report_verdict,
+    skew_role,
+    state_role,
+    state_words,
+)
 from widgets.data_words import is_believed
-from widgets.format import age, clean, fit, signed_usd, usd, utc_clock, whole_usd
+from widgets.format import MINUS, age, clean, fit, signed_usd, usd, utc_clock, whole_usd
 from widgets.jobs import job_words, troubled_jobs
 from widgets.line_widget import LineWidget, Row, Span, row
 from widgets.venue_words import beat_role, mode_role, mode_words
@@ -15,10 +28,11 @@ SILENT_AFTER_S: Final = 2.0
 """An engine whose time has not moved for longer is said to be gone."""
 STARTING_AFTER_S: Final = 15.0
 """The same before there are markets: loading the order client keeps the engine from its work for seconds."""
-_CONTROL_ROLES: Final = {"ACTIVE": "good", "REDUCE_ONLY": "warn", "PAUSED": "warn", "CANCEL_ONLY": "warn"}
 _FEED_OLD_S: Final = 5.0
 _LAG_SLOW_MS: Final = 50.0
 _DETAIL: Final = 40
+_KILLER: Final = 60
+"""Cells of who killed and why."""
 _BEAT_DETAIL: Final = 28
 """Cells of what is wrong with the heartbeat: what is left of 80 beside profit and clock."""
 _BEAT_LONGEST: Final = 60
@@ -31,7 +45,9 @@ class Part(NamedTuple):
     rank: int
 
 
-def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, console: str = "") -> list[Row]:
+def status_rows(
+    view: ConsoleView | None, width: int, silent_s: float = 0.0, console: str = "", kill: KillView | None = None
+) -> list[Row]:
     """The two lines of the strip.
 
     Args:
@@ -39,31 +55,33 @@ def status_rows(view: ConsoleView | None, width: int, silent_s: float = 0.0, con
         width: cells.
         silent_s: seconds for which the engine's time has stood still.
         console: what is wrong with the console itself, in words; "" when nothing is.
+        kill: of use before the first view only, which has its own.
     """
+    if view is None and kill is not None and kill.killed:
+        top = [_part(" starting …", "", 0), *_kill_parts(kill)]
+        return [_line(top, width, "alarm"), row(" waiting for the session", ground="alarm")]
     if view is None:
         return [row((" starting …", "strong"), ground="bar"), row((" waiting for the session", "muted"), ground="bar")]
     top, bottom = _orders_line(view), _money_line(view, width, console)
     clock = Span(f"{utc_clock(view.unix)} UTC ", "muted")
     patience_s = SILENT_AFTER_S if view.markets else STARTING_AFTER_S
-    if silent_s > patience_s and not view.finished:
+    is_silent = silent_s > patience_s and not view.finished
+    is_killed = view.control == "KILLED" or view.kill.killed
+    if is_silent and is_killed:  # the switch answers for itself: what became of the orders stays in the first line
+        bottom = [_part(f" NO ENGINE for {age(silent_s)}: figures are old", "", 0), *bottom]
+    elif is_silent:
         top = [_part(f" NO ENGINE for {age(silent_s)}: what stands below is old", "", 0), *top[:2]]
-        return [_line(top, width, "alarm"), _line(bottom, width, "alarm", clock)]
-    if view.control == "KILLED":
+    if is_silent or is_killed:
         return [_line(top, width, "alarm"), _line(bottom, width, "alarm", clock)]
     return [_line(top, width, "bar"), _line(bottom, width, "bar", clock)]
 
 
 def _orders_line(view: ConsoleView) -> list[Part]:
     quoting = sum(market.quoting for market in view.markets)
-    control = "STOPPING: cancelling all orders" if view.stopping else view.control.replace("_", " ")
-    if not view.markets and control == "ACTIVE":
-        control = "STARTING"
-    if view.finished:
-        control = f"ENDED: {clean(view.finished)}"
     live = view.mode == "live"
     parts = [
         _part(f" {view.mode.upper()} ", "badge" if live else "strong", 0),
-        _part(control, "warn" if view.stopping else _CONTROL_ROLES.get(view.control, "alarm"), 0),
+        *_control_parts(view),
         *_venue_parts(view),
         _part(f"quoting {quoting}/{len(view.markets)}", "" if quoting == len(view.markets) else "warn", 3),
         *[part for feed in view.feeds for part in _feed_parts(feed)],
@@ -76,7 +94,42 @@ def _orders_line(view: ConsoleView) -> list[Part]:
         parts.append(
             Part((Span("rejects ", "muted"), Span(f"{view.rejects}, last {age(view.last_reject_age_s)} ago")), 4)
         )
+    if view.denials:
+        parts.append(Part((Span("denied ", "muted"), Span(f"{sum(each.count for each in view.denials):,}")), 5))
     return parts
+
+
+def _control_parts(view: ConsoleView) -> list[Part]:
+    """What is allowed: of everything, with the time left; then how many markets and sides differ from that."""
+    if view.kill.killed:
+        return _kill_parts(view.kill)
+    if view.finished:
+        return [_part(f"ENDED: {clean(view.finished)}", state_role(view.control), 0)]
+    if view.stopping:
+        return [_part("STOPPING: cancelling all orders", "warn", 0)]
+    if not view.markets and view.control == "ACTIVE":
+        return [_part("STARTING", state_role(view.control), 0)]
+    parts = [_part(state_words(view.control), state_role(view.control), 0)]
+    held = global_control(view)
+    if held is not None and held.left_s is not None:
+        parts.append(_part(left_words(held.left_s), "warn", 0))
+    if apart := exceptions(view):
+        timer = least_left(apart)
+        parts.append(_part(f"{len(apart)} exception{'s' if len(apart) > 1 else ''}", "warn", 1))
+        if timer is not None:
+            parts.append(_part(left_words(timer), "warn", 2))
+    return parts
+
+
+def _kill_parts(kill: KillView) -> list[Part]:
+    """KILLED, whether zero is proven, and all four counts, on any width; by whom and why where there is room."""
+    why = f": {clean(kill.reason)}" if kill.reason else ""
+    return [
+        _part("KILLED", "", 0),
+        _part(report_verdict(kill.report), "", 0),
+        _part(report_counts(kill.report), "", 0),
+        _part(fit(f"by {clean(kill.by) or 'nobody known'}{why}", _KILLER).rstrip(), "", 2),
+    ]
 
 
 def _venue_parts(view: ConsoleView) -> list[Part]:
@@ -145,7 +198,7 @@ def _money_line(view: ConsoleView, width: int, console: str) -> list[Part]:
 
 def _account_parts(view: ConsoleView, width: int) -> list[Part]:
     """Our own books, alarms, operations, the heartbeat, a short budget: said on any width once they are bad."""
-    parts = [_part(" BOOKS DO NOT ADD UP ", "alarm", 0)] if view.account.trouble else []
+    parts = [*_safety_parts(view), *([_part(" BOOKS DO NOT ADD UP ", "alarm", 0)] if view.account.trouble else [])]
     alarms = [finding for finding in view.findings if finding.severity == "alarm"]
     if alarms:
         parts.append(_part(f" {len(alarms)} alarm{'s' if len(alarms) > 1 else ''} ", "alarm", 0))
@@ -162,6 +215,21 @@ def _account_parts(view: ConsoleView, width: int) -> list[Part]:
             parts.append(_part(fit(clean(beat.trouble), room).rstrip(), "warn", 1))
     if view.venue.short:
         parts.append(_part("rate budget short", "warn", 1))
+    return parts
+
+
+def _safety_parts(view: ConsoleView) -> list[Part]:
+    """A watchdog that is down, a journal that stands still, a clock that is off; nothing while all is well."""
+    parts = []
+    if view.kill.guarded and not view.kill.watchdog_up:
+        parts.append(_part(" NO WATCHDOG ", "alarm", 0))
+    if view.journal_stalled_s:
+        role = "alarm" if view.journal_stalled_s >= STALL_STOPS_S else "warn"
+        parts.append(_part(f" journal waits {view.journal_stalled_s:.0f}s ", role, 0))
+    skew_s = view.clock_skew_s
+    if skew_s is not None and abs(skew_s) > SKEW_WARNS_S:
+        said = f"clock {skew_s:+.1f}s".replace("-", MINUS)
+        parts.append(_part(said, skew_role(skew_s), 1))
     return parts
 
 
@@ -213,12 +281,15 @@ class StatusStrip(LineWidget):
         self._view: ConsoleView | None = None
         self._silent_s = 0.0
         self._trouble = ""
+        self._kill: KillView | None = None
 
-    def show(self, view: ConsoleView | None, silent_s: float = 0.0, console: str = "") -> None:
+    def show(
+        self, view: ConsoleView | None, silent_s: float = 0.0, console: str = "", kill: KillView | None = None
+    ) -> None:
         """Draw a view; see :func:`status_rows` for the rest."""
-        self._view, self._silent_s, self._trouble = view, silent_s, console
+        self._view, self._silent_s, self._trouble, self._kill = view, silent_s, console, kill
         self.update_rows()
 
     def make_rows(self, width: int, height: int) -> list[Row]:
         """See :func:`status_rows`."""
-        return status_rows(self._view, width, self._silent_s, self._trouble)
+        return status_rows(self._view, width, self._silent_s, self._trouble, self._kill)

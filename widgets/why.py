@@ -23,7 +23,7 @@ from widgets.format import (
     usd,
     wrap_words,
 )
-from widgets.line_widget import Row, ScrollingLineWidget, Span, message_rows, row
+from widgets.line_widget import PagedLineWidget, Row, Span, message_rows, row
 from widgets.state_words import market_state
 
 _LABEL: Final = 16
@@ -294,28 +294,23 @@ def _span(seconds: float) -> str:
     return f"{max(0, round(seconds))}s" if seconds < 120 else age(seconds)
 
 
-class Why(ScrollingLineWidget):
+class Why(PagedLineWidget):
     """Draws :func:`why_rows`, scrolled where the terminal is low."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._market: MarketView | None = None
-        self._count = 0
 
     def show(self, market: MarketView | None) -> None:
         """Draw the reasons of a market's quotes."""
         self._market = market
         self.update_rows()
 
-    def make_rows(self, width: int, height: int) -> list[Row]:
+    def all_rows(self, width: int) -> list[Row]:
         """See :func:`why_rows`."""
-        rows = why_rows(self._market, width)
-        self._count = len(rows)
-        return rows[self.clamp_skip(self._count, height) :][:height]
+        return why_rows(self._market, width)
 
     def retitle(self) -> None:
         """Name the market, and say how much is out of sight."""
         name = f": {clean(self._market.title)}" if self._market else ""
-        height = self.size.height
-        place = f"{self._skip + 1}–{self._skip + height} of {self._count} lines, pgdn"
-        self.set_titles(f"Why this quote{name}", place if self._count > height else "YES frame")
+        self.set_titles(f"Why this quote{name}", self.place() or "YES frame")

@@ -358,8 +358,9 @@ def _unmined_cash(known: TrackedFill) -> int:
     """Micro-dollars by which the venue's cash still has to change for a fill that is booked here."""
     if known.word.settlement == "mined" or known.word.settlement in FINAL:
         return 0
-    value = (known.fill.usd * known.fill.size + MICRO // 2) // MICRO
-    return -value if known.fill.order_side == "BUY" else value
+    fill = known.fill
+    value = (fill.usd * fill.size + MICRO // 2) // MICRO
+    return (-value if fill.order_side == "BUY" else value) + fill.rest - fill.fee
 
 
 def _mined_shares(known: TrackedFill, outcome: Outcome) -> int:

@@ -14,7 +14,19 @@ from core.events import PayoutSeen, Recovered
 from core.orders.fills import Fill
 from core.portfolio.account import Account
 from core.portfolio.decompose import Decomposition
-from core.portfolio.entries import Entry, EntrySource, EquityMark, Fee, Flow, Found, Income, Merge, Redeem, Settle
+from core.portfolio.entries import (
+    Entry,
+    EntrySource,
+    EquityMark,
+    Fee,
+    Flow,
+    Found,
+    Income,
+    Merge,
+    Redeem,
+    Settle,
+    fill_key,
+)
 from core.portfolio.equity import Drawdown
 from core.portfolio.ledger import Pico, usd_of
 from core.portfolio.portfolio import Portfolio
@@ -139,7 +151,20 @@ class Bookkeeping:
         self._revalue(fill.market, unix, price if mark is None else mark, (signed, price))
         self.wants_snapshot = True
         self._account.touch()
-        return seq, [*self._tell(fill.market, fill.trade_id, wrong, unix), *self.verify(unix)]
+        told = self._tell(fill.market, fill.trade_id, wrong, unix)
+        return seq, [*told, *self._take_costs(fill, counts, unix), *self.verify(unix)]
+
+    def _take_costs(self, fill: Fill, counts: bool, unix: float) -> list[Action]:
+        """Enter what a taker's fill moved beyond size times price, or what comes back because its trade failed."""
+        sign, back, whose = (1, "", "of a taker") if counts else (-1, " back", "of a trade that failed")
+        actions: list[Action] = []
+        if fill.fee:
+            key, text = f"fee{back} {fill_key(*fill.key)}", f"the fee {whose}"
+            actions += self.enter(fill.market, key, Fee(Usd(sign * fill.fee)), "fill", unix, text)
+        if fill.rest:
+            key, text = f"rest{back} {fill_key(*fill.key)}", f"the price {whose}, beyond whole micro-dollars a share"
+            actions += self.enter(fill.market, key, Income(Usd(sign * fill.rest), "other"), "fill", unix, text)
+        return actions
 
     def confirm(self, fill: Fill) -> None:
         """A fill is final."""
@@ -273,6 +298,7 @@ class Bookkeeping:
             day_flows=day.flows,
             bankroll=account.bankroll or Usd(0),
             is_latched=day.is_latched,
+            guard_peak=account.guard_peak,
         )
         return [Marked(mark), *self.verify(unix, sums_up=True)]
 

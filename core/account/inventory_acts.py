@@ -7,7 +7,9 @@ through the same plan.
 import math
 from typing import TYPE_CHECKING, Final, Literal, cast
 
-from core.actions import Action, EndJob, Note, SendJob
+import msgspec
+
+from core.actions import Action, EndJob, Note, SendJob, refusal
 from core.desk import Desk
 from core.events import JobSeen, OperatorCommand, Recovered, RouteSeen
 from core.jobs.job import JobKind
@@ -57,28 +59,49 @@ class InventoryActs:
     def command(self, command: OperatorCommand, now: float) -> list[Action]:
         """Carry out, or preview, an act on the inventory."""
         if not math.isfinite(command.amount * 100):
-            return [Note("warning", command.market, f"{command.act}: {command.amount:g} shares are no size")]
+            return [refusal(command.market, f"{command.act}: {command.amount:g} shares are no size")]
         unix = now + self._engine.wall_s
         size = Shares(round(command.amount * 100) * (MICRO // 100))
         if command.amount and size < SIZE_QUANTUM:
-            return [Note("warning", command.market, f"{command.act}: {command.amount:g} shares are no size")]
+            return [refusal(command.market, f"{command.act}: {command.amount:g} shares are no size")]
         kind = cast(JobKind, command.act)
         plan = self.jobs.plan(kind, command.market, size, self._stocks(now), self._purse(), unix)
         if isinstance(plan, Refused):
-            return [Note("warning", command.market, f"{command.act}: {plan.why}")]
+            return [refusal(command.market, f"{command.act}: {plan.why}")]
         if command.preview:
             return [Note("info", command.market, plan.words(self._name))]
         return self._start(plan, command.who, "asked for", unix)
+
+    def pairs(self, market: str) -> Shares:
+        """Settled pairs of a market that no operation takes, those in open sells included."""
+        position = self._engine.books.portfolio.position(market)
+        yes, no = position.settled_yes - position.locked_yes, position.settled_no - position.locked_no
+        return Shares(max(0, min(yes, no)))
+
+    def why_not_merge(self, market: str, now: float) -> str:
+        """Why a flattening would not merge pairs once nothing of ours rests in their market, in words; ""."""
+        stock = self._stocks(now).get(market)
+        if stock is None:
+            return "the market is not known"
+        idle = {market: msgspec.structs.replace(stock, selling_yes=Shares(0), selling_no=Shares(0))}
+        plan = self.jobs.plan("merge", market, Shares(0), idle, self._purse(), now + self._engine.wall_s)
+        return plan.why if isinstance(plan, Refused) else ""
+
+    def merge(self, market: str, size: Shares, who: str, now: float) -> list[Action] | Refused:
+        """Merge pairs for a flattening."""
+        unix = now + self._engine.wall_s
+        plan = self.jobs.plan("merge", market, size, self._stocks(now), self._purse(), unix)
+        return plan if isinstance(plan, Refused) else self._start(plan, who, "flattening", unix)
 
     def end(self, command: OperatorCommand, now: float) -> list[Action]:
         """End the operation under way by an operator's word, where no evidence does."""
         view = self.jobs.under_way
         if view is None:
-            return [Note("warning", "", "no inventory operation is under way")]
+            return [refusal("", "no inventory operation is under way")]
         state = command.act.removeprefix("job_")
         ended = self.jobs.end(view.job.job_id, state, command.who, now + self._engine.wall_s)
         if isinstance(ended, Refused):
-            return [Note("warning", view.job.market, ended.why)]
+            return [refusal(view.job.market, ended.why)]
         return [EndJob(ended), Note("info", view.job.market, f"job {view.job.job_id} counts as {state}")]
 
     def auto(self, now: float, unix: float) -> list[Action]:
@@ -91,7 +114,7 @@ class InventoryActs:
         if now - self._looked_s < AUTO_SEC or engine.stopping:
             return []
         self._looked_s = now
-        if engine.control.state == "KILLED" or engine.reconciliation.recovering():
+        if engine.is_killed or engine.reconciliation.recovering():
             return []
         held = engine.books.portfolio.positions.values()
         settings = engine.settings

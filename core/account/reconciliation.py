@@ -37,7 +37,7 @@ from core.orders.fills import Key, TrackedFill
 from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, TERMINAL, Order, State
 from core.portfolio.account import Account
-from core.risk.gate import UNKNOWN_LIMIT_SEC
+from core.risk.permission import UNKNOWN_LIMIT_SEC
 from core.units import Shares, micro_text
 
 CADENCE_SEC: Final[dict[AccountSection, float]] = {

@@ -24,6 +24,8 @@ _FAIRS: Final = (
     "SELECT market, session, unix, tick_micro_usd, fair_micro_usd, microprice_micro_usd FROM fairs"
     " ORDER BY market, session, unix"
 )
+_QUOTED: Final = " AND COALESCE(json_extract(o.explanation, '$.binding'), '') != 'flatten'"
+"""An order that closed a position stood for no quote, and what it took came not to it."""
 _ORDERS: Final = {
     2: (
         "SELECT market, session, side, outcome, price_ticks * tick_micro_usd, created_unix,"
@@ -36,6 +38,7 @@ _ORDERS: Final = {
     ),
 }
 _ORDERS[4] = _ORDERS[3]
+_ORDERS[5] = _ORDERS[3] + _QUOTED
 """By schema. A row is also written when news of an order that has ended arrives, so its events tell its end better."""
 _FILLS: Final = {
     2: (
@@ -48,6 +51,7 @@ _FILLS: Final = {
     ),
 }
 _FILLS[4] = _FILLS[3]
+_FILLS[5] = _FILLS[3] + _QUOTED
 
 
 def is_database(path: Path) -> bool:

@@ -15,7 +15,7 @@ from core.events import OperatorCommand
 from core.lab.replay import Replay
 from core.runtime.link import CommandResult
 from core.viewing import Stage, console_view
-from core.views import ConsoleView, EventView
+from core.views import ConsoleView, EventView, KillView
 
 log = logging.getLogger(__name__)
 
@@ -74,6 +74,18 @@ class ReplayHost:
             self._refuse_the_rest()
         return future
 
+    def hurry(self) -> None:
+        """A replay ends at once anyway."""
+
+    def kill(self, reason: str, by: str = "console") -> None:
+        """A replay has no orders but its own; its engine stops placing them."""
+        self.send(OperatorCommand(act="kill", who=by, reason=reason))
+
+    @property
+    def kill_view(self) -> KillView | None:
+        """There is no switch."""
+        return None
+
     def stop(self, reason: str) -> None:
         """End the replay where it is."""
         if not self._ended.is_set() and not self._stop.is_set():
@@ -130,8 +142,11 @@ class ReplayHost:
         while not self._asked.empty():
             command, future = self._asked.get()
             notes = [action for action in self.replay.command(command) if isinstance(action, Note)]
-            text = notes[-1].text if notes else "nothing was done"
-            future.set_result(CommandResult(done=bool(notes) and notes[-1].severity != "warning", text=text))
+            if not notes:
+                future.set_result(CommandResult(done=False, text="nothing was done"))
+                continue
+            last = notes[-1]
+            future.set_result(CommandResult(done=not last.refused, text=last.text, confirm=last.confirm))
 
     def _refuse_the_rest(self) -> None:
         """Answer what nobody will carry out; both threads may do so at the same time."""

@@ -36,6 +36,7 @@ from core.exchange.orders import NewOrder, Report, Trade
 from core.lab.simulated_world import ACCOUNT, ANSWER_MS, ENTRY_MS, OWNER, World
 from core.units import Shares, UnitError, Usd
 from core.venue.account_rows import open_orders_read, trades_read
+from core.venue.answers import refusal_of
 from core.venue.data_api import activity_row
 from core.venue.user_channel import order_seen
 
@@ -60,7 +61,7 @@ class Requests:
             return [OrderAnswered(intent=place.intent, outcome="unknown", detail=why) for place in batch]
 
         def act() -> list[Event]:
-            refusal = self._exchange.mode.refusal(post_only=True)
+            refusal = self._exchange.mode.refusal(post_only=not any(place.crosses for place in batch))
             return unknown(refusal) if refusal else [self._placed(place) for place in batch]
 
         self._send("POST", "/orders", act, unknown("no answer to use"))
@@ -258,12 +259,16 @@ class Requests:
                     side=place.order_side,
                     price=price,
                     size=place.size,
-                    post_only=True,
+                    order_type="FAK" if place.crosses else "GTC",
+                    post_only=not place.crosses,
                 )
             )
         if report.order is None:
-            return OrderAnswered(intent=place.intent, outcome="refused", detail=report.error)
-        return OrderAnswered(intent=place.intent, outcome="live")
+            refusal = refusal_of(report.error) if place.crosses else ""
+            return OrderAnswered(intent=place.intent, outcome="refused", detail=report.error, refusal=refusal)
+        if place.crosses and report.trade is not None:
+            return OrderAnswered(intent=place.intent, outcome="matched", matched=report.trade.size)
+        return OrderAnswered(intent=place.intent, outcome="delayed" if place.crosses else "live")
 
     def _cancelled(self, order_ids: Iterable[str]) -> list[Event]:
         done, failed = self._exchange.cancel(OWNER, order_ids, self._world.now_ms)

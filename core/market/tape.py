@@ -78,6 +78,11 @@ class Tape:
         self._forget(now)
         return sum(one.trades for one in self._recent)
 
+    def taken_per_s(self, now: float, *, bought: bool) -> float:
+        """Micro-shares of YES a second that takers bought, or sold, in the last 60 seconds."""
+        self._forget(now)
+        return sum(one.bought if bought else one.sold for one in self._recent) / RATE_WINDOW_SEC
+
     def imbalance(self, now: float) -> float | None:
         """Volume that takers bought less what they sold, over their sum, last 60 seconds; None without trades."""
         self._forget(now)

@@ -10,9 +10,10 @@ from typing import Final, Literal
 
 import msgspec
 
-from core.events import FillSeen
+from core.events import FillSeen, Taken
+from core.market.fees import FeeSchedule, taker_fee
 from core.orders.order import Order
-from core.units import OrderSide, Outcome, Shares, Side, Ticks, Usd
+from core.units import MICRO, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
 
 FINAL: Final = frozenset({"confirmed", "failed"})
 KEPT_FILLS: Final = 20_000
@@ -27,7 +28,7 @@ FillChange = Literal["booked", "confirmed", "void", "moved", "contradicted"]
 
 
 class Fill(msgspec.Struct, frozen=True, gc=False):
-    """Our part of a trade, at our own order's price (polymarket-api.md 6.3)."""
+    """Our part of a trade: a maker's at our own order's price, a taker's at the makers' (polymarket-api.md 6.3)."""
 
     trade_id: str
     order_id: str
@@ -44,6 +45,12 @@ class Fill(msgspec.Struct, frozen=True, gc=False):
     size: Shares
     layer: int
     unix: float
+    takes: bool = False
+    """Our order met what rested: it is filled at the makers' prices and pays the taker's fee."""
+    fee: Usd = Usd(0)
+    """The taker's, micro-dollars (market-making.md 2.14)."""
+    rest: Usd = Usd(0)
+    """Of a taker's part: micro-dollars that came in beyond ``size`` times ``usd``; negative when they went out."""
 
     @property
     def key(self) -> Key:
@@ -171,8 +178,38 @@ class FillBook:
         self._steps.append((now, known.word))
 
 
-def fill_of(order: Order, event: FillSeen) -> Fill:
-    """The fill that the venue tells of one of our orders."""
+def fill_of(order: Order, event: FillSeen, fees: FeeSchedule | None = None) -> Fill:
+    """The fill that the venue tells of one of our orders; ``fees`` are its market's, None when nobody told them."""
+    fill = _made(order, event)
+    if not event.taken:
+        return fill
+    grid, cash = order.grid, sum(part.cash for part in event.taken)
+    usd = Usd(cash * MICRO // event.size)
+    price = _nearest(grid, usd)
+    beyond = Usd((cash * MICRO - usd * event.size + MICRO // 2) // MICRO)
+    return msgspec.structs.replace(
+        fill,
+        usd=usd,
+        price=price,
+        yes_price=price if order.outcome == "YES" else grid.complement(price),
+        takes=True,
+        fee=fee_of(event.taken, grid, fees),
+        rest=beyond if order.order_side == "SELL" else Usd(-beyond),
+    )
+
+
+def fee_of(taken: Iterable[Taken], grid: Grid, fees: FeeSchedule | None) -> Usd:
+    """What taking cost, micro-dollars: each maker's part at its own price, which is one of the grid (2.14)."""
+    if fees is None:
+        return Usd(0)
+    return Usd(sum(taker_fee(grid.dollars_of(_nearest(grid, part.price)), part.size, fees) for part in taken))
+
+
+def _nearest(grid: Grid, usd: Usd) -> Ticks:
+    return Ticks((usd + grid.tick_usd // 2) // grid.tick_usd)
+
+
+def _made(order: Order, event: FillSeen) -> Fill:
     return Fill(
         trade_id=event.trade_id,
         order_id=event.order_id,

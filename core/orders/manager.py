@@ -21,6 +21,7 @@ from core.events import (
     OrderSigned,
     Recovered,
 )
+from core.market.fees import FeeSchedule
 from core.market.instrument import Instrument
 from core.orders.doubts import MOST_CANCELS, READ_SEC, Doubts, asked_for, wants_cancel
 from core.orders.evidence import RECENT_GUARD_SEC
@@ -28,7 +29,7 @@ from core.orders.fills import FINAL, Fill, FillBook, FillChange, Step, TrackedFi
 from core.orders.order import IN_BOOK, TERMINAL, Order, OrderEvent, State
 from core.orders.restored import restored
 from core.quoting.explain import LayerExplanation
-from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd
+from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd, parse_micro
 
 CANCEL_HOLD_SEC: Final = 1.0
 """How long a cancelled order still counts when only the cancel's answer told of it: a fill may have been faster."""
@@ -101,6 +102,8 @@ class OrderManager:
         self._reserved_all = 0
         self._changed: set[str] = set()
         """Markets whose part of what is reserved has to be summed anew."""
+        self._exposed: set[str] = set()
+        """Markets whose orders have changed since somebody last asked."""
         self._next_intent = 1
         self.version = 0
         """Grows with every change of what rests in a book."""
@@ -119,6 +122,10 @@ class OrderManager:
         """Orders of all markets that may be filled."""
         for orders in self._per_market.values():
             yield from orders.values()
+
+    def count(self) -> int:
+        """Orders of all markets that may be filled."""
+        return sum(map(len, self._per_market.values()))
 
     def in_doubt(self) -> int:
         """Orders of which nobody knows whether the venue has them."""
@@ -143,7 +150,7 @@ class OrderManager:
         """Our size the venue's book shows, by YES tick."""
         sizes: dict[Ticks, Shares] = {}
         for order in self._per_market.get(market, {}).values():
-            if order.side == side and order.state in IN_BOOK:
+            if order.side == side and order.state in IN_BOOK and not order.crosses:
                 sizes[order.yes_price] = Shares(sizes.get(order.yes_price, 0) + order.remaining)
         return sizes
 
@@ -160,6 +167,11 @@ class OrderManager:
             self._reserved_all += self._reserved[market] - before
         self._changed.clear()
         return Usd(self._reserved_all)
+
+    def take_exposed(self) -> set[str]:
+        """Markets with an order whose size at risk may have changed since the last call."""
+        exposed, self._exposed = self._exposed, set()
+        return exposed
 
     def planned_cash(self, market: str, is_pending: Callable[[Order], bool]) -> Usd:
         """Micro-dollars that the buys of one market would spend, those left out that a plan does not replace."""
@@ -204,6 +216,8 @@ class OrderManager:
         explanation: LayerExplanation | None = None,
         settings_hash: str = "",
         book: str = "",
+        crosses: bool = False,
+        flattens: bool = False,
     ) -> Place:
         """Create an intent and the action that carries it out. ``price`` is in the frame of the token."""
         grid = instrument.grid
@@ -223,6 +237,7 @@ class OrderManager:
             now=now,
         )
         order.settings_hash, order.book, order.explanation = settings_hash, book, explanation
+        order.crosses, order.flattens = crosses, flattens
         self._next_intent += 1
         self._by_intent[order.intent] = order
         self._touch(order)
@@ -240,6 +255,8 @@ class OrderManager:
             layer=layer,
             reason=reason,
             explanation=explanation,
+            crosses=crosses,
+            flattens=flattens,
         )
 
     def cancel(self, order: Order, reason: str, now: float, *, insists: bool = False) -> list[Cancel]:
@@ -282,7 +299,7 @@ class OrderManager:
         for order in list(self._restless.values()):
             if order.state is State.SENDING and now - order.since_s > SENDING_DEADLINE_SEC:
                 self._advance(order, "unknown", now)
-            elif order.state is State.DELAYED and now - order.since_s >= READ_SEC:
+            elif _is_passing(order) and now - order.since_s >= READ_SEC:
                 self.doubts.begin(order, order.since_s)
             elif order.state is State.CANCEL_SENT and not is_out and wants_cancel(order, now):
                 actions += self._send_cancel(order, now)
@@ -300,7 +317,7 @@ class OrderManager:
     def change_grid(self, market: str, old: Grid, new: Grid) -> None:
         """Tell a market's orders and fills in the nearest ticks of its new grid; their dollars stay what they are."""
         self.version += 1
-        self._changed.add(market)
+        self._change(market)
         for order in self._by_intent.values():
             if order.market == market:
                 order.grid = new
@@ -323,21 +340,38 @@ class OrderManager:
         order.detail = event.detail
         if order.state is State.NOT_PLACED and event.outcome in ("live", "matched", "delayed"):
             self._revive(order, now)
-        if event.outcome == "matched":
-            self._note_matched(order, order.size)
-        if event.outcome == "live" and order.filled:
+        if order.crosses and event.outcome in ("live", "matched"):
+            self._took(order, event, now)
+        elif event.outcome == "live" and order.filled:
             self._advance(order, "partial", now)
         else:
+            if event.outcome == "matched":
+                self._note_matched(order, order.size)
             self._advance(order, event.outcome, now)
         if event.outcome in ("live", "matched", "delayed"):
             self.counts.placed += 1
-        elif event.outcome == "refused":
+        elif event.outcome == "refused" and event.refusal != "missed":
             self.counts.rejects += 1
             self.last_reject_s = now
         self._retire(order, now)
         if order.cancel_wanted and order.at_risk and order.state is not State.UNKNOWN:
             return self.cancel(order, order.cancel_wanted, now)
         return []
+
+    def _took(self, order: Order, event: OrderAnswered, now: float) -> None:
+        """Take the answer to an order that crosses and matched: what it did not take is gone (polymarket-api.md 2.5).
+
+        Where the answer tells no size, or one that cannot be, reads have to tell.
+        """
+        taken = event.matched
+        if event.outcome != "matched" or taken is None or not 0 < taken <= order.size:
+            self._advance(order, "partial" if order.filled else "delayed", now)
+            return
+        self._note_matched(order, taken)
+        if order.size - taken < SIZE_QUANTUM:
+            self._advance(order, "matched", now)
+        else:
+            self._end_cancelled(order, now)
 
     def cancel_answered(self, event: CancelAnswered, now: float) -> list[ReadOrder]:
         """Take the answer to a cancel. ``gone`` asks for a read: it may have been filled or never have landed."""
@@ -372,6 +406,8 @@ class OrderManager:
                 order.evidence.absent(event.asked_s)
                 self._judge(order, now)
             return order
+        if order.crosses and event.status == "live":
+            return order  # it never rests: this is a word on its way to its end
         matched = event.matched or Shares(0)
         is_whole = event.status == "matched" and (not matched or order.size - matched < SIZE_QUANTUM)
         if event.status == "cancelled" and event.matched is None:
@@ -383,7 +419,7 @@ class OrderManager:
         if order.state in TERMINAL or order.state is State.INTENT:
             return order
         self._touch(order)
-        if event.status == "cancelled":
+        if event.status == "cancelled" or (order.crosses and not is_whole):
             self._end_cancelled(order, now)
         elif is_whole:
             self._advance(order, "matched", now)
@@ -456,8 +492,8 @@ class OrderManager:
             if order.state not in (State.INTENT, State.SENDING):
                 self.doubts.start_anew(order, now)
 
-    def filled(self, event: FillSeen, now: float) -> tuple[Fill, FillChange] | None:
-        """Take a fill or its settlement.
+    def filled(self, event: FillSeen, now: float, fees: FeeSchedule | None = None) -> tuple[Fill, FillChange] | None:
+        """Take a fill or its settlement; ``fees`` are its market's, None when nobody told them.
 
         Returns:
             The fill and what became of it; None when nothing changes: a repetition, one that failed before it was told,
@@ -465,7 +501,7 @@ class OrderManager:
         """
         known = self.book.find((event.trade_id, event.order_id))
         if known is None:
-            fill = self._new_fill(event, now)
+            fill = self._new_fill(event, now, fees)
             return None if fill is None or event.settlement == "failed" else (fill, "booked")
         change = self.book.settle(known, event, now)
         if change in ("confirmed", "void"):
@@ -474,7 +510,7 @@ class OrderManager:
             self._fill_is_final(known.fill, now)
         return None if change is None else (known.fill, change)
 
-    def _new_fill(self, event: FillSeen, now: float) -> Fill | None:
+    def _new_fill(self, event: FillSeen, now: float, fees: FeeSchedule | None) -> Fill | None:
         order = self._by_id.get(event.order_id)
         if order is None:
             self.counts.foreign += 1
@@ -485,7 +521,7 @@ class OrderManager:
         self.version += 1
         order.filled = Shares(order.filled + event.size)
         order.held = Shares(max(0, order.held - event.size))
-        fill = fill_of(order, event)
+        fill = fill_of(order, event, fees)
         self.book.book(fill, event, now)
         if event.settlement != "failed":
             self.counts.fills += 1
@@ -545,11 +581,14 @@ class OrderManager:
                 self.doubts.begin(order, now)
                 if order.state in _RESTLESS:
                     self._restless[order.intent] = order
-            self._changed.add(order.market)
+            self._change(order.market)
             self._retire(order, now)
         for told in event.fills:
             order = self._by_intent[told.order]
-            self.book.restore(fill_of(order, told.fill), told.fill, now).is_recovered = True
+            fill = fill_of(order, told.fill)
+            if told.fill.price:  # a taker's is the makers'
+                fill = msgspec.structs.replace(fill, usd=Usd(parse_micro(told.fill.price)))
+            self.book.restore(fill, told.fill, now).is_recovered = True
             if told.fill.settlement not in FINAL:
                 order.open_fills += 1
         self.version += 1
@@ -560,10 +599,15 @@ class OrderManager:
 
     # Inside
 
+    def _change(self, market: str) -> None:
+        """What a market's orders may still do has changed: for the sums, here and elsewhere."""
+        self._changed.add(market)
+        self._exposed.add(market)
+
     def _touch(self, order: Order) -> None:
         """Something of an order changes: for the journal, and for the sums."""
         self._touched[order.intent] = order
-        self._changed.add(order.market)
+        self._change(order.market)
 
     def _note_state(self, order: Order) -> None:
         self._states.append(StateChange(order.intent, order.state.value, order.since_s, order.detail))
@@ -580,7 +624,7 @@ class OrderManager:
                 self.doubts.begin(order, sent_s)
             elif event in ("live", "partial", "delayed", "matched"):
                 self.doubts.end(order)
-        if order.state in _RESTLESS:
+        if order.state in _RESTLESS or _is_passing(order):
             self._restless[order.intent] = order
         else:
             self._restless.pop(order.intent, None)
@@ -621,7 +665,7 @@ class OrderManager:
     def _release(self, order: Order) -> None:
         """The size matched before a cancel is known, or has had time enough to be told."""
         order.held = Shares(0)
-        self._changed.add(order.market)
+        self._change(order.market)
         if self._held.pop(order.intent, None) is not None:
             self._retire(order, order.since_s)
 
@@ -660,6 +704,11 @@ class OrderManager:
             del self._by_intent[intent]
             self._by_id.pop(order.order_id, None)
             self.book.forget(order.order_id)
+
+
+def _is_passing(order: Order) -> bool:
+    """It never rests, and its end has not been told."""
+    return order.state is State.DELAYED or (order.crosses and order.state in (State.LIVE, State.PARTIAL))
 
 
 def _is_stale(order: Order, asked_s: float) -> bool:

@@ -111,10 +111,12 @@ class Order:
         "cancel_wanted",
         "cancels",
         "created_s",
+        "crosses",
         "detail",
         "evidence",
         "explanation",
         "filled",
+        "flattens",
         "grid",
         "held",
         "intent",
@@ -212,6 +214,10 @@ class Order:
         self.book = ""
         """Version of the book it was decided on."""
         self.explanation: LayerExplanation | None = None
+        self.crosses = False
+        """It takes what is there and never rests."""
+        self.flattens = False
+        """A flattening placed it."""
         self.level_size: Shares | None = None
         """Others' displayed size at our price when the order came into the book."""
 

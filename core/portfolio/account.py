@@ -1,13 +1,11 @@
 """The account as all markets share it: whether it is known, the bankroll the caps are shares of, and the day's loss."""
 
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 from core.config import Settings
 from core.portfolio.entries import EquityMark
-from core.risk.loss import ConfirmedLoss, DailyLoss, LossState
+from core.risk.loss import DAY_SEC, ConfirmedLoss, DailyLoss, LossState, TwoMarks
 from core.units import Usd, usd_from_float
-
-DAY_SEC: Final = 86_400
 
 
 class DayMark(NamedTuple):
@@ -19,6 +17,8 @@ class DayMark(NamedTuple):
     """What became of the daily loss limit."""
     loss: float
     """Fraction of the day's opening equity."""
+    kills: bool = False
+    """So much is lost, by this mark and one a second before it, that everything is to be killed."""
 
 
 class Account:
@@ -34,6 +34,13 @@ class Account:
         self._assigned = None if settings.bankroll_usd is None else usd_from_float(settings.bankroll_usd)
         self._limit_pct = settings.daily_loss_limit_pct
         self._loss = ConfirmedLoss(DailyLoss(settings.daily_loss_limit_pct))
+        self._kill_frac = settings.loss_kill_pct / 100
+        """0: no loss kills."""
+        self._kill = TwoMarks()
+        self.is_beyond_kill = False
+        """By the last mark the day's loss is so large that it kills."""
+        self.guard_peak: Usd | None = None
+        """Highest profit, at conservative marks, since the drawdown limit was last re-armed; None before the first."""
         self._day = -1
         self._flow = Usd(0)
         """Since the last mark."""
@@ -53,6 +60,7 @@ class Account:
         """Go on with the day that an earlier session began: a restart forgives no loss and raises no bankroll."""
         self._day = mark.day
         self.bankroll = mark.bankroll
+        self.guard_peak = mark.guard_peak
         state = LossState(mark.day, mark.day_equity, mark.day_flows, mark.is_latched)
         self._loss = ConfirmedLoss(DailyLoss(self._limit_pct, state))
 
@@ -80,8 +88,11 @@ class Account:
         self.bankroll = Usd(max(1, lowest))
         was, seen = self.is_latched, self._loss.mark(unix, equity, self._flow)
         self._flow = Usd(0)
-        self._is_touched = seen.is_over and not seen.is_latched  # a loss wants a second look, nothing else does
+        self.is_beyond_kill = 0.0 < self._kill_frac <= seen.loss
+        kills = self._kill.take(unix, self.is_beyond_kill)
+        # a loss wants a second look, nothing else does
+        self._is_touched = (seen.is_over and not seen.is_latched) or (self.is_beyond_kill and not kills)
         limit: Literal["", "reached", "open again"] = ""
         if seen.is_latched != was:
             limit = "reached" if seen.is_latched else "open again"
-        return DayMark(is_new_day, limit, seen.loss)
+        return DayMark(is_new_day, limit, seen.loss, kills)

@@ -1,6 +1,6 @@
 """The three views of one market's account, booked together, and what tells whether they still agree."""
 
-from core.portfolio.entries import Convert, Entry, Flow, Found, Redeem, Settle
+from core.portfolio.entries import Convert, Entry, Fee, Flow, Found, Income, Redeem, Settle
 from core.portfolio.fifo import LotHolding
 from core.portfolio.ledger import Ledger, Pico, Posting, posting_of, usd_of
 from core.portfolio.net import NetLedger
@@ -88,7 +88,8 @@ def _impossible(entry: Entry) -> list[str]:
     if not 0 <= price <= MICRO and not isinstance(entry, Convert):
         wrong.append(f"{micro_text(price)} dollars a share")
     amount = getattr(entry, "amount", 0)
-    if amount < 0 and not isinstance(entry, Flow):
+    may_return = isinstance(entry, Flow | Fee) or (isinstance(entry, Income) and entry.of == "other")
+    if amount < 0 and not may_return:
         wrong.append(f"an amount of {micro_text(amount)} dollars")
     if isinstance(entry, Redeem) and amount > max(0, size):
         wrong.append(f"{micro_text(amount)} dollars paid for {micro_text(size)} shares")

@@ -79,13 +79,13 @@ class Redeem(_Entry, frozen=True):
 
 
 class Fee(_Entry, frozen=True):
-    """Paid to the venue or to the chain, micro-dollars."""
+    """Paid to the venue or to the chain, micro-dollars; negative when it came back with a trade that failed."""
 
     amount: Usd
 
 
 class Income(_Entry, frozen=True):
-    """A rebate, a reward or the like, micro-dollars, when it is paid."""
+    """A rebate, a reward or the like, micro-dollars, when it is paid; what is ``other`` may be taken back too."""
 
     amount: Usd
     of: IncomeKind = "reward"
@@ -163,3 +163,5 @@ class EquityMark(msgspec.Struct, frozen=True, gc=False):
     bankroll: Usd
     is_latched: bool
     """The day's loss limit was reached."""
+    guard_peak: Usd | None = None
+    """Highest profit, at conservative marks, since the drawdown limit was last re-armed; None when nobody watches."""

@@ -42,6 +42,8 @@ class Portfolio:
         self._account = Position()
         self._keys: set[str] = set()
         self._sums = _Sums()
+        self._changed: set[str] = set()
+        """Markets since somebody last asked."""
         self._unchecked: dict[str, Position] = {}
         """Booked since the last check, or found wrong by it."""
 
@@ -133,7 +135,13 @@ class Portfolio:
 
     def confirm(self, fill: Fill) -> str | None:
         """A fill became final. Returns why not, in words."""
+        self._changed.add(fill.market)
         return self.position(fill.market).confirm(fill_key(*fill.key))
+
+    def take_changed(self) -> set[str]:
+        """Markets with a line that came, was taken back or became final since the last call."""
+        changed, self._changed = self._changed, set()
+        return changed
 
     def restore(self, bookings: Iterable[Booking]) -> list[str]:
         """Fold the lines of earlier sessions, before anything else is booked.
@@ -189,4 +197,5 @@ class Portfolio:
         wrong = change()
         self._sums.add(position.ledger, 1)
         self._unchecked[market] = position
+        self._changed.add(market)
         return wrong

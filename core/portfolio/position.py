@@ -1,13 +1,15 @@
 """What one market's lines have made ours: holdings, cost, turnover, and how much of it is final."""
 
 from collections import OrderedDict
+from collections.abc import Iterable
 
 from core.orders.fills import Fill
 from core.portfolio.books import Books
 from core.portfolio.entries import Booking, Buy, Sell, fill_key
 from core.portfolio.inventory import Inventory
 from core.portfolio.ledger import Ledger, posting_of
-from core.units import OUTCOMES, Outcome, Shares, Usd
+from core.portfolio.net import NetLedger
+from core.units import OUTCOMES, Outcome, Shares, Side, Usd
 
 
 class Position:
@@ -26,8 +28,12 @@ class Position:
         """All lines from that one on, by key."""
         self._open: dict[str, Booking] = {}
         """Those of the tail that are not final, by key: fills."""
+        self.final = NetLedger()
+        """Of the lines that are final, in the order in which they became it: the position whatever fails."""
         self._arriving: dict[Outcome, int] = dict.fromkeys(OUTCOMES, 0)
         """Micro-shares of purchases that are not final, by token."""
+        self.unsure: dict[Side, int] = {"bid": 0, "ask": 0}
+        """Micro-shares of fills that are not final, by the side of the YES book that was filled."""
         self.provisional = 0
         """Micro-shares of fills that are not confirmed."""
         self.bought = Shares(0)
@@ -48,6 +54,12 @@ class Position:
         """Everything that is or may be ours, provisional fills included."""
         ledger = self.books.average
         return Inventory(yes=ledger.yes.shares, no=ledger.no.shares)
+
+    def closable(self, side: Side) -> Shares:
+        """What a side's orders may take off whichever of the fills that are not final fail; 0 when nothing is sure."""
+        net = self.inventory.net
+        held, other = (net, self.unsure["bid"]) if side == "ask" else (-net, self.unsure["ask"])
+        return Shares(max(0, held - other))
 
     @property
     def settled_yes(self) -> Shares:
@@ -70,12 +82,18 @@ class Position:
         """Of a YES share, micro-dollars, NO the rest of a dollar; None until the market is resolved for good."""
         return self.books.average.payout
 
+    def open_lines(self) -> Iterable[Booking]:
+        """Lines that may still be taken back, oldest first."""
+        return self._open.values()
+
     def book(self, booking: Booking) -> str | None:
         """Book a line of this market that was not booked before; returns what about it cannot be, in words."""
         wrong = self.books.apply(booking.entry)
         self._tail[booking.key] = booking
         self._count(booking, 1)
-        if not booking.is_final:
+        if booking.is_final:
+            self.final.post(posting_of(booking.entry))
+        else:
             self._open[booking.key] = booking
             self._await(booking, 1)
         self._advance()
@@ -87,6 +105,7 @@ class Position:
         if booking is None:
             return "confirmed, but no open line of the book"
         self._await(booking, -1)
+        self.final.post(posting_of(booking.entry))
         self._advance()
         return None
 
@@ -119,6 +138,7 @@ class Position:
         entry = booking.entry
         if isinstance(entry, Buy | Sell):
             self.provisional += sign * entry.size
+            self.unsure["bid" if isinstance(entry, Buy) == (entry.outcome == "YES") else "ask"] += sign * entry.size
             if isinstance(entry, Buy):
                 self._arriving[entry.outcome] += sign * entry.size
 

@@ -5,11 +5,12 @@ that the market has. Seen from NO, a shift has the other sign and a side is the 
 """
 
 import math
-from typing import Final, Literal, NamedTuple, Self
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple, Self
 
 import msgspec
 
-from core.events import OperatorCommand
+if TYPE_CHECKING:
+    from core.events import OperatorCommand
 
 What = Literal["widen", "shift", "one_side", "size"]
 Sides = Literal["both", "bid", "ask"]
@@ -141,15 +142,38 @@ class Adjustments(msgspec.Struct, frozen=True):
         ]
         return type(self)(tuple(scaled))
 
+    def moved(self, seconds: float, latest_s: float = math.inf) -> Self:
+        """The same by another clock, which shows ``seconds`` more; none is set later than ``latest_s``."""
+        moved = []
+        for each in self.in_force:
+            set_s = min(each.set_s + seconds, latest_s)
+            until_s = None if each.until_s is None else each.until_s + set_s - each.set_s
+            moved.append(msgspec.structs.replace(each, set_s=set_s, until_s=until_s))
+        return type(self)(tuple(moved))
+
     def words(self, now: float) -> str:
         """All adjustments in force in one line."""
         return "; ".join(each.words(now) for each in self.in_force if not each.is_over(now)) or "no adjustments"
 
 
+class KeptAdjustments(msgspec.Struct, frozen=True):
+    """What is in force in one market, as it is written down."""
+
+    market: str
+    k: int
+    """Ticks in a dollar of the grid that the amounts are of."""
+    adjustments: Adjustments
+    """By unix seconds; without any when they were reset."""
+
+    def restored(self, k: int, now: float, unix: float) -> Adjustments:
+        """What is left of it on a grid of ``k`` ticks, by a clock that shows ``now`` at ``unix``."""
+        return self.adjustments.onto(k / self.k).moved(now - unix, latest_s=now).pruned(now)
+
+
 _ORDER: Final[tuple[What, ...]] = ("widen", "shift", "one_side", "size")
 
 
-def adjusted(adjustments: Adjustments, command: OperatorCommand, now: float, k: int) -> Adjustments:
+def adjusted(adjustments: Adjustments, command: "OperatorCommand", now: float, k: int) -> Adjustments:
     """What is in force after a command.
 
     ``widen`` and ``tighten`` change what is left of an earlier widening, and keep its times unless they bring some;

@@ -1,13 +1,13 @@
 """How much risk a market carries and how much more it may take, so that the cap holds even if every order fills."""
 
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
 from core.units import MICRO, Shares, Side, Usd
 
 CapState = Literal["normal", "soft", "hard"]
-RoomLimit = Literal["ok", "hard_cap", "inventory", "reduce_only", "gross_cap", "pending", "fading"]
+RoomLimit = Literal["ok", "hard_cap", "inventory", "reduce_only", "gross_cap", "cost_cap", "pending", "fading"]
 """What left a side without room; ``inventory``: the room to the hard cap is used up."""
 
 _SLACK: Final = 1e-9
@@ -33,6 +33,37 @@ class Caps(msgspec.Struct, frozen=True, gc=False):
     """Shares that may still be bought in the YES frame."""
     room_ask: float
     """Shares that may still be sold in the YES frame."""
+
+
+class CostRoom(NamedTuple):
+    """How much one market's orders may still add to what it may lose at cost (:mod:`core.risk.exposure`)."""
+
+    bid: int
+    """Pico; negative where a cap is exceeded already."""
+    ask: int
+    net: Shares
+    """What the final lines hold, YES minus NO."""
+    entered: Usd
+    """What a share of that was entered at in the YES frame, micro-dollars: closing it counts at this or worse."""
+    closing_bid: int | None = None
+    """As ``bid``, for what works the position off: the market's cap never stops that, its event's may, as the position
+    may hedge another. None: nothing does."""
+    closing_ask: int | None = None
+
+    def shares(self, side: Side, price: Usd) -> int:
+        """Micro-shares that a side's orders may sum to, none of them nearer to the middle than ``price``."""
+        return max(0, (self.bid if side == "bid" else self.ask) // self._counted_at(side, price))
+
+    def closing(self, side: Side, price: Usd) -> int | None:
+        """The same for what works the position off; None without a limit."""
+        room = self.closing_bid if side == "bid" else self.closing_ask
+        return None if room is None else max(0, room // self._counted_at(side, price))
+
+    def _counted_at(self, side: Side, price: Usd) -> int:
+        """What a share of a side adds at most, micro-dollars, at least one."""
+        if side == "bid":
+            return max(1, price, self.entered if self.net < 0 else 0)
+        return max(1, MICRO - price, MICRO - self.entered if self.net > 0 else 0)
 
 
 def inventory_caps(net: Shares, fair: float, equity: Usd, soft: float, hard: float) -> Caps:

@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from core.quoting.layers import SizeSteps, layer_prices, layer_sizes, layer_step
-from core.quoting.plan import QuoteInputs, QuotePlan, SidePlan, side_dollars
+from core.quoting.plan import QuoteInputs, QuotePlan, SidePlan, price_limits, side_dollars
 from core.quoting.prices import Pricing
 from core.quoting.requote import Diff, LiveOrder
 from core.quoting.routing import Target
@@ -29,20 +29,21 @@ _WHY_NOT: Final = {
     "hard_cap": "the position is at its hard cap",
     "inventory": "the position leaves no room on this side",
     "gross_cap": "all markets together are at GROSS_CAP",
-    "pending": "orders of unknown outcome take the room",
+    "cost_cap": "market, event or all markets together are at their cap at cost",
+    "pending": "orders of unknown outcome, or fills that are not final, take the room",
+    "order_value": "an order may be worth no more than MAX_ORDER_USD",
     "reduce_only": "only reducing is allowed",
     "fading": "what may still be added fades towards the end of the market",
     "regime": "the regime wants no size",
     "operator_size": "the operator's factor of the sizes is 0",
     "one_side": "the operator wants the other side only",
+    "held": "the side is held: its control state lets nothing rest",
     "crossed": "the book is crossed",
     "bad_fair": "the fair value is no price",
     "bad_sigma": "the deviation is no number",
     "bad_equity": "there is no bankroll",
     "bad_inventory": "the holdings are negative",
     "bad_adjustment": "an adjustment is out of bounds",
-    "not_reducing": "it would not reduce the position",
-    "flat": "there is no position to work off",
 }
 """Why a quote is missing, with the setting to look at; others stand for themselves."""
 
@@ -162,7 +163,7 @@ def explain(plan: QuotePlan, rules: QuoteRules) -> tuple[LayerExplanation, ...]:
     """All layers of both sides, bids first, innermost first.
 
     Args:
-        plan: from :func:`core.quoting.plan.plan_quotes` or ``flatten_plan``.
+        plan: from :func:`core.quoting.plan.plan_quotes`.
         rules: the ones it was made with.
     """
     return (*_explain_side("bid", plan, rules), *_explain_side("ask", plan, rules))
@@ -171,27 +172,8 @@ def explain(plan: QuotePlan, rules: QuoteRules) -> tuple[LayerExplanation, ...]:
 def _explain_side(side: Side, plan: QuotePlan, rules: QuoteRules) -> list[LayerExplanation]:
     of_side, pricing, inputs = plan.bid if side == "bid" else plan.ask, plan.pricing, plan.inputs
     if pricing is None or inputs is None:
-        return _plain(side, of_side, plan.targets)
+        return [LayerExplanation(side, 0, None, Shares(0), forbidden=of_side.reason)]  # an input was refused
     return _side(side, of_side, plan.targets, pricing, inputs, rules)
-
-
-def _plain(side: Side, plan: SidePlan, targets: Sequence[Target]) -> list[LayerExplanation]:
-    """Layers of a plan without a model: one that flattens, or one whose inputs were refused."""
-    size = _funded(side, 0, targets)
-    if plan.ticks is None or not size:
-        return [LayerExplanation(side, 0, plan.ticks, Shares(0), forbidden=plan.reason)]
-    wanted = plan.layers[0].size
-    return [
-        LayerExplanation(
-            side,
-            0,
-            plan.ticks,
-            size,
-            (Term("flatten", plan.ticks * NANO),),
-            _terms(("position", wanted), ("funds", size - wanted)),
-            "flatten",
-        )
-    ]
 
 
 def _side(
@@ -242,12 +224,14 @@ def _price(
     of_model = pricing.vol_term + pricing.fee_term + tox
     raw = pricing.reservation + sign * half
     clipped = min(max(raw, rules.low_usd), rules.high_usd)
-    bound = inputs.most_bid if side == "bid" else inputs.least_ask
+    by_group, by_all = (inputs.most_bid, inputs.least_ask), price_limits(inputs, rules)
+    bound = by_all[side == "ask"]
+    name_of_bound = "group bound" if bound == by_group[side == "ask"] else "collar"
     before_touch = ticks - sign * pushed
-    of_group = 0
+    of_bound = 0
     if bound is not None and before_touch == bound:
         free = rules.grid.floor_t(clipped) if side == "bid" else rules.grid.ceil_t(clipped)
-        of_group = before_touch - free
+        of_bound = before_touch - free
     dollars = (
         ("fair", pricing.fair),
         ("group", pricing.group_shift),
@@ -261,7 +245,7 @@ def _price(
         ("least edge", sign * (half - of_model * pricing.factor - pricing.widen_term)),
         ("price bound", clipped - raw),
     )
-    rounding = (ticks - of_group - sign * pushed) * NANO
+    rounding = (ticks - of_bound - sign * pushed) * NANO
     model: list[tuple[str, int]] = []
     for name, amount in dollars:
         if not amount:
@@ -271,10 +255,10 @@ def _price(
             model.append((name, nano))
             rounding -= nano
     terms = _terms(
-        *model, ("rounding", rounding), ("group bound", of_group * NANO), ("post-only", sign * pushed * NANO)
+        *model, ("rounding", rounding), (name_of_bound, of_bound * NANO), ("post-only", sign * pushed * NANO)
     )
     present = [name for name, _ in terms]
-    for name in ("post-only", "group bound", "price bound", "least edge"):
+    for name in ("post-only", name_of_bound, "price bound", "least edge"):
         if name in present:
             return terms, name
     return terms, "model"
@@ -293,7 +277,8 @@ def _size(steps: SizeSteps, size: Shares, plan: SidePlan, inputs: QuoteInputs) -
             now *= factor
     terms += [
         ("rounding", steps.rounded - sum([amount for _, amount in terms])),
-        (f"room ({plan.limit.replace('_', ' ')})", steps.room - steps.rounded),
+        ("order value", steps.order_value - steps.rounded),
+        (f"room ({plan.limit.replace('_', ' ')})", steps.room - steps.order_value),
         ("reward minimum", steps.bump - steps.room),
         ("least size", steps.final - steps.bump),
         ("funds", size - steps.final),
@@ -317,8 +302,10 @@ def _why_not(steps: SizeSteps, plan: SidePlan, inputs: QuoteInputs) -> str:
     for name, factor in factors.items():
         if not factor:
             return name
-    if steps.room < steps.rounded:
+    if steps.room < steps.order_value:
         return plan.limit
+    if steps.order_value < steps.rounded:
+        return "order_value"
     return "below_min"
 
 

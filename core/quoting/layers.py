@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, cast
 
 from core.quoting.rules import QuoteRules
-from core.units import MICRO, SIZE_QUANTUM, Shares, Side, Ticks
+from core.units import MICRO, SIZE_QUANTUM, Shares, Side, Ticks, usd_from_float
 
 
 def layer_step(half: float, rules: QuoteRules) -> int:
@@ -55,6 +55,8 @@ class SizeSteps(NamedTuple):
     """What the dollars left for the side allow."""
     rounded: int
     """Times the multiplier, rounded down to hundredths of a share."""
+    order_value: int
+    """No more than an order may be worth at its price."""
     room: int
     bump: int
     """Raised to the reward minimum."""
@@ -88,25 +90,29 @@ def layer_sizes(
     """
     wanted_usd, left_usd = usd
     left = math.inf if room is None else room
+    most_usd = usd_from_float(left_usd if rules.order_usd is None else rules.order_usd)
     bump_to = rules.reward_min if rules.reward_bump else None
     k, min_size, ratio, matched = rules.grid.k, rules.min_size, rules.layer_ratio, rules.size_mode == "matched"
     per_share = fair if fair > 0.5 else 1.0 - fair
     sizes: list[int] = []
     for price in ticks:
+        paid = price if side == "bid" else k - price
         if not matched:
-            per_share = (price if side == "bid" else k - price) / k
+            per_share = paid / k
         layer_usd = wanted_usd if wanted_usd < left_usd else left_usd
         left_usd -= layer_usd
         rounded = math.floor(layer_usd * multiplier / per_share * 100.0 + 1e-6) * SIZE_QUANTUM
-        size = rounded if rounded <= left else int(left) // SIZE_QUANTUM * SIZE_QUANTUM
+        most = most_usd * k // paid // SIZE_QUANTUM * SIZE_QUANTUM
+        valued = rounded if rounded <= most else most
+        size = valued if valued <= left else int(left) // SIZE_QUANTUM * SIZE_QUANTUM
         roomed = size
-        if bump_to is not None and rules.bump_fraction * bump_to <= size < bump_to <= left:
+        if bump_to is not None and bump_to <= most and rules.bump_fraction * bump_to <= size < bump_to <= left:
             size = bump_to
         final = size if size >= min_size else 0
         left -= final
         sizes.append(final)
         if steps is not None:
             base, capped = (round(dollars / per_share * MICRO) for dollars in (wanted_usd, layer_usd))
-            steps.append(SizeSteps(base, capped, rounded, roomed, size, final))
+            steps.append(SizeSteps(base, capped, rounded, valued, roomed, size, final))
         wanted_usd *= ratio
     return cast("list[Shares]", sizes)

@@ -9,7 +9,7 @@ from typing import Final, Literal
 
 import msgspec
 
-from core.quoting.caps import Caps, RoomLimit, inventory_caps, side_room
+from core.quoting.caps import Caps, CostRoom, RoomLimit, inventory_caps, side_room
 from core.quoting.layers import layer_prices, layer_sizes, layer_step
 from core.quoting.prices import PriceStatus, Pricing, SidePrice, half_spread, quote_prices
 from core.quoting.reservation import inventory_shift
@@ -18,7 +18,7 @@ from core.quoting.rules import BASE_SIZE_FRACTION, MAX_SIZE_FRACTION, QuoteRules
 from core.units import MICRO, Shares, Side, Ticks, Usd
 
 Problem = Literal["bad_fair", "bad_sigma", "bad_equity", "bad_inventory", "bad_adjustment", "crossed"]
-SideReason = Literal["not_reducing", "flat", "one_side", "below_min", "no_funds"] | Problem | PriceStatus | RoomLimit
+SideReason = Literal["one_side", "held", "below_min", "no_funds"] | Problem | PriceStatus | RoomLimit
 """``ok``, or the first rule that left the side without a quote."""
 Sides = Literal["both", "bid", "ask"]
 
@@ -67,11 +67,20 @@ class QuoteInputs(msgspec.Struct, frozen=True, kw_only=True, gc=False):
     """Highest bid the event's other markets leave room for; None without such a bound."""
     least_ask: Ticks | None = None
     reduce_only: bool = False
+    held: tuple[Side, ...] = ()
+    """Sides on which nothing may rest."""
+    reducing: tuple[Side, ...] = ()
+    """Sides that may only reduce, beside all that ``reduce_only`` says."""
     gross_room: Usd | None = None
     """Exposure beyond the present one that the portfolio cap still allows; None without such a cap."""
+    cost_room: CostRoom | None = None
+    """What the caps at cost leave, orders that are not part of the plan taken off; None without such caps."""
     pending_bid: Shares = Shares(0)
     """Bids that may still fill and are not to be part of the plan: being cancelled or unknown."""
     pending_ask: Shares = Shares(0)
+    unsure_bid: Shares = Shares(0)
+    """Fills of bids that are not final: asks that may only reduce do not rely on them."""
+    unsure_ask: Shares = Shares(0)
 
 
 class SidePlan(msgspec.Struct, frozen=True, gc=False):
@@ -104,11 +113,11 @@ class QuotePlan(msgspec.Struct, frozen=True, gc=False):
     targets: tuple[Target, ...] = ()
     """Orders in funding order: bid then ask of layer 0, of layer 1 and so on; within a layer the selling leg first."""
     pricing: Pricing | None = None
-    """None when an input was refused, and in a plan to flatten."""
+    """None when an input was refused."""
     caps: Caps | None = None
     """None when an input was refused."""
     inputs: QuoteInputs | None = None
-    """What it was made from; None in a plan to flatten, and when an input was refused."""
+    """What it was made from; None when an input was refused."""
 
 
 def plan_quotes(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
@@ -124,15 +133,9 @@ def plan_quotes(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
     caps = inventory_caps(Shares(inputs.yes - inputs.no), inputs.fair, inputs.equity, rules.soft, rules.hard)
     pricing = _pricing(inputs, caps, rules)
     reservation, half_bid, half_ask = pricing.reservation, pricing.half_bid, pricing.half_ask
+    most_bid, least_ask = price_limits(inputs, rules)
     bid_price, ask_price = quote_prices(
-        reservation,
-        half_bid,
-        half_ask,
-        inputs.best_bid,
-        inputs.best_ask,
-        rules,
-        inputs.most_bid,
-        inputs.least_ask,
+        reservation, half_bid, half_ask, inputs.best_bid, inputs.best_ask, rules, most_bid, least_ask
     )
     dollars = side_dollars(inputs, rules)
     bid = _side_plan("bid", bid_price, half_bid, dollars, caps, inputs, rules)
@@ -147,6 +150,18 @@ def plan_quotes(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
         pricing,
         caps,
         inputs,
+    )
+
+
+def price_limits(inputs: QuoteInputs, rules: QuoteRules) -> tuple[Ticks | None, Ticks | None]:
+    """Highest bid and lowest ask by the event's other markets and by the collar; None without a limit."""
+    most_bid, least_ask, best_bid, best_ask = inputs.most_bid, inputs.least_ask, inputs.best_bid, inputs.best_ask
+    if rules.collar is None or best_bid is None or best_ask is None:
+        return most_bid, least_ask
+    high, low = rules.collar.bounds(best_bid, best_ask, rules.grid.k)
+    return (
+        high if most_bid is None or high < most_bid else most_bid,
+        low if least_ask is None or low > least_ask else least_ask,
     )
 
 
@@ -177,45 +192,11 @@ def _pricing(inputs: QuoteInputs, caps: Caps, rules: QuoteRules) -> Pricing:
     )
 
 
-def flatten_plan(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
-    """Only the side that works the position off: one layer, as near to the other touch as post-only allows.
-
-    Price bounds of the settings do not apply, the grid's do. Without a touch on the other side the price is the fair
-    value, rounded outwards.
-
-    Source: market-making.md 1.8 (post-only), 1.11 (routing).
-    """
-    problem = _problem_of(inputs, rules)
-    if problem is not None and not (problem in _NO_MODEL_NEEDED and _other_touch(inputs) is not None):
-        return QuotePlan(SidePlan(problem), SidePlan(problem))
-    net = inputs.yes - inputs.no
-    if net == 0:
-        return QuotePlan(_FLAT, _FLAT)
-    side: Side = "ask" if net > 0 else "bid"
-    ticks = _flattening_ticks(side, inputs, rules)
-    room = Shares(max(0, abs(net) - (inputs.pending_ask if side == "ask" else inputs.pending_bid)))
-    if not 0 < ticks < rules.grid.k:
-        plan, targets = SidePlan("range", room=room), []
-    else:
-        funds = Funds(inputs.free_yes, inputs.free_no, inputs.free_cash)
-        wanted = [Layer(side, 0, ticks, room)] if room else []
-        targets = route(wanted, funds, rules.grid, rules.min_size, None)
-        reason: SideReason = "ok"
-        if not targets:
-            reason = "no_funds" if room >= rules.min_size else "pending" if room < abs(net) else "below_min"
-        plan = SidePlan(reason, ticks, 0, room, tuple(wanted))
-    bid, ask = (_NOT_REDUCING, plan) if side == "ask" else (plan, _NOT_REDUCING)
-    return QuotePlan(bid, ask, tuple(targets))
-
-
 MOST_FACTOR: Final = 100.0
 """Larger factors of spread or size are no model's and nobody's wish."""
 _ONE_SIDE: Final = SidePlan("one_side")
+_HELD: Final = SidePlan("held")
 _layer_of: Final = attrgetter("layer")
-_FLAT: Final = SidePlan("flat")
-_NOT_REDUCING: Final = SidePlan("not_reducing")
-_NO_MODEL_NEEDED: Final = frozenset({"bad_fair", "bad_sigma", "bad_equity", "bad_adjustment"})
-"""Refusals of the model that do not hinder a flattening order placed off the other touch."""
 
 
 def _problem_of(inputs: QuoteInputs, rules: QuoteRules) -> Problem | None:
@@ -267,15 +248,21 @@ def _side_plan(
     """Prices and sizes of one side before funding; ``dollars`` from :func:`side_dollars`."""
     if inputs.sides not in ("both", side):
         return _ONE_SIDE
+    if side in inputs.held:
+        return _HELD
     fair, min_size = inputs.fair, rules.min_size
     if side == "bid":
         pending, adds = inputs.pending_bid, caps.net >= 0
     else:
         pending, adds = inputs.pending_ask, caps.net <= 0
-    room, limit = side_room(side, caps, fair, pending, inputs.reduce_only, inputs.gross_room)
+    only_reduces = inputs.reduce_only or side in inputs.reducing
+    unsure = (inputs.unsure_ask if side == "bid" else inputs.unsure_bid) if only_reduces else 0
+    room, limit = side_room(side, caps, fair, Shares(pending + unsure), only_reduces, inputs.gross_room)
     first = price.ticks
     if first is None:
         return SidePlan(price.status, room=room)
+    if inputs.cost_room is not None:
+        room, limit = _within_cost(side, first, room, limit, caps.net, inputs.cost_room, rules)
     if room < min_size:
         return SidePlan(limit, first, price.post_only_ticks, room)
     multiplier = inputs.regime_factor * inputs.size_factor
@@ -296,6 +283,19 @@ def _side_plan(
     return SidePlan(reason, first, price.post_only_ticks, room, layers, multiplier, usable, limit, adds)
 
 
+def _within_cost(
+    side: Side, first: Ticks, room: Shares, limit: RoomLimit, net: Shares, left: CostRoom, rules: QuoteRules
+) -> tuple[Shares, RoomLimit]:
+    """The room that the caps at cost leave too; what works the position off fits unless it hedges its event."""
+    price = rules.grid.dollars_of(first)
+    allowed, closing = left.shares(side, price), left.closing(side, price)
+    reduces = max(0, net if side == "ask" else -net)
+    if closing is not None and closing < reduces:
+        reduces = closing
+    most = allowed if allowed > reduces else reduces
+    return (room, limit) if room <= most else (Shares(most), "cost_cap")
+
+
 def _unless_unfunded(plan: SidePlan, side: Side, targets: list[Target]) -> SidePlan:
     """The side as it is, or marked when nothing of it could be paid for."""
     if plan.reason != "ok":
@@ -304,14 +304,3 @@ def _unless_unfunded(plan: SidePlan, side: Side, targets: list[Target]) -> SideP
         if target.side == side:
             return plan
     return msgspec.structs.replace(plan, reason="no_funds")
-
-
-def _other_touch(inputs: QuoteInputs) -> Ticks | None:
-    return inputs.best_bid if inputs.yes > inputs.no else inputs.best_ask
-
-
-def _flattening_ticks(side: Side, inputs: QuoteInputs, rules: QuoteRules) -> Ticks:
-    touch = _other_touch(inputs)
-    if touch is not None:
-        return Ticks(touch + 1 if side == "ask" else touch - 1)
-    return rules.grid.ceil_t(inputs.fair) if side == "ask" else rules.grid.floor_t(inputs.fair)

@@ -45,7 +45,7 @@ class RegimeRules(msgspec.Struct, frozen=True):
     decay_s: float
     """In which it falls to 1, linearly."""
     sweep_frac: float
-    """Part of the near depth that one sweep must take, above 0."""
+    """Part of the near depth that one sweep must take; 0: nothing is a sweep."""
     sweep_least: Shares
     """Volume below which nothing is a sweep: what makes a level count."""
     caution_spread: float
@@ -69,7 +69,7 @@ class RegimeRules(msgspec.Struct, frozen=True):
             all(0.0 <= each < math.inf for each in spans)
             and all(1.0 <= each < math.inf for each in (self.reentry_spread, self.caution_spread, self.vol_ratio))
             and 0.0 <= self.caution_size <= 1.0
-            and 0.0 < self.sweep_frac < math.inf
+            and 0.0 <= self.sweep_frac < math.inf
             and 0.0 < self.window_s < math.inf
             and self.least_moves >= 1
             and 0.0 <= self.one_sided <= 1.0
@@ -232,7 +232,7 @@ class RegimeWatch:
         while trades[0][0] <= now - SWEEP_SEC:
             trades.popleft()
         before = self._book_before(now)
-        if before is None or price == before.mid:
+        if before is None or price == before.mid or not self._rules.sweep_frac:
             return False
         bought = price > before.mid
         volume = sum(each for _, at, each in trades if (at > before.mid) == bought and at != before.mid)

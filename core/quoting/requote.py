@@ -144,12 +144,12 @@ def levels_ahead(levels: Sequence[Level], side: Side, ticks: Ticks, cutoff: Shar
     return count
 
 
-def situation_of(plan: QuotePlan, data_age_s: float, rules: RequoteRules) -> Situation:
-    """The situation of a plan; a flattening plan takes its own price as the reservation, with no edge to keep."""
+def situation_of(plan: QuotePlan, data_age_s: float) -> Situation:
+    """The situation of a plan; one whose inputs were refused wants nothing, at no price."""
     pricing = plan.pricing
-    if pricing is not None:
-        return Situation(pricing.reservation, pricing.half_bid, pricing.half_ask, data_age_s)
-    return Situation(plan.targets[0].yes_ticks / rules.k if plan.targets else 0.0, 0.0, 0.0, data_age_s)
+    if pricing is None:
+        return Situation(0.0, 0.0, 0.0, data_age_s)
+    return Situation(pricing.reservation, pricing.half_bid, pricing.half_ask, data_age_s)
 
 
 def decide(

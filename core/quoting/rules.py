@@ -10,6 +10,7 @@ import msgspec
 
 from core.config import Settings, SizeMode, SkewMode
 from core.market.instrument import Instrument
+from core.quoting.collar import Collar, collar_of
 from core.units import Grid, Shares, Side, Ticks
 
 BASE_SIZE_FRACTION: Final = 0.006
@@ -48,6 +49,8 @@ class QuoteRules(msgspec.Struct, frozen=True):
     base_usd: float | None
     """None stands for a fraction of the bankroll, as for ``max_usd``."""
     max_usd: float | None
+    order_usd: float | None
+    """Most one order may be worth; None: as much as all layers of a side."""
     layer_ratio: float
     step_ticks: int
     step_frac: float
@@ -58,6 +61,8 @@ class QuoteRules(msgspec.Struct, frozen=True):
     bump_fraction: float = REWARD_BUMP_FRACTION
     room_reserve: float = 0.0
     """Share of a side's room that the plan leaves free."""
+    collar: Collar | None = None
+    """How far beyond the middle of the book quotes may reach; None: as far as they like."""
 
 
 def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
@@ -94,6 +99,7 @@ def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
         layers=settings.order_layers,
         base_usd=settings.base_size_usd,
         max_usd=settings.max_size_usd,
+        order_usd=settings.max_order_usd,
         layer_ratio=settings.layer_ratio,
         step_ticks=settings.layer_step_ticks,
         step_frac=settings.layer_step_frac,
@@ -101,6 +107,7 @@ def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
         bid_jitter=jitter["bid"],
         ask_jitter=jitter["ask"],
         room_reserve=settings.room_reserve_frac,
+        collar=collar_of(settings),
     )
 
 

@@ -6,7 +6,7 @@ together here into one :class:`Posture` that a plan is made with.
 
 from collections.abc import Sequence
 from copy import deepcopy
-from typing import Final, NamedTuple
+from typing import Final, Literal, NamedTuple
 
 from core.config import Settings
 from core.market.book import Book
@@ -21,6 +21,9 @@ from core.quoting.schedule import END_DATE, GAME_START, Schedule, ScheduleRules,
 from core.quoting.toxicity import Toxicity, ToxicityRules, adverse_share
 from core.quoting.volatility import VarianceRate
 from core.units import MICRO, Shares, Side, Ticks
+
+JUMP: Final = "the price jumped"
+Standing = Literal["jump", "sweep", "schedule"]
 
 
 class Posture(NamedTuple):
@@ -60,6 +63,16 @@ class Posture(NamedTuple):
         if self.calendar.reason:
             return f"calendar: {self.calendar.reason}"
         return f"{self.regime.name}: {self.regime.reason}" if self.regime.name != "normal" else ""
+
+    @property
+    def standing(self) -> frozenset[Standing]:
+        """What of it holds quotes back by itself: for the list of protections."""
+        standing: set[Standing] = set()
+        if not self.regime.may_quote:
+            standing.add("jump" if self.regime.reason == JUMP else "sweep")
+        if self.schedule.phase in ("reduce_only", "closed"):
+            standing.add("schedule")
+        return frozenset(standing)
 
     def holds(self, regime: RegimeState, now: float, unix: float) -> bool:
         """Nothing has changed by itself since it was judged."""
@@ -117,7 +130,7 @@ class Stance:
 
     def jumped(self, now: float) -> None:
         """The fair value was reset by a jump."""
-        self.regime.begin_event(now, "the price jumped")
+        self.regime.begin_event(now, JUMP)
 
     def fair(self, now: float, fair: float | None) -> None:
         """The fair value from now on, dollars; None while there is none."""

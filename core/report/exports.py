@@ -92,12 +92,12 @@ TABLES: Final[dict[str, Table]] = {
     "equity": _table(
         "unix session seq cash_micro_usd equity_micro_usd conservative_micro_usd realised_micro_usd"
         " unrealised_micro_usd fees_micro_usd income_micro_usd flows_micro_usd peak_micro_usd day day_equity_micro_usd"
-        " day_flows_micro_usd bankroll_micro_usd is_latched",
+        " day_flows_micro_usd bankroll_micro_usd is_latched guard_peak_micro_usd",
         _columns(
             "",
             "session seq cash_micro_usd equity_micro_usd conservative_micro_usd realised_micro_usd"
             " unrealised_micro_usd fees_micro_usd income_micro_usd flows_micro_usd peak_micro_usd day"
-            " day_equity_micro_usd day_flows_micro_usd bankroll_micro_usd is_latched",
+            " day_equity_micro_usd day_flows_micro_usd bankroll_micro_usd is_latched guard_peak_micro_usd",
             "unix",
         ),
         "equity WHERE account = :account ORDER BY unix, id",

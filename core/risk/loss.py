@@ -1,5 +1,6 @@
-"""The daily loss limit: once latched, no new risk until the next UTC day or an act of the operator.
+"""The daily loss limit: once latched, no new risk until the next UTC day, and an act of the operator in it.
 
+The latch is the day's; that quotes return only when somebody re-arms them is the control state's (:mod:`core.stops`).
 A restart begins the day anew unless its keeper stores the state. Marks are conservative (others' best bid for YES, one
 minus their best ask for NO, pairs at a dollar) and come from books that may be believed: the first of a day is what the
 day is measured against.
@@ -84,40 +85,51 @@ class DailyLoss:
 
     def latch(self) -> None:
         """Forbid new risk for the rest of the day, whatever the marks say."""
-        self._set_latch(True)
-
-    def clear(self) -> None:
-        """Allow risk again; only on a recorded act of the operator."""
-        self._set_latch(False)
-
-    def _set_latch(self, is_latched: bool) -> None:
         state = self.state
         if state is not None:
-            self.state = LossState(state.day, state.opening, state.flows, is_latched)
+            self.state = LossState(state.day, state.opening, state.flows, True)
+
+
+class TwoMarks:
+    """A finding that one absurd mark, such as an emptied book, does not make.
+
+    Source: market-making.md 3.6.
+    """
+
+    __slots__ = ("_since",)
+
+    def __init__(self) -> None:
+        self._since: float | None = None
+        """Of the first mark of those in a row that find it, unix seconds."""
+
+    def take(self, unix: float, is_found: bool) -> bool:
+        """Take a mark at ``unix`` seconds; True when it and one at least a second before, and all between, find it."""
+        if not is_found:
+            self._since = None
+            return False
+        if self._since is None or unix < self._since:  # the clock was set back
+            self._since = unix
+        return unix - self._since >= CONFIRM_SEC - _SLACK
 
 
 class ConfirmedLoss:
     """A daily loss that one absurd mark, such as an emptied book, does not trip.
 
-    The latch needs two consecutive marks over the limit at least a second apart, or one on a book confirmed by REST.
+    The latch needs two consecutive marks over the limit at least a second apart.
 
     Source: market-making.md 3.6.
     """
 
-    __slots__ = ("_over_since", "loss")
+    __slots__ = ("_over", "loss")
 
     def __init__(self, loss: DailyLoss) -> None:
         self.loss = loss
-        self._over_since: float | None = None
+        self._over = TwoMarks()
 
-    def mark(self, unix: float, equity: Usd, flow: Usd, is_confirmed: bool = False) -> LossMark:
-        """Take a mark as :meth:`DailyLoss.mark` does; ``is_confirmed`` when its books were just read over REST."""
-        seen = self.loss.mark(unix, equity, flow, may_latch=is_confirmed)
-        if not seen.is_over:
-            self._over_since = None
-        elif self._over_since is None:
-            self._over_since = unix
-        elif unix - self._over_since >= CONFIRM_SEC - _SLACK and not seen.is_latched:
+    def mark(self, unix: float, equity: Usd, flow: Usd) -> LossMark:
+        """Take a mark as :meth:`DailyLoss.mark` does."""
+        seen = self.loss.mark(unix, equity, flow, may_latch=False)
+        if self._over.take(unix, seen.is_over) and not seen.is_latched:
             self.loss.latch()
             return LossMark(seen.day, seen.loss, True, True)
         return seen

@@ -14,8 +14,10 @@ import msgspec
 from core.config import Settings
 from core.errors import PreflightError, VenueRestarting
 from core.events import InstrumentAdded, RouteSeen
+from core.kill.stored import KillCredentials
 from core.quoting.schedule import lives_long_enough
 from core.runtime.demo import DemoExchange, throw_away_keys
+from core.runtime.places import state_home
 from core.runtime.session import Compose, Parts, Session
 from core.selection.screen import screen
 from core.units import usd_from_float
@@ -34,6 +36,7 @@ from core.venue.gateway_paper import PaperGateway
 from core.venue.paper import PaperVenue
 from core.venue.public_rest import PublicRest
 from core.venue.resolutions import Resolutions
+from core.venue.wallets import signer_of
 
 if TYPE_CHECKING:
     from core.venue.gateway_clob import Account, ClobGateway
@@ -83,6 +86,9 @@ async def _live(session: Session, environment: Mapping[str, str], painted: threa
     wallet = wallet_from_environment(environment)
     session.redactor.add(wallet.private_key.reveal())
     session.redactor.add(session.settings.rpc_url)  # may hold a provider's key
+    for address in (signer_of(wallet.private_key), wallet.funder):
+        if address is not None:
+            session.places.claim_wallet(address, state_home(environment))
     relayer_key = relayer_key_from_environment(environment)
     for secret in () if relayer_key is None else msgspec.structs.astuple(relayer_key):
         if isinstance(secret, Secret):
@@ -137,6 +143,8 @@ async def _signed(
         owner=api.key.reveal(),
         wallet=gateway.account.wallet,
         close=close_all,
+        kill=KillCredentials(settings.clob_url, gateway.account.address, api),
+        has_own_venue=settings.mode == "demo",
     )
 
 
@@ -179,10 +187,10 @@ def gateway_of(settings: Settings, wallet: Wallet, session: Session) -> "ClobGat
     if settings.gateway == "py-clob-client-v2":
         from core.venue.gateway_clob_v2 import ClobV2Gateway
 
-        return ClobV2Gateway(settings, wallet, session.clock, session.take_sign)
+        return ClobV2Gateway(settings, wallet, session.clock, session.take_sign, session.is_closed)
     from core.venue.gateway_polymarket import PolymarketGateway
 
-    return PolymarketGateway(settings, wallet, session.clock, session.take_sign)
+    return PolymarketGateway(settings, wallet, session.clock, session.take_sign, session.is_closed)
 
 
 async def _paper(session: Session) -> Parts:

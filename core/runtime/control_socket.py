@@ -1,9 +1,9 @@
-"""Questions to a running session from other programs of its user: a unix socket, a JSON line in, a JSON line out.
+"""Questions and commands to a running session from other programs of its user: a JSON line in, a JSON line out.
 
-``{"ask": "explain", "market": "..."}`` is answered with ``{"protocol": 1, "answer": ...}`` or ``{"protocol": 1,
-"refused": "why"}``. What can be asked is a table of request types and functions; the functions run on the session's
-loop, so they see it between two events. Whoever sends garbage, half a line, too much or nothing loses the connection,
-and nothing changes but a counter.
+``{"ask": "explain", "market": "..."}`` over a unix socket is answered with ``{"protocol": 1, "answer": ...}`` or
+``{"protocol": 1, "refused": "why"}``. What can be asked is a table of request types and functions; the functions run on
+the session's loop, so they see it between two events. Whoever sends garbage, half a line, too much or nothing loses the
+connection, and nothing changes but a counter.
 """
 
 import asyncio
@@ -15,11 +15,12 @@ import struct
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Annotated, Any, Final, Literal, TypeVar
 
 import msgspec
 
 from core.errors import PreflightError
+from core.market.naming import Named
 
 log = logging.getLogger(__name__)
 
@@ -40,8 +41,19 @@ _CREDENTIALS: Final = struct.Struct("iII")
 _encode: Final = msgspec.json.Encoder().encode
 
 
-class Request(msgspec.Struct, frozen=True, tag_field="ask"):
+WHO: Final = "shell"
+"""Author of what is done over it."""
+LONGEST_SEC: Final = 30 * 86_400.0
+"""Longest time a command may hold for."""
+MOST_REASON: Final = 200
+"""Characters of a reason."""
+
+
+class Request(msgspec.Struct, frozen=True, tag_field="ask", kw_only=True):
     """Base of everything that can be asked; the member ``ask`` names it."""
+
+    protocol: int = PROTOCOL
+    """Which version of the questions is spoken; another one than the session's is refused."""
 
 
 class Explain(Request, frozen=True, tag="explain"):
@@ -49,6 +61,58 @@ class Explain(Request, frozen=True, tag="explain"):
 
     market: str
     """Condition id, the beginning of it, or a part of the title."""
+
+
+class Status(Request, frozen=True, tag="status"):
+    """How do things stand?"""
+
+
+ShellAct = Literal["pause", "resume", "reduce", "widen", "cancel", "flatten", "flatten_stop", "rearm"]
+_Seconds = Annotated[float, msgspec.Meta(gt=0, le=LONGEST_SEC)]
+
+
+class Act(Request, frozen=True, tag="act", forbid_unknown_fields=True, kw_only=True):
+    """Do something that an operator may do. A member that is not known is refused, never ignored."""
+
+    act: ShellAct
+    asked_s: float
+    """When, by the machine's monotonic clock: what opens something again is not done long after it was asked for."""
+    market: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """As in :class:`Explain`; "" with ``every``, and for ``rearm``."""
+    every: bool = False
+    """All markets, said on purpose."""
+    side: Literal["", "bid", "ask"] = ""
+    """Of the YES book, for ``pause``, ``resume`` and ``reduce``; "" for both."""
+    for_s: _Seconds | None = None
+    """It ends by itself after this."""
+    reason: Annotated[str, msgspec.Meta(max_length=MOST_REASON)] = ""
+    ticks: Annotated[float, msgspec.Meta(ge=-1_000, le=1_000)] = 0.0
+    """``widen``: by how many on each side; below 0 tightens."""
+    preview: bool = False
+    """``flatten``: only tell what it would do, and give what to confirm it with."""
+    confirm: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """``flatten``: what the preview gave."""
+    most_cost: Annotated[int, msgspec.Meta(ge=0, le=10**15)] | None = None
+    """``flatten``: most it may cost, micro-dollars; None by the settings."""
+    passive_s: Annotated[float, msgspec.Meta(ge=0, le=LONGEST_SEC)] | None = None
+    """``flatten``: how long it waits at the touch before it crosses; None by the settings."""
+
+
+class Done(msgspec.Struct, frozen=True):
+    """What became of an :class:`Act`."""
+
+    done: bool
+    """False: it was refused, and nothing changed."""
+    text: str
+    """What was done or is previewed, or why it was refused; may hold foreign text, and lines."""
+    market: str = ""
+    """Condition id of what it was about; "" for all markets."""
+    title: str = ""
+    """Foreign text."""
+    confirm: str = ""
+    """Of a preview: what it is confirmed with."""
+    candidates: tuple[Named, ...] = ()
+    """Markets that may have been meant, when it is not clear which."""
 
 
 class _Asked(msgspec.Struct):
@@ -175,6 +239,8 @@ class ControlSocket:
                 raise ValueError(f"{name[:40]!r} is none of {', '.join(self._answers)}")
             decode, answer = self._answers[name]
             request = decode(line)
+            if request.protocol != PROTOCOL:
+                raise ValueError(f"it is of version {request.protocol}, this session of {PROTOCOL}; use one for both")
         except (msgspec.DecodeError, ValueError, RecursionError) as error:
             self.counts.garbled += 1
             return Reply(PROTOCOL, refused=f"no request: {error}"[:200])
@@ -191,11 +257,35 @@ class ControlSocket:
 Answer = TypeVar("Answer")
 
 
+class NoSession(PreflightError):
+    """Nobody is there to be asked."""
+
+
+class NoAnswer(PreflightError):
+    """Somebody is there and says nothing: whether what was asked for is done is not known."""
+
+
+def is_there(path: Path) -> bool:
+    """A session listens at this socket; one that hangs does too, because the system takes the connection for it."""
+    try:
+        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
+            connection.setblocking(False)
+            with _reachable(path) as address:
+                connection.connect(address)
+    except BlockingIOError:  # so many wait for it that no other may
+        return True
+    except OSError:
+        return False
+    return True
+
+
 def ask(path: Path, request: Request, kind: type[Answer], timeout_s: float = ANSWER_SEC) -> Answer:
     """Ask the session behind a socket.
 
     Raises:
-        PreflightError: no session runs there, it does not answer, or it refuses.
+        NoSession: no session runs there.
+        NoAnswer: it does not answer.
+        PreflightError: it refuses, or is of another version of this program.
     """
     try:
         with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
@@ -205,11 +295,9 @@ def ask(path: Path, request: Request, kind: type[Answer], timeout_s: float = ANS
             connection.sendall(_encode(request) + b"\n")
             line = _line(connection)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
-        raise PreflightError(
-            f"no session runs in {path.parent}; start one there, or see --mode and state_dir"
-        ) from error
+        raise NoSession(f"no session runs in {path.parent}; start one there, or see --mode and state_dir") from error
     except OSError as error:
-        raise PreflightError(f"the session in {path.parent} does not answer: {error or 'connection lost'}") from error
+        raise NoAnswer(f"the session in {path.parent} does not answer: {error or 'connection lost'}") from error
     try:
         reply = msgspec.json.decode(line, type=Reply)
         if reply.refused:

@@ -4,9 +4,10 @@ By priority: kill (cancel everything), cancels, evidence (one order), account re
 task of its own; what they share is rationed by :mod:`core.risk.budget`, and the reads, which are in
 :mod:`core.runtime.inquiries`, by a budget of theirs (reliability.md 4.9).
 
-Placements: sign, commit the intent, look once more, send. Cancels: straight out, never waiting for the journal, never
-refused here. While the venue restarts, is halted or refuses cancels for their rate, the courier keeps them and repeats
-them at the pace of :mod:`core.risk.venue_mode`; every other answer goes to the engine, which decides about repetitions.
+Placements: sign, commit the intent, ask the gate once more, send. Cancels: straight out, never waiting for the
+journal, never refused here. While the venue restarts, is halted or refuses cancels for their rate, the courier keeps
+them and repeats them at the pace of :mod:`core.risk.venue_mode`; every other answer goes to the engine, which decides
+about repetitions.
 """
 
 import asyncio
@@ -17,15 +18,26 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any, Final, Literal, NamedTuple
 
-from core.actions import Cancel, CancelAll, CancelMarket, Place, ReadAccount, ReadOrder, ReadPayouts, ReadScoring
+from core.actions import (
+    Cancel,
+    CancelAll,
+    CancelMarket,
+    Place,
+    ReadAccount,
+    ReadOrder,
+    ReadPayouts,
+    ReadScoring,
+    SignedPlace,
+)
 from core.clock import Clock
-from core.errors import VenueError
+from core.errors import StoreError, VenueError
 from core.events import BudgetSeen, CancelAnswered, Event, OrderAnswered, OrderSigned, Refusal, VenueSeen
 from core.risk.budget import SignerBudget
+from core.risk.gate import Cleared, Denial
 from core.risk.venue_mode import VenueModes
 from core.runtime.inbox import Inbox
 from core.runtime.inquiries import Inquiries
-from core.venue.gateway import Gateway, ModeSign, Sign, SignedPlace
+from core.venue.gateway import Gateway, ModeSign, RateSign
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +76,14 @@ class Courier:
         clock: Clock,
         emit: Callable[[Event], None],
         commit: Callable[[], Awaitable[None]],
+        clear: Callable[[SignedPlace, float], Cleared | Denial],
         *,
         is_neg_risk: Callable[[str], bool],
         is_wanted: Callable[[int], bool],
         open_orders: Callable[[], int],
         tokens: Callable[[], Sequence[str]],
         seed: int = 0,
+        is_closed: Callable[[], bool] = lambda: False,
     ) -> None:
         """Nothing moves until the lanes are run.
 
@@ -78,19 +92,23 @@ class Courier:
             clock: of pauses and budgets.
             emit: takes answers.
             commit: returns when everything the engine knows so far is in the journal.
+            clear: the gate: asked for every order, with the monotonic time, right before it is sent.
             is_neg_risk: of a market.
             is_wanted: an intent has not been pulled since it was made.
             open_orders: how many orders the venue may have: signed, and not known to be over.
             tokens: of the session's markets, whose balances and positions are read.
             seed: of the jitter of pauses.
+            is_closed: the kill switch is pulled.
         """
         self._gateway = gateway
         self._clock = clock
         self._emit = emit
         self._commit = commit
+        self._clear = clear
         self._is_neg_risk = is_neg_risk
         self._is_wanted = is_wanted
         self._open_orders = open_orders
+        self._is_closed = is_closed
         self._kills = Inbox[str, CancelAll]()
         self._cancels = Inbox[str, Cancel]()
         self._market_cancels = Inbox[str, CancelMarket]()
@@ -124,7 +142,7 @@ class Courier:
             case ReadOrder() | ReadAccount() | ReadScoring() | ReadPayouts():
                 self._inquiries.take(action)
 
-    def hear(self, sign: Sign) -> None:
+    def hear(self, sign: ModeSign | RateSign) -> None:
         """Take what an answer of the venue shows beside what it answers; the gateway's ``on_sign``."""
         now = self._clock.monotonic()
         if isinstance(sign, ModeSign):
@@ -316,7 +334,7 @@ class Courier:
         """Send as many as may go now; deny what is not wanted any more or has waited too long for budget."""
         if shut := self._shut():
             for waiting in self._places.take().values():
-                self._deny(waiting.place, shut)
+                self._deny(waiting.place, shut, "closed")
             await asyncio.sleep(0)  # whoever wishes anew at once must not keep the loop
             return
         now = self._clock.monotonic()
@@ -338,6 +356,8 @@ class Courier:
 
     def _shut(self) -> str:
         """Why no order may be sent at all, in words; "" when some may."""
+        if self._is_closed():
+            return "the kill switch is pulled"
         if not self.is_open:
             return "the gate is closed"
         if not self.modes.may_place:
@@ -350,20 +370,24 @@ class Courier:
             signed = await self._sign(unsent)
             if not signed:
                 return
-            await self._commit()
-        # From here to the first byte nothing else runs: what holds in these lines holds when the order leaves.
-        now = self._clock.monotonic()
-        shut = self._shut() or self.budget.why_not_place(self._open_orders(), now)
-        going = []
-        for ready in signed:
-            if why := shut or ("" if self._is_wanted(ready.place.intent) else _PULLED):
-                self._deny(ready.place, why)
-            else:
-                going.append(ready)
-        if not going:
+            try:
+                await self._commit()
+            except StoreError as error:
+                for ready in signed:
+                    self._deny(ready.place, f"it cannot be written down: {error}", "journal")
+                return
+        for crosses in (False, True):  # what crosses goes in a request of its own
+            going = [ready for ready in signed if ready.place.crosses is crosses]
+            later = [ready.place for ready in signed if ready.place.crosses and not crosses]
+            with self._if_cut_short(later, "denied", "not sent: the session ends"):
+                await self._post(going)
+
+    async def _post(self, signed: Sequence[SignedPlace]) -> None:
+        """Send what the gate lets through. From its word to the first byte nothing else runs."""
+        if not (going := self._cleared(signed)):
             return
-        self.budget.place(len(going), now)
-        legs = [ready.place for ready in going]
+        self.budget.place(len(going), self._clock.monotonic())
+        legs = [cleared.signed.place for cleared in going]
         with self._if_cut_short(legs, "unknown", "cut short while it was being sent"):
             try:
                 answers = await self._gateway.post(going)
@@ -373,6 +397,23 @@ class Courier:
             self._emit(answer)
         if any(answer.refusal in _JUDGED for answer in answers):
             self.hear(ModeSign("POST_ONLY", at_least=True))
+
+    def _cleared(self, signed: Sequence[SignedPlace]) -> list[Cleared]:
+        """What may leave now; all else is denied, and counts for what comes after it no more."""
+        now = self._clock.monotonic()
+        going: list[Cleared] = []
+        for ready in signed:
+            if not self._is_wanted(ready.place.intent):
+                self._deny(ready.place, _PULLED)
+            elif shut := self._shut():
+                self._deny(ready.place, shut, "closed")
+            elif short := self.budget.why_not_place(self._open_orders(), now):
+                self._deny(ready.place, short, "rate")
+            elif isinstance(word := self._clear(ready, now), Cleared):
+                going.append(word)
+            else:
+                self._deny(ready.place, word.text, word.code)
+        return going
 
     async def _sign(self, places: list[Place]) -> list[SignedPlace]:
         """Sign one by one, with a turn for the loop between them; what can not be built is denied and taken out."""
@@ -401,5 +442,8 @@ class Courier:
                 self._emit(OrderAnswered(intent=place.intent, outcome=outcome, detail=detail))
             raise
 
-    def _deny(self, place: Place, detail: str, refusal: Refusal = "") -> None:
-        self._emit(OrderAnswered(intent=place.intent, outcome="denied", detail=detail, refusal=refusal))
+    def _deny(self, place: Place, detail: str, denial: str = "") -> None:
+        """Say that an order is not sent; ``denial`` is the gate's code, "" when it is no longer wanted."""
+        refusal: Refusal = "rate" if denial == "rate" else ""
+        answer = OrderAnswered(intent=place.intent, outcome="denied", detail=detail, refusal=refusal, denial=denial)
+        self._emit(answer)

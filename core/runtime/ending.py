@@ -84,16 +84,35 @@ async def verify_zero(
 
 
 def verdict(
-    failure: BaseException | None, reason: str, *, killed: bool, verified: bool, open_orders: int, started: bool
+    failure: BaseException | None,
+    reason: str,
+    *,
+    killed: bool,
+    verified: bool,
+    open_orders: int,
+    started: bool,
+    trouble: str = "",
 ) -> tuple[int, str, str]:
-    """Exit code, reason and the sentence for the terminal (design: exit codes)."""
+    """Exit code, reason and the sentence for the terminal (design: exit codes).
+
+    Args:
+        failure: what ended it, if that was an error.
+        reason: what ended it otherwise.
+        killed: it ended with the kill switch pulled.
+        verified: zero open orders were seen twice.
+        open_orders: how many may be open otherwise.
+        started: it came so far that orders were possible.
+        trouble: what does not add up in our own books; "" when everything does.
+    """
     code = 0
     if failure is not None:
         code = failure.exit_code if isinstance(failure, PolymmError) else PolymmError.exit_code
         reason = f"{type(failure).__name__}: {failure}"
     elif killed:
         code, reason = 10, "killed"
-    if not verified and code in (0, 10):
+    elif trouble:
+        code, reason = 12, f"{reason}; our own books do not add up: {trouble}"
+    if not verified and code in (0, 10, 12):
         code = 11
     if not started:
         return code, reason, f"not started: {reason}"

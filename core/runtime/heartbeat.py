@@ -34,7 +34,12 @@ class Heartbeat:
     """The task of one session's heartbeat; beats are never sent two at a time."""
 
     def __init__(
-        self, gateway: Gateway, clock: Clock, emit: Callable[[HeartbeatSeen], None], liveness: Sequence[Liveness]
+        self,
+        gateway: Gateway,
+        clock: Clock,
+        emit: Callable[[HeartbeatSeen], None],
+        liveness: Sequence[Liveness],
+        is_killed: Callable[[float], bool] = lambda now: False,
     ) -> None:
         """Nothing is sent until it is run.
 
@@ -43,12 +48,15 @@ class Heartbeat:
             clock: of the pauses.
             emit: takes the result of each beat, and the first look that withheld one.
             liveness: what has to move for a beat to be sent.
+            is_killed: at this moment, monotonic seconds, the kill switch withholds beats: nothing of ours is open any
+                more, or the venue is to cancel it for want of them (reliability.md 4.6, I-33).
         """
         self.chain = HeartbeatChain()
         self._gateway = gateway
         self._clock = clock
         self._emit = emit
         self._liveness = tuple(liveness)
+        self._is_killed = is_killed
         self._is_stopped = False
         self._is_withheld = False
 
@@ -70,7 +78,9 @@ class Heartbeat:
                 await self._beat(now)
 
     def _standstill(self, now: float) -> str:
-        """The first part that has stood still for too long, in words; "" when all move."""
+        """Why no beat may be sent: a kill, or the first part that has stood still for too long; "" when one may."""
+        if self._is_killed(now):
+            return "killed"
         for part in self._liveness:
             still_s = now - part.progress()
             if still_s > part.limit_s:

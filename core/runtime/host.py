@@ -1,23 +1,37 @@
 """The session on a thread of its own, and the console's link to it."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
 
+from core.clock import Clock, SystemClock
 from core.events import OperatorCommand
+from core.kill.switch import KillSwitch
 from core.runtime.ending import Outcome
+from core.runtime.guard import kill_view
 from core.runtime.link import CommandResult
 from core.runtime.session import Session
-from core.views import ConsoleView
+from core.views import ConsoleView, KillView
 
 
 class SessionHost:
     """Starts a session in a thread and waits for its end. Is the in-process :class:`ConsoleLink`."""
 
-    def __init__(self, make: Callable[[], Session]) -> None:
-        """``make`` is called on the session's thread, inside its loop."""
+    def __init__(
+        self, make: Callable[[], Session], switch: KillSwitch | None = None, clock: Clock | None = None
+    ) -> None:
+        """Nothing is started yet.
+
+        Args:
+            make: called on the session's thread, inside its loop.
+            switch: the session's kill switch, to be pulled from before it begins; None: the one it opens itself.
+            clock: the switch's; None: the machine's.
+        """
         self._make = make
+        self._early_switch = switch
+        self._clock = clock or SystemClock()
         self._session: Session | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._early_stop: str | None = None
@@ -54,6 +68,24 @@ class SessionHost:
         if session is not None:
             session.watched = market
 
+    def kill(self, reason: str, by: str = "console") -> None:
+        """Pull the kill switch on the caller's thread, also in a signal handler: neither loop nor engine are asked."""
+        if (switch := self._switch) is not None:
+            switch.pull(by, reason)
+
+    @property
+    def kill_view(self) -> KillView | None:
+        """What the kill switch says now, also when the session hangs."""
+        if (switch := self._switch) is None:
+            return None
+        session = self._session
+        return kill_view(switch, None if session is None else session.guard, self._clock.monotonic())
+
+    @property
+    def _switch(self) -> KillSwitch | None:
+        session = self._session
+        return self._early_switch if session is None else session.switch
+
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         """Hand a command to the session's loop."""
         future: Future[CommandResult] = Future()
@@ -82,6 +114,13 @@ class SessionHost:
                 loop.call_soon_threadsafe(session.request_stop, reason)
             except RuntimeError:
                 return
+
+    def hurry(self) -> None:
+        """Ask a session that ends to wait for nothing that is only polite; may be called from any thread."""
+        session, loop = self._session, self._loop
+        if session is not None and loop is not None and not self.ended:
+            with contextlib.suppress(RuntimeError):  # the loop has just closed
+                loop.call_soon_threadsafe(session.hurry)
 
     def wait(self, timeout_s: float | None = None) -> bool:
         """Wait for the end; False when it did not come in time. What was never started has ended."""

@@ -4,7 +4,8 @@ Intents are written before their bytes leave, everything else a few times a seco
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, Final
 
 from core.actions import Finding
@@ -18,6 +19,7 @@ from core.market.instrument import Instrument
 from core.orders.order import Order
 from core.portfolio.entries import Booking, EquityMark
 from core.portfolio.markouts import Drift
+from core.quoting.adjust import KeptAdjustments
 from core.runtime.fair_samples import FairSamples
 from core.store.changes import Changes, MarkoutRow
 from core.store.database import Store
@@ -34,12 +36,15 @@ class Journaling:
     def __init__(self, store: Store, engine: Engine, clock: Clock) -> None:
         self.whole_s = clock.monotonic()
         """When everything was last known to be on the disk, monotonic seconds."""
+        self.writing_since_s: float | None = None
+        """Since when something has been waiting for the disk, monotonic seconds; None when nothing is."""
         self.lock = asyncio.Lock()
         """Held while a write is under way."""
         self._store = store
         self._engine = engine
         self._clock = clock
         self._fair_samples = FairSamples()
+        self._hurry = asyncio.Event()
         self._changes = Changes()
         """Not written yet."""
         self._written_settings: set[str] = set()
@@ -59,6 +64,11 @@ class Journaling:
         """Note what the account was worth; written with the next flush."""
         self._changes.equity.append(mark)
 
+    def adjusted(self, kept: KeptAdjustments) -> None:
+        """Note what is asked of a market's quotes; written at once."""
+        self._changes.adjustments.append(kept)
+        self.hurry()
+
     def planned(self, job: Job) -> None:
         """Note a job of which nothing has left; whoever sends it waits for a :meth:`flush` first."""
         self._changes.jobs.append((self._clock.monotonic(), job))
@@ -75,16 +85,25 @@ class Journaling:
         """
         return await self._store.recover()
 
-    async def run(self) -> None:
+    def hurry(self) -> None:
+        """Something was set that a restart must not forget: write it now and not at the next turn."""
+        self._hurry.set()
+
+    async def run(self, failed: Callable[[StoreError], None]) -> None:
         """Flush now and then, until cancelled.
 
-        Raises:
-            StoreError: the disk takes nothing.
+        Args:
+            failed: hears that the disk takes nothing; it is tried again with the next flush.
         """
         self.whole_s = self._clock.monotonic()
         while True:
-            await asyncio.sleep(FLUSH_SEC)
-            await self.flush()
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._hurry.wait(), FLUSH_SEC)
+            self._hurry.clear()
+            try:
+                await self.flush()
+            except StoreError as error:
+                failed(error)
 
     async def flush(self) -> None:
         """Write what has changed since the last time; returns when it is on the disk.
@@ -94,6 +113,8 @@ class Journaling:
         """
         async with self.lock:
             now = self._clock.monotonic()
+            if self.writing_since_s is None:
+                self.writing_since_s = now
             changes = self._collect(now)
             self._changes = Changes()
             try:
@@ -103,7 +124,7 @@ class Journaling:
                 raise
             self._written_settings.update(changes.settings)
             self._written_markets |= {instrument.market: instrument for instrument in changes.markets}
-            self.whole_s = now
+            self.whole_s, self.writing_since_s = now, None
 
     async def close(self, now: float) -> None:
         """Write everything that is left, and what holdings are worth at ``now``, monotonic seconds.
@@ -119,6 +140,7 @@ class Journaling:
     def _collect(self, now: float) -> Changes:
         engine, changes = self._engine, self._changes
         changes.touched = engine.orders.take_touched()
+        changes.controls += engine.controls.take_changes()
         changes.settings |= self._settings_of(changes.touched.orders)
         changes.fairs += self._fair_samples.rows(engine, now, self._clock.unix())
         changes.markouts += [_markout_row(market, drift) for market, drift in engine.take_drifts()]
@@ -136,6 +158,7 @@ class Journaling:
         changes.findings += noted.findings
         changes.entries += noted.entries
         changes.equity += noted.equity
+        changes.adjustments += noted.adjustments
         changes.jobs += noted.jobs
         changes.job_steps += noted.job_steps
         self._changes = changes

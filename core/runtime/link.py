@@ -10,14 +10,16 @@ from typing import Protocol
 import msgspec
 
 from core.events import OperatorCommand
-from core.views import ConsoleView
+from core.views import ConsoleView, KillView
 
 
 class CommandResult(msgspec.Struct, frozen=True, gc=False):
-    """What became of a command: one sentence for the operator."""
+    """What became of a command: one sentence for the operator, or the lines of a preview."""
 
     done: bool
     text: str
+    confirm: str = ""
+    """Of the preview of a flattening: what to confirm it with; "" when it cannot be confirmed."""
 
 
 class ConsoleLink(Protocol):
@@ -39,4 +41,13 @@ class ConsoleLink(Protocol):
 
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         """Hand a command to the session. The future never raises: a dead session gives ``done=False``."""
+        ...
+
+    def kill(self, reason: str) -> None:
+        """Pull the kill switch on the caller's thread: waits for no session, works when it hangs, never raises."""
+        ...
+
+    @property
+    def kill_view(self) -> KillView | None:
+        """What the kill switch itself says now, also when the session hangs; None where there is none yet."""
         ...

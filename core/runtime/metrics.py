@@ -1,8 +1,8 @@
 """Prometheus metrics on loopback, read from the session's own counters when they are asked for.
 
 Nothing is counted twice: a scrape reads integers that engine, ingest, feed and reader keep anyway (performance.md 7).
-docs/data-health.md and docs/account.md list all names. Three metrics have a series a token and one a series a market;
-the number of the others is bounded.
+docs/data-health.md, docs/account.md and docs/risk.md list all names. Three metrics have a series a token, one has a
+series a market and one two; the number of the others is bounded.
 """
 
 import asyncio
@@ -25,7 +25,9 @@ from core.market.proof import Evidence
 from core.market.recovery import Durations
 from core.money_views import total_pnl
 from core.risk.budget import BucketName, SignerBudget
-from core.units import MICRO
+from core.risk.gate import DENIALS
+from core.risk.protections import NAMES
+from core.units import MICRO, SIDES
 from core.views import BookState, Freshness, VenueMode
 
 READ_SEC: Final = 2.0
@@ -121,6 +123,9 @@ class EngineCollector(Collector):
         yield from self._trading(now)
         yield from self._venue(now)
         yield from self._account(now)
+        yield from self._controls()
+        yield from self._protections()
+        yield from self._gate()
         yield _gauge("mm_gc_pause_seconds", "Longest pause of the garbage collector.", self._gc_pause_s())
         lag_s = self._sources.lag_s
         yield _gauge("mm_loop_lag_seconds", "Longest delay of the loop since the last scrape.", lag_s() if lag_s else 0)
@@ -239,6 +244,48 @@ class EngineCollector(Collector):
         yield left
         warnings = budget.warnings if budget else 0
         yield _counter("mm_rate_warnings", "Answers that warned of a limit of the signer.", warnings)
+
+    def _controls(self) -> Iterator[Metric]:
+        """What operators and rules allow."""
+        controls = self._engine.controls
+        text = "0 active, 1 reduce-only, 2 paused, 3 cancel-only, 4 killed; without a market: of everything."
+        states = GaugeMetricFamily("mm_control_state", text, labels=["market", "side"])
+        states.add_metric(["", ""], controls.of_all().strictness)
+        for market in self._engine.desks:
+            for side in SIDES:
+                states.add_metric([market, side], controls.of_side(market, side).strictness)
+        yield states
+        yield _gauge("mm_killed", "1 while nothing is placed until somebody re-arms.", self._engine.is_killed)
+        yield _gauge("mm_watchdog_up", "0 while a watchdog is needed and none stands guard.", not self._engine.watchdog)
+
+    def _gate(self) -> Iterator[Metric]:
+        """What the gate let not through, and how much may be lost."""
+        keeper = self._engine.gatekeeper
+        denials = {code: keeper.denials[code].count if code in keeper.denials else 0 for code in DENIALS}
+        yield _counters("mm_denials", "Orders that the gate let not through, by code.", "code", denials)
+        exposures = keeper.exposures
+        markets = [exposures.loss(market).worst / MICRO / MICRO for market in self._engine.desks]
+        groups = [exposures.group_worst(group) / MICRO for group in exposures.groups]
+        worst = {
+            "account": exposures.account_worst / MICRO,
+            "group": max(groups, default=0.0),
+            "market": max(markets, default=0.0),
+        }
+        text = "May be lost at cost if all orders fill, dollars: by all, by the worst event, by the worst market."
+        yield _gauges("mm_worst_case_usd", text, "scope", worst)
+
+    def _protections(self) -> Iterator[Metric]:
+        """What holds orders back by itself, and what the session tells of itself."""
+        protections, vitals = self._engine.protections, self._engine.vitals
+        trips: dict[str, int] = {name: protections.trips[name] for name in NAMES}
+        yield _counters("mm_protection_trips", "Times that a protection held something back.", "name", trips)
+        skew = GaugeMetricFamily("mm_clock_skew_seconds", "Our clock ahead of the venue's; absent while nobody asked.")
+        if vitals.skew_s is not None:
+            skew.add_metric([], vitals.skew_s)
+        yield skew
+        yield _gauge(
+            "mm_journal_stalled_seconds", "How long the journal has been waiting for the disk.", vitals.stalled_s
+        )
 
     def _account(self, now: float) -> Iterator[Metric]:
         """What is not known yet, what does not fit, and what is not ours."""

@@ -1,4 +1,4 @@
-"""Where a session keeps its things: one directory per mode, one instance per directory, the kill latch."""
+"""Where a session keeps its things: one directory per mode, one instance per directory and per wallet."""
 
 import fcntl
 import os
@@ -9,7 +9,10 @@ from typing import Final
 from core.config import Settings
 from core.errors import InstanceError, PreflightError
 
-LATCH_NAME: Final = "KILLED"
+MODES: Final = ("demo", "paper", "live")
+"""Modes of sessions, each with a directory of its own."""
+_MOST_HOLDER: Final = 500
+"""Bytes of what a lease says of its holder."""
 
 
 def state_home(environment: Mapping[str, str]) -> Path:
@@ -24,16 +27,39 @@ def places_of(settings: Settings, environment: Mapping[str, str]) -> "Places":
     return Places(root, settings.mode)
 
 
+def wallet_holders(home: Path) -> set[str]:
+    """Who trades with a wallet now, in the words of their leases: process and directory.
+
+    Args:
+        home: :func:`state_home`, where the leases are.
+    """
+    holders = set()
+    for path in (home / "wallets").glob("*.lock"):
+        try:
+            lease = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        except OSError:
+            continue  # gone meanwhile, or no lease of ours
+        try:
+            fcntl.flock(lease, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holders.add(os.pread(lease, _MOST_HOLDER, 0).decode(errors="replace").strip())
+        finally:
+            os.close(lease)
+    return holders
+
+
 class Places:
     """The directory of one session, locked for it."""
 
     def __init__(self, root: Path, mode: str) -> None:
+        self.mode = mode
         self.directory = root / mode
         self.database = self.directory / "mm_state.db"
         self.log = self.directory / "polymm.log"
-        self.latch = self.directory / LATCH_NAME
         self.control = self.directory / "control.sock"
         self._lock: int | None = None
+        self._leases: dict[str, int] = {}
+        """Wallet -> descriptor of its locked file."""
 
     def claim(self) -> None:
         """Create the directory and take its lock.
@@ -55,45 +81,47 @@ class Places:
                 f"another polymm-tui works in {self.directory}; stop it, or set POLYMM_STATE_DIR to another place"
             ) from error
 
+    def claim_wallet(self, address: str, home: Path) -> None:
+        """Take the lease of a wallet: whatever ``state_dir``, one session of this user trades for it at a time.
+
+        Args:
+            address: of the wallet or of its signer; what is held already stays held.
+            home: :func:`state_home`, the same for all sessions of the user.
+
+        Raises:
+            PreflightError: the lease cannot be made.
+            InstanceError: another session holds it.
+        """
+        wallet = address.lower()
+        if wallet in self._leases:
+            return
+        path = home / "wallets" / f"{wallet}.lock"
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            lease = os.open(path, os.O_CREAT | os.O_RDWR | os.O_NOFOLLOW, 0o600)
+        except OSError as error:
+            raise PreflightError(f"{path}: {error.strerror}; the lease of the wallet has to be there") from error
+        try:
+            fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            holder = os.pread(lease, _MOST_HOLDER, 0).decode(errors="replace").strip() or "a process it does not name"
+            os.close(lease)
+            raise InstanceError(f"{holder} trades with the wallet {address}; stop it, or use another wallet") from error
+        self._leases[wallet] = lease
+        os.ftruncate(lease, 0)
+        os.pwrite(lease, f"polymm-tui, process {os.getpid()}, in {self.directory},".encode()[:_MOST_HOLDER], 0)
+
     def release(self) -> None:
-        """Give the lock back."""
-        if self._lock is not None:
-            os.close(self._lock)
-            self._lock = None
+        """Give locks and leases back."""
+        held = [*self._leases.values(), *([] if self._lock is None else [self._lock])]
+        self._leases, self._lock = {}, None
+        for descriptor in held:
+            os.close(descriptor)
 
     def start_afresh(self) -> None:
-        """Set the last run's database and latch aside: a demo account does not outlive its exchange."""
+        """Set the last run's database aside: a demo account does not outlive its exchange; a kill does."""
         for path in (self.database, *(self.database.with_name(self.database.name + end) for end in ("-wal", "-shm"))):
             previous = path.with_name("previous-" + path.name)
             previous.unlink(missing_ok=True)  # an old log beside another database would be played into it
             if path.exists():
                 path.replace(previous)
-        self.latch.unlink(missing_ok=True)
-
-    def check_latch(self) -> None:
-        """Refuse to start while a kill is latched.
-
-        Raises:
-            PreflightError: it is.
-        """
-        if self.latch.exists():
-            reason = self.latch.read_text(encoding="utf-8", errors="replace").strip() or "no reason is noted"
-            raise PreflightError(f"killed earlier: {reason}; look into it, then remove {self.latch}")
-
-    def write_latch(self, reason: str) -> None:
-        """Write the kill latch and wait until it is on the disk.
-
-        Raises:
-            OSError: it could not be written.
-        """
-        handle = os.open(self.latch, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
-        try:
-            os.write(handle, reason.encode() + b"\n")
-            os.fsync(handle)
-        finally:
-            os.close(handle)
-        directory = os.open(self.directory, os.O_RDONLY)
-        try:
-            os.fsync(directory)
-        finally:
-            os.close(directory)

@@ -37,6 +37,10 @@ class Rest(Protocol):
         """Best bid and ask of each token."""
         ...
 
+    async def time(self) -> int:
+        """The venue's clock, whole seconds since 1970."""
+        ...
+
     async def close(self) -> None:
         """Release the connections."""
         ...

@@ -18,9 +18,11 @@ from core.actions import (
     Cancel,
     CancelAll,
     CancelMarket,
+    Denied,
     EndJob,
     Finding,
-    Latch,
+    KeepAdjustments,
+    Kill,
     Marked,
     Note,
     Place,
@@ -29,6 +31,7 @@ from core.actions import (
     ReadOrder,
     ReadPayouts,
     ReadScoring,
+    Rearm,
     Reconnect,
     Resubscribe,
     SendJob,
@@ -37,7 +40,15 @@ from core.actions import (
 from core.clock import Clock
 from core.config import Settings, told
 from core.engine import Engine
-from core.errors import MalformedMessage, PolymmError, StoreError, VenueError
+from core.errors import (
+    CredentialError,
+    InvariantBroken,
+    MalformedMessage,
+    PolymmError,
+    PreflightError,
+    StoreError,
+    VenueError,
+)
 from core.events import (
     ActivityRead,
     BalancesRead,
@@ -46,6 +57,7 @@ from core.events import (
     IndexedTradesRead,
     InstrumentAdded,
     JobSeen,
+    LoopSeen,
     OpenOrdersRead,
     OperatorCommand,
     PositionsRead,
@@ -54,12 +66,15 @@ from core.events import (
     TradesRead,
     Woken,
 )
-from core.explaining import Explained, explained
+from core.kill.stored import KillCredentials, store
+from core.kill.switch import KillSwitch
 from core.profiles import Profiles
-from core.runtime.control_socket import ControlSocket, Explain
+from core.runtime.answering import Answering
+from core.runtime.control_socket import ControlSocket
 from core.runtime.courier import Courier
 from core.runtime.ending import Outcome, verdict, verify_zero
 from core.runtime.feeds import Feeds
+from core.runtime.guard import Guard, kill_view, watchdog_command
 from core.runtime.heartbeat import Heartbeat, Liveness
 from core.runtime.journaling import Journaling
 from core.runtime.link import CommandResult
@@ -71,8 +86,9 @@ from core.runtime.places import Places
 from core.runtime.reader import Rest
 from core.runtime.report import run_report
 from core.runtime.user_feed import UserFeed
+from core.runtime.vital_signs import watch_clock, watch_journal
 from core.store.database import Store
-from core.venue.gateway import Gateway, Sign
+from core.venue.gateway import AuthSign, Gateway, Sign
 from core.viewing import Stage, budget_view, console_view
 from core.views import ConsoleView, EventView
 
@@ -87,6 +103,8 @@ JOURNAL_STILL_SEC: Final = 3.0
 FEEDS_STILL_SEC: Final = 15.0
 CANCELS_STILL_SEC: Final = 10.0
 """How long each of these may stand still before the venue hears no more heartbeats, and cancels everything for us."""
+DOUBT_SEC: Final = 10.0
+"""Pause after a check of the API credentials."""
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
@@ -122,6 +140,10 @@ class Parts(msgspec.Struct, frozen=True):
     """Address that holds the money; its fills are ours too."""
     close: Callable[[], Awaitable[None]]
     """Ends what was started for the mode; called last."""
+    kill: KillCredentials | None = None
+    """What a watchdog cancels with; None where nothing rests at a venue (paper)."""
+    has_own_venue: bool = False
+    """The venue ends together with the session (demo)."""
 
 
 Compose = Callable[["Session"], Coroutine[Any, Any, Parts]]
@@ -140,8 +162,10 @@ class Session:
         version: str,
         gc_pause_s: Callable[[], float],
         profiles: Profiles | None = None,
+        switch: KillSwitch | None = None,
+        guarded: bool = False,
     ) -> None:
-        """Nothing is opened yet.
+        """Nothing is opened yet but the kill switch.
 
         Args:
             settings: of the run.
@@ -152,6 +176,11 @@ class Session:
             version: of the program.
             gc_pause_s: tells the longest pause of the garbage collector so far, for the metrics.
             profiles: what single markets are quoted with; None quotes all with ``settings``.
+            switch: the kill switch of ``places``; None opens it here.
+            guarded: a watchdog is started, and nothing is quoted without one.
+
+        Raises:
+            PreflightError: the kill switch cannot be opened.
         """
         self.settings = settings
         self.places = places
@@ -159,9 +188,15 @@ class Session:
         self.redactor = redactor
         is_paper = settings.mode == "paper"
         self.engine = Engine(settings, own_in_book=not is_paper, profiles=profiles, needs_heartbeat=not is_paper)
+        self.engine.wall_s = clock.unix() - clock.monotonic()  # an operator may act before the first wake
         self.view: ConsoleView | None = None
         self.watched = ""
         """Condition id of the market whose details the views carry; "" for none."""
+        self.switch = switch or KillSwitch.open(places.directory, clock)
+        self.guard = Guard(
+            self.switch, clock, self.emit_quietly, watchdog_command(places.directory), nothing_rests=is_paper
+        )
+        self._guarded = guarded
         self._compose = compose
         self._gc_pause_s = gc_pause_s
         self._metrics: MetricsServer | None = None
@@ -171,18 +206,20 @@ class Session:
         self._journal = Journaling(self._store, self.engine, clock)
         self._courier: Courier | None = None
         self._operations: Operations | None = None
-        self._control = ControlSocket(places.control, {Explain: self._explain}, redactor.clean)
+        answering = Answering(self.engine, clock, self.command, self._publish)
+        self._control = ControlSocket(places.control, answering.answers, redactor.clean)
         self._heartbeat: Heartbeat | None = None
         self._early: list[Place | Cancel | CancelAll | CancelMarket | ReadOrder | ReadAccount] = []
         """Wishes from before there was a courier."""
         self._parts: Parts | None = None
+        self._credentials_in_doubt = False
         self._is_recovered = False
         """The engine knows what earlier sessions may have left at the venue."""
         self._feeds: Feeds | None = None
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = 0
         self._view_seq = 0
-        self._lag = LoopLag(clock)
+        self._lag = LoopLag(clock, self._on_stall)
         self._lag_for_views = self._lag.reader()
         self._sources = Sources(lag_s=self._lag.reader())
         """For the metrics."""
@@ -191,6 +228,7 @@ class Session:
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
         self._ending = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._quiet = asyncio.Event()
         """Ending, and no order is at risk any more."""
         self._end_reason = ""
@@ -206,14 +244,29 @@ class Session:
             self._end_reason = reason
             self._ending.set()
 
+    def hurry(self) -> None:
+        """Somebody insists on the end: cancel, and wait for nothing that is only polite (reliability.md 4.10)."""
+        self._hurried.set()
+
     def command(self, command: OperatorCommand) -> CommandResult:
         """Let an operator act, also before trading has begun; the answer is what the engine says of it."""
         self._store.journal("command", command)
+        self.guard.heed()
+        if why := self._why_not(command):
+            return CommandResult(done=False, text=f"{command.act}: {why}")
         actions = self._handle(command, self.clock.monotonic()) if command.preview else self.emit(command)
         notes = [action for action in actions if isinstance(action, Note)]
         if not notes:
             return CommandResult(done=False, text="nothing was done")
-        return CommandResult(done=notes[-1].severity != "warning", text=self.redactor.clean(notes[-1].text))
+        if command.act == "rearm" and self.is_closed() and not notes[-1].refused:
+            return CommandResult(done=False, text="rearm: the kill switch stays pulled; the event log says why")
+        last = notes[-1]
+        text = self.redactor.clean(last.text)
+        return CommandResult(done=not last.refused, text=text, confirm=last.confirm)
+
+    def is_closed(self) -> bool:
+        """The kill switch is pulled: no order may be sent."""
+        return self.switch.is_closed
 
     def note(self, severity: Literal["info", "fill", "warning", "alarm"], text: str, market: str = "") -> None:
         """A line for the console's event log and the log."""
@@ -231,6 +284,7 @@ class Session:
         try:
             self.own(self._publish_views(), "views")
             self.own(self._lag.run(), "loop-lag")
+            self.own(self.guard.run(), "guard")
             await self._store.open(self.settings.mode, self._version, self.settings.seed, told(self.settings))
             self._store_open = True
             self._serve_metrics()
@@ -273,12 +327,7 @@ class Session:
         try:
             await self._control.open()
         except OSError as error:
-            self.note(
-                "warning", f"no control socket: {self.places.control}: {error}; `explain` cannot ask this session"
-            )
-
-    def _explain(self, request: Explain) -> Explained:
-        return explained(self.engine, request.market, self.clock.monotonic(), self.clock.unix())
+            self.note("warning", f"no control socket: {self.places.control}: {error}; no command but `kill` reaches it")
 
     async def _trade(self, parts: Parts) -> None:
         """Everything of a session between its start and its end.
@@ -292,15 +341,15 @@ class Session:
             gateway,
             clock,
             self.emit_quietly,
-            self._journal.flush,
+            self._commit,
+            self.engine.gatekeeper.clear,
             is_neg_risk=self._is_neg_risk,
             is_wanted=self.engine.orders.is_wanted,
             open_orders=self.engine.orders.sent,
             tokens=lambda: tokens,
             seed=self.settings.seed,
+            is_closed=self.is_closed,
         )
-        if self.engine.control.state == "KILLED":
-            courier.close_gate()
         for early in self._early:
             courier.take(early)
         self.emit(Woken(unix=clock.unix()))
@@ -311,20 +360,32 @@ class Session:
         sources = self._sources
         sources.intake, sources.feed, sources.reader, sources.user = feeds.ingest, feeds.market, feeds.reader, user
         sources.budget = courier.budget
+        if self._guarded and parts.kill is not None:
+            self.guard.is_coming()
+            store(self.places.directory, parts.kill)
+            self.own(self.guard.keep(parts.kill), "watchdog")
         await self._store.use_account(parts.wallet)
         recovered = await self._journal.recover()
         self.emit(parts.route)
         if parts.chain is not None:
-            self._operations = Operations(parts.chain, clock, self._emit_job, self._journal.flush)
+            self._operations = Operations(parts.chain, clock, self._emit_job, self._commit)
             self._operations.recover(recovered.jobs)
+        self.guard.tell()  # first: a kill that was re-armed while no session ran is not restored
         self.emit(recovered)
         self._is_recovered = True
+        if self.engine.is_killed and not self.is_closed():
+            self._pull("restart", "an earlier session was killed, and the latch has been taken away")
         for name, lane in [*courier.lanes(), *(self._operations.lanes() if self._operations else ())]:
             self.own(lane, name)
-        self.own(self._journal.run(), "journal")
+        self.own(self._journal.run(self._storage_failed), "journal")
+        self.own(watch_journal(self._journal, clock, self.emit_quietly), "journal-watch")
+        if self.settings.mode != "paper":  # nothing is signed there, and a recording that is played has its own time
+            self.own(watch_clock(parts.rest, clock, self.emit_quietly), "clock-watch")
         feeds.start(tokens)
         if self.engine.venue.needs_heartbeat:
-            self._heartbeat = Heartbeat(gateway, clock, self.emit_quietly, self._liveness(courier))
+            self._heartbeat = Heartbeat(
+                gateway, clock, self.emit_quietly, self._liveness(courier), self.switch.withholds_heartbeat
+            )
             self.own(self._heartbeat.run(), "heartbeat")
         await self._ending.wait()
 
@@ -341,8 +402,27 @@ class Session:
 
     def take_sign(self, sign: Sign) -> None:
         """What an answer of the venue shows beside what it answers."""
-        if self._courier is not None:
+        if isinstance(sign, AuthSign):
+            self._doubt_credentials()
+        elif self._courier is not None:
             self._courier.hear(sign)
+
+    def _doubt_credentials(self) -> None:
+        if self._parts is not None and not self._credentials_in_doubt:
+            self._credentials_in_doubt = True
+            self.own(self._check_credentials(self._parts.gateway), "credentials")
+
+    async def _check_credentials(self, gateway: Gateway) -> None:
+        """Whether the venue still knows our API credentials: if surely not, nothing of ours can be looked after."""
+        try:
+            await gateway.check_credentials()
+            self.note("warning", "the venue refused our API credentials once; they hold")
+        except CredentialError as error:
+            self._fail(error)
+        except VenueError as error:
+            log.warning("credentials_unchecked", extra={"detail": str(error)})
+        await asyncio.sleep(DOUBT_SEC)
+        self._credentials_in_doubt = False
 
     def subscribe(self, token_ids: Sequence[str]) -> None:
         """Hear these tokens too; those of a market beside each other. Without a market feed yet nothing is done."""
@@ -358,6 +438,8 @@ class Session:
         actions = self._handle(event, self.clock.monotonic() if now is None else now)
         for action in actions:
             self._carry_out(action)
+        if self.engine.controls.has_changes:
+            self._journal.hurry()
         if self._ending.is_set() and not any(True for _ in self.engine.orders.all_at_risk()):
             self._quiet.set()
         if self.engine.next_wake() < self._wake_at:
@@ -400,9 +482,14 @@ class Session:
             case Note():
                 self._store.journal("action", action)
                 self.note(action.severity, action.text, action.market)
-            case Latch():
+            case Denied():
                 self._store.journal("action", action)
-                self._latch(action.reason)
+            case Kill():
+                self._store.journal("action", action)
+                self._pull(action.by, action.reason)
+            case Rearm():
+                self._store.journal("action", action)
+                self._rearm(action)
             case ReadBooks() | Resubscribe() | Unsubscribe() | Reconnect():
                 if self._feeds is not None:
                     self._feeds.carry_out(action)
@@ -414,6 +501,8 @@ class Session:
                 self.note(action.severity, _finding_text(action), action.market)
             case Book():
                 self._journal.booked(action.booking)
+            case KeepAdjustments():
+                self._journal.adjusted(action.kept)
             case Marked():
                 self._journal.marked(action.mark)
             case SendJob():
@@ -433,13 +522,48 @@ class Session:
                 else:
                     self._early.append(action)
 
-    def _latch(self, reason: str) -> None:
-        if self._courier is not None:
-            self._courier.close_gate()
+    # The kill switch
+
+    def _pull(self, by: str, reason: str) -> None:
+        if not self.switch.pull(by, self.redactor.clean(reason)):
+            self.note("alarm", "killed, but the disk did not take the latch: a new start would not know of it")
+
+    def _why_not(self, command: OperatorCommand) -> str:
+        """Why an act cannot be carried out yet, in words; "" when it can."""
+        if command.act in ("resume", "resume_all", "rearm") and not self._is_recovered:
+            return "what an earlier session left is not read yet; try again"
+        return self._still_killing() if command.act == "rearm" else ""
+
+    def _still_killing(self) -> str:
+        """Why the kill is not over as far as its killer knows, in words; "" when it is, and where nobody cancels."""
+        report = self.switch.report
+        if not (self._guarded and self.is_closed()) or (report is not None and report.verified):
+            return ""
+        return f"zero open orders are not verified yet{report.trouble and ': ' + report.trouble if report else ''}"
+
+    def _rearm(self, action: Rearm) -> None:
         try:
-            self.places.write_latch(reason)
-        except OSError as error:
-            self.note("alarm", f"the kill latch could not be written: {error}")
+            self.switch.rearm(action.by, action.reason, pull=self.guard.told_pull)
+        except PreflightError as error:
+            self.note("alarm", f"the kill switch stays pulled: {error}")
+        self.guard.tell()
+
+    def _storage_failed(self, error: StoreError) -> None:
+        """What is not written down is not to be traded with; it is tried again all the while."""
+        if not self.is_closed():
+            self._pull("storage", str(error))
+
+    async def _commit(self) -> None:
+        """Return when everything the engine knows so far is on the disk.
+
+        Raises:
+            StoreError: it is not.
+        """
+        try:
+            await self._journal.flush()
+        except StoreError as error:
+            self._storage_failed(error)
+            raise
 
     # Time
 
@@ -455,6 +579,11 @@ class Session:
         self._wake, self._wake_at = None, float("inf")
         self.emit(Woken(unix=self.clock.unix()))
         self._schedule_wake()
+
+    def _on_stall(self, seconds: float) -> None:
+        """The loop stood still: what was heard meanwhile is old. Before anything is heard that harms nobody."""
+        if self._feeds is not None:
+            self.emit_quietly(LoopSeen(stood_s=seconds))
 
     # Background work
 
@@ -474,6 +603,8 @@ class Session:
         if self._failure is None:
             self._failure = error
             self.note("alarm", f"{type(error).__name__}: {error}")
+            if self._courier is not None and not self._ending.is_set() and (by := _trigger_of(error)):
+                self._pull(by, f"{type(error).__name__}: {error}")
         self.request_stop("failure")
 
     def _is_neg_risk(self, market: str) -> bool:
@@ -484,7 +615,8 @@ class Session:
             self._publish()
             await asyncio.sleep(VIEW_SEC)
 
-    def _publish(self) -> None:
+    def _publish(self) -> ConsoleView:
+        """Make a view of this moment, and show it."""
         self._view_seq += 1
         now, unix = self.clock.monotonic(), self.clock.unix()
         sockets = self._feeds.market.sockets if self._feeds is not None else ()
@@ -500,8 +632,10 @@ class Session:
             sockets_up=sum(one.connected for one in sockets),
             sockets=len(sockets),
             watched=self.watched,
+            kill=kill_view(self.switch, self.guard, now),
         )
-        self.view = console_view(self.engine, stage)
+        self.view = view = console_view(self.engine, stage)
+        return view
 
     # The end
 
@@ -524,10 +658,7 @@ class Session:
         if self._courier is None or self._parts is None:
             return True, 0
         self._courier.close_gate()
-        try:
-            async with asyncio.timeout(IDLE_SEC):
-                await self._courier.wait_idle()
-        except TimeoutError:
+        if not await self._in_time(self._courier.wait_idle(), IDLE_SEC):
             self.note("alarm", "a placement is unanswered at the end")
         verified, left = await verify_zero(
             self._parts.gateway,
@@ -537,21 +668,36 @@ class Session:
         )
         if self._heartbeat is not None and verified:
             self._heartbeat.stop()
-        verified = verified and self._courier.is_idle and self._is_recovered
-        await self._hear_last_words()
+        verified = (verified and self._is_recovered) or self._killer_verified()
+        verified = verified and self._courier.is_idle
+        await self.guard.leave(in_peace=verified or self._parts.has_own_venue)
+        if not await self._in_time(self._hear_last_words(self._parts.gateway), SETTLE_SEC):
+            self.note("warning", "the venue has not told the end of every order")
         return verified, left
 
-    async def _hear_last_words(self) -> None:
+    def _killer_verified(self) -> bool:
+        """The venue was seen empty after the kill that still holds: nothing can have been placed since."""
+        report = self.switch.report
+        return self.is_closed() and report is not None and report.verified
+
+    async def _hear_last_words(self, gateway: Gateway) -> None:
         """Fills and ends of orders that the venue still tells; the verdict on open orders stands without them."""
-        if self._parts is None:
-            return
         since = self.engine.reconciliation.trades_from(self.clock.monotonic(), self.clock.unix())
-        try:
-            async with asyncio.timeout(SETTLE_SEC):
-                self.emit_quietly(await self._parts.gateway.trades_since(since))
-                await self._quiet.wait()
-        except TimeoutError:
-            self.note("warning", "the venue has not told the end of every order")
+        self.emit_quietly(await gateway.trades_since(since))
+        await self._quiet.wait()
+
+    async def _in_time(self, work: Coroutine[Any, Any, None], seconds: float) -> bool:
+        """Wait for something no longer than this, and not at all once somebody insists on the end; whether it came."""
+        task = asyncio.create_task(work, name="last wait")
+        hurried = asyncio.create_task(self._hurried.wait(), name="hurried")
+        await asyncio.wait({task, hurried}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
+        hurried.cancel()
+        if task.done():
+            task.result()
+            return True
+        task.cancel()
+        await asyncio.wait({task})
+        return False
 
     async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:
         """Write the last rows and let go of everything, whatever fails on the way."""
@@ -580,10 +726,11 @@ class Session:
         code, reason, sentence = verdict(
             self._failure,
             self._end_reason,
-            killed=self.engine.control.state == "KILLED",
+            killed=self.engine.is_killed,
             verified=verified,
             open_orders=open_orders,
             started=started,
+            trouble=self.engine.books.trouble,
         )
         return Outcome(code, self.redactor.clean(reason), verified, self.redactor.clean(sentence), report)
 
@@ -608,6 +755,18 @@ class Session:
             now=now,
         )
         return {**report, "database": str(self.places.database)}
+
+
+def _trigger_of(error: BaseException) -> str:
+    """The kill trigger that a failure of a trading session is; "" when it is none."""
+    match error:
+        case StoreError():
+            return "storage"
+        case CredentialError():
+            return "auth"
+        case PolymmError() if not isinstance(error, InvariantBroken):
+            return ""
+    return "invariant"
 
 
 def _finding_text(finding: Finding) -> str:

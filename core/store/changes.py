@@ -14,7 +14,9 @@ from core.orders.fills import TrackedFill
 from core.orders.manager import Touched
 from core.orders.order import Order
 from core.portfolio.entries import Booking, EquityMark
-from core.store.lines import MARK_COLUMNS, entry_columns
+from core.quoting.adjust import KeptAdjustments
+from core.risk.control import Control
+from core.store.lines import CONTROL_COLUMNS, MARK_COLUMNS, entry_columns
 from core.units import Side
 
 FairRow = tuple[str, float, int, int | None, int | None]
@@ -44,9 +46,12 @@ class Changes(msgspec.Struct):
     entries: list[Booking] = msgspec.field(default_factory=list)
     """Lines of the account's book that no fill made; one whose key is known is no row."""
     equity: list[EquityMark] = msgspec.field(default_factory=list)
+    controls: list[Control] = msgspec.field(default_factory=list)
+    """States set and lifted, in their order."""
     markets: list[Instrument] = msgspec.field(default_factory=list)
     """Facts that are new or have changed."""
     estimates: list[EstimateRow] = msgspec.field(default_factory=list)
+    adjustments: list[KeptAdjustments] = msgspec.field(default_factory=list)
     jobs: list[tuple[float, Job]] = msgspec.field(default_factory=list)
     """Planned since; a known number is no row."""
     job_steps: list[tuple[float, JobSeen]] = msgspec.field(default_factory=list)
@@ -93,7 +98,9 @@ _ENTRY: Final = (
     " WHERE NOT EXISTS (SELECT 1 FROM entries WHERE account = ?1 AND key = ?12)"
 )
 """A number taken twice, unlike a key told twice, is a mistake of ours and fails."""
-_EQUITY: Final = f"INSERT INTO equity (session, account, {MARK_COLUMNS}) VALUES ({', '.join('?' * 18)})"
+_EQUITY: Final = f"INSERT INTO equity (session, account, {MARK_COLUMNS}) VALUES ({', '.join('?' * 19)})"
+_CONTROL: Final = f"INSERT INTO controls (session, {CONTROL_COLUMNS}) VALUES ({', '.join('?' * 9)})"
+_ADJUSTED: Final = "INSERT INTO adjustments (session, market, unix, body) VALUES (?, ?, ?, ?)"
 _MARKET: Final = f"INSERT OR REPLACE INTO markets VALUES ({', '.join('?' * 21)})"
 _ESTIMATE: Final = (
     "INSERT INTO estimates VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT (account, day, market) DO UPDATE SET"
@@ -134,6 +141,8 @@ def statements_of(changes: Changes, moment: Moment) -> list[Statement]:
         (_FINDING, [_finding_row(finding, session, unix_of(at)) for at, finding in changes.findings]),
         (_ENTRY, [_entry_row(booking, moment) for booking in changes.entries]),
         (_EQUITY, [(session, account, *msgspec.structs.astuple(mark)) for mark in changes.equity]),
+        (_CONTROL, [(session, *msgspec.structs.astuple(control)) for control in changes.controls]),
+        (_ADJUSTED, [(session, kept.market, moment.unix, json_text(kept)) for kept in changes.adjustments]),
         (_JOB, [_job_row(job, moment, unix_of(at)) for at, job in changes.jobs]),
         (_JOB_STEP, job_steps),
         (_JOB_EVENT, [step[:8] for step in job_steps]),

@@ -13,8 +13,9 @@ from core.jobs.job import Baseline, Job
 from core.market.instrument import Instrument
 from core.portfolio.entries import Booking
 from core.portfolio.ledger import posting_of
+from core.quoting.adjust import KeptAdjustments
 from core.store.changes import json_text
-from core.store.lines import LAST_MARK, LINES, booking_of, mark_of
+from core.store.lines import CONTROLS, LAST_MARK, LINES, booking_of, control_of, mark_of
 from core.store.schema import LIVING, OURS, OWED, PROVISIONAL, UNDER_WAY
 from core.units import micro_text
 
@@ -66,7 +67,8 @@ WHERE account = :account AND e.transaction_hash != '' ORDER BY 1"""
 """A transaction that took the place of another has its own hash; both are ours."""
 _CLOSED: Final = f"""WITH released AS (
   SELECT json_extract(body, '$.market') AS market, MAX(unix) AS unix FROM journal
-  WHERE kind = 'command' AND json_extract(body, '$.act') = 'resume' AND {OURS} GROUP BY 1
+  WHERE kind = 'command' AND json_extract(body, '$.act') = 'resume' AND json_extract(body, '$.sides') = 'both'
+    AND {OURS} GROUP BY 1
 )
 SELECT code = 'failed_trade', market, text, f.unix FROM findings f LEFT JOIN released r USING (market)
 WHERE (code = 'failed_trade' OR effect = 'quarantine') AND f.unix > COALESCE(r.unix, 0.0) AND {OURS}
@@ -75,10 +77,14 @@ ORDER BY f.unix, f.id"""
 _INSTRUMENTS: Final = """
 SELECT market, yes_token, no_token, title, tick_micro_usd, min_size_micro, neg_risk, event_group, group_size
 FROM markets WHERE market IN (SELECT value FROM json_each(?))"""
+_ADJUSTED: Final = (
+    "SELECT body FROM adjustments WHERE id IN (SELECT MAX(id) FROM adjustments GROUP BY market) ORDER BY id"
+)
 _NEXT_INTENT: Final = "SELECT COALESCE(MAX(intent), 0) + 1 FROM orders"
 _NEXT_JOB: Final = "SELECT COALESCE(MAX(job_id), 0) + 1 FROM jobs"
 _READ_UNTIL: Final = "SELECT COALESCE(MAX(unix), 0.0) FROM progress WHERE account = :account AND name = 'trades'"
 _job: Final = msgspec.json.Decoder(Job)
+_adjustments: Final = msgspec.json.Decoder(KeptAdjustments)
 _baseline: Final = msgspec.json.Decoder(Baseline)
 
 
@@ -120,6 +126,8 @@ async def fold(db: aiosqlite.Connection, account: str) -> Recovered:
             jobs=tuple(_known_job(row) for row in await db.execute_fetchall(_JOBS, ours)),
             own_transactions=tuple(made for (made,) in await db.execute_fetchall(_TRANSACTIONS, ours)),
             next_job=next_job,
+            controls=tuple(control_of(row) for row in await db.execute_fetchall(CONTROLS, ours)),
+            adjustments=tuple(_adjusted(body) for (body,) in await db.execute_fetchall(_ADJUSTED)),
             closures=tuple((market, why) for has_failed, market, why, _ in closed if not has_failed),
             failures=tuple((market, unix) for has_failed, market, _, unix in closed if has_failed),
             next_intent=next_intent,
@@ -186,3 +194,10 @@ def _known_job(row: Any) -> KnownJob:
         return KnownJob(_job.decode(body), state, transaction_id, transaction, before)
     except msgspec.DecodeError as error:
         raise StoreError(f"a job of an earlier session cannot be read: {error}") from error
+
+
+def _adjusted(body: str) -> KeptAdjustments:
+    try:
+        return _adjustments.decode(body)
+    except msgspec.DecodeError as error:
+        raise StoreError(f"an adjustment of an earlier session cannot be read: {error}") from error

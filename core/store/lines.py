@@ -1,4 +1,4 @@
-"""Lines of the account's book and marks of its value as rows, both ways: restart and report read the same.
+"""Lines of the account's book, marks of its value and control states as rows: restart and report read the same.
 
 Everything here is plain SQL text and pure functions, for whichever connection somebody has.
 """
@@ -23,6 +23,8 @@ from core.portfolio.entries import (
     Settle,
     Split,
 )
+from core.risk.control import Control
+from core.store.schema import OURS
 
 LINES: Final = (
     "SELECT seq, market, key, unix, kind, outcome, size_micro, price_micro_usd, amount_micro_usd, income, source,"
@@ -32,7 +34,7 @@ LINES: Final = (
 MARK_COLUMNS: Final = (
     "unix, seq, cash_micro_usd, equity_micro_usd, conservative_micro_usd, realised_micro_usd, unrealised_micro_usd,"
     " fees_micro_usd, income_micro_usd, flows_micro_usd, peak_micro_usd, day, day_equity_micro_usd,"
-    " day_flows_micro_usd, bankroll_micro_usd, is_latched"
+    " day_flows_micro_usd, bankroll_micro_usd, is_latched, guard_peak_micro_usd"
 )
 """Of the table ``equity``, in the order of :class:`EquityMark`'s fields."""
 LAST_MARK: Final = f"SELECT {MARK_COLUMNS} FROM equity WHERE +account = :account ORDER BY id DESC LIMIT 1"
@@ -41,6 +43,12 @@ MARKS: Final = (
     f"SELECT {MARK_COLUMNS} FROM equity WHERE account = :account AND unix >= :since AND unix < :until ORDER BY unix, id"
 )
 """Marks of an account within a span of unix seconds, for :func:`mark_of`."""
+CONTROL_COLUMNS: Final = "state, reason, source, author, market, side, since_unix, until_unix"
+"""Of the table ``controls``, in the order of :class:`Control`'s fields."""
+CONTROLS: Final = f"""SELECT {CONTROL_COLUMNS} FROM controls WHERE state != 'ACTIVE' AND id IN (
+  SELECT MAX(id) FROM controls WHERE source NOT IN ('loss', 'drawdown') OR {OURS} GROUP BY market, side, source
+) ORDER BY id"""
+"""What holds, oldest first, for :func:`control_of`: states are the file's, but what was lost is the account's."""
 
 _ENTRY_OF: Final[dict[str, Callable[[Any, Any, Any, Any, Any], Entry]]] = {
     "buy": lambda outcome, size, price, amount, income: Buy(outcome, size, price),
@@ -80,5 +88,10 @@ def entry_columns(entry: Entry) -> tuple[Any, ...]:
 
 def mark_of(row: Sequence[Any]) -> EquityMark:
     """A valuation of the account from a row of :data:`LAST_MARK` or :data:`MARKS`."""
-    values = (*row[:-1], bool(row[-1]))
+    values = (*row[:-2], bool(row[-2]), row[-1])
     return EquityMark(*values)
+
+
+def control_of(row: Sequence[Any]) -> Control:
+    """A control state from a row of :data:`CONTROLS`."""
+    return Control(*row)

@@ -1,8 +1,8 @@
 """The tables of ``mm_state.db``, and how a file is brought from one schema to the next: whole, or not at all.
 
 What happened is in append-only tables (``journal``, ``order_events``, ``settlements``, ``findings``, ``entries``,
-``equity``, ``job_events``); ``orders``, ``fills`` and ``jobs`` are what follows from it, one row each, changed in
-place.
+``equity``, ``controls``, ``adjustments``, ``job_events``); ``orders``, ``fills`` and ``jobs`` are what follows from it,
+one row each, changed in place.
 ``lines`` (the account's book) and ``positions`` are views over fills and entries, so they cannot drift from them.
 A session names its account, and what is another account's is never looked at. Journal-first persistence:
 reliability.md 4.5.
@@ -17,7 +17,7 @@ import aiosqlite
 from core.errors import StoreError
 from core.units import MICRO, SIZE_QUANTUM
 
-SCHEMA_VERSION: Final = 4
+SCHEMA_VERSION: Final = 5
 LIVING: Final = "state NOT IN ('MATCHED', 'DONE', 'CANCELLED', 'REJECTED', 'DENIED', 'NOT_PLACED')"
 """Orders that may be at the venue."""
 OWED: Final = f"matched_micro - filled_micro >= {SIZE_QUANTUM}"
@@ -253,7 +253,23 @@ _SCHEMA_4: Final = (
         FROM entries JOIN (SELECT 'YES' AS outcome UNION ALL SELECT 'NO') o WHERE kind IN ('split', 'merge')
       ) GROUP BY account, market, outcome""",
 )
-_STEPS: Final = {1: _SCHEMA_1, 2: _SCHEMA_2, 3: _SCHEMA_3, 4: _SCHEMA_4}
+_SCHEMA_5: Final = (
+    # the last row of a market, side and source is what holds; an ACTIVE one lifts what was before
+    """CREATE TABLE controls (
+      id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, state TEXT NOT NULL, source TEXT NOT NULL,
+      market TEXT NOT NULL, side TEXT NOT NULL, reason TEXT NOT NULL, author TEXT NOT NULL, since_unix REAL NOT NULL,
+      until_unix REAL
+    ) STRICT""",
+    "CREATE INDEX controls_by_scope ON controls (market, side, source)",
+    # the last row of a market is what holds
+    """CREATE TABLE adjustments (
+      id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, market TEXT NOT NULL, unix REAL NOT NULL,
+      body TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX adjustments_by_market ON adjustments (market)",
+    "ALTER TABLE equity ADD COLUMN guard_peak_micro_usd INTEGER",
+)
+_STEPS: Final = {1: _SCHEMA_1, 2: _SCHEMA_2, 3: _SCHEMA_3, 4: _SCHEMA_4, 5: _SCHEMA_5}
 """The statements that make each schema of the one before."""
 
 

@@ -6,13 +6,16 @@ Whatever else comes, and whatever does not come, leaves the outcome *unknown*, a
 
 import math
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from typing import Any, Final, Literal
 
 import msgspec
 
+from core.errors import MalformedMessage
 from core.events import CancelAnswered, OrderAnswered, Refusal
+from core.units import Shares
 from core.venue.gateway import HeartbeatAnswer, ModeSign, RateSign
+from core.venue.lenient import micro_of, text_of
 from core.venue.wire import UNREADABLE
 from core.views import VenueMode
 
@@ -22,6 +25,7 @@ _TAKEN_ALREADY: Final = "duplicated"
 """The same signed order came before: evidence that the venue has it, whatever the status says."""
 _WORDS: Final[tuple[tuple[str, Refusal], ...]] = (
     ("crosses book", "crossed"),
+    ("no orders found to match with fak order", "missed"),
     ("not enough balance / allowance", "balance"),
     ("breaks minimum tick size rule", "grid"),
     ("lower than the minimum", "grid"),
@@ -89,14 +93,17 @@ class Answer(msgspec.Struct, frozen=True):
     """Those of :data:`HEADERS` that came, names in lower case."""
     lost: str = ""
     """Why none came: a name of ours, never foreign text, because errors of HTTP clients may quote headers."""
+    unsent: bool = False
+    """None came because we held the request back: it was not carried out for certain."""
 
 
-def placements(answer: Answer, order_ids: Mapping[int, str]) -> list[OrderAnswered]:
+def placements(answer: Answer, order_ids: Mapping[int, str], crossing: Set[int] = frozenset()) -> list[OrderAnswered]:
     """What became of each order of one POST /orders.
 
     Args:
         answer: as it came.
         order_ids: by intent, in the order sent; lower case, as computed before sending.
+        crossing: intents of those that cross and never rest (FAK), all of them sales.
 
     Returns:
         One answer for each, in the same order.
@@ -104,11 +111,15 @@ def placements(answer: Answer, order_ids: Mapping[int, str]) -> list[OrderAnswer
     legs = _json(answer)
     if answer.status == 200 and isinstance(legs, list):
         told = _legs_by_order(legs, list(order_ids.values()))
-        return [_placement(intent, told.get(order_id)) for intent, order_id in order_ids.items()]
+        return [
+            _placement(intent, told.get(order_id), crosses=intent in crossing) for intent, order_id in order_ids.items()
+        ]
     retry_s = _retry_s(answer) or 0.0
     refusal = _refusal_of_all(answer)
-    outcome: Literal["refused", "unknown"] = "refused" if refusal else "unknown"
-    detail = in_words(answer)
+    outcome: Literal["refused", "unknown", "denied"] = (
+        "denied" if answer.unsent else "refused" if refusal else "unknown"
+    )
+    detail = answer.lost if answer.unsent else in_words(answer)
     return [
         OrderAnswered(intent=intent, outcome=outcome, detail=detail, refusal=refusal, retry_s=retry_s)
         for intent in order_ids
@@ -192,7 +203,7 @@ def _mode(answer: Answer) -> VenueMode | None:
 def success_sign(bucket: Bucket) -> ModeSign:
     """What a write that was carried out proves: at least so much is possible.
 
-    All our orders are post-only, so a placement cannot tell post-only mode from none.
+    Nearly all our orders are post-only, so a placement cannot tell post-only mode from none.
     """
     return ModeSign(mode="POST_ONLY" if bucket == "orders" else "CANCEL_ONLY", at_least=True)
 
@@ -234,6 +245,8 @@ class _Leg(msgspec.Struct):
     status: str = ""
     reason: str = ""
     success: bool = True
+    making: str = ""
+    """What the order gave at once, as told: shares of a sale."""
 
 
 def _legs_by_order(legs: list[Any], order_ids: list[str]) -> dict[str, _Leg]:
@@ -266,20 +279,31 @@ def _leg(raw: Any) -> _Leg:
         status=status.lower() if isinstance(status, str) else "",
         reason=reason,
         success=raw.get("success", True) is True,
+        making=text_of(raw.get("makingAmount")),
     )
 
 
-def _placement(intent: int, leg: _Leg | None) -> OrderAnswered:
+def _placement(intent: int, leg: _Leg | None, *, crosses: bool = False) -> OrderAnswered:
     if leg is None:
         return OrderAnswered(intent=intent, outcome="unknown", detail="no leg of the answer names the order")
     if leg.reason:
         refusal: Refusal = "" if leg.is_given or leg.status else refusal_of(leg.reason)
         outcome: Literal["refused", "unknown"] = "refused" if refusal else "unknown"
         return OrderAnswered(intent=intent, outcome=outcome, detail=leg.reason, refusal=refusal)
-    if leg.success and leg.is_given and leg.status in _LEG_STATUSES:
-        return OrderAnswered(intent=intent, outcome=_LEG_STATUSES[leg.status])
+    outcome_told = _LEG_STATUSES.get(leg.status)
+    if leg.success and leg.is_given and outcome_told and not (crosses and outcome_told == "live"):
+        matched = _shares(leg.making) if crosses and outcome_told == "matched" else None
+        return OrderAnswered(intent=intent, outcome=outcome_told, matched=matched)
     detail = f"status {in_a_line(leg.status)!r}" if leg.status else "neither an id nor a reason"
     return OrderAnswered(intent=intent, outcome="unknown", detail=detail)
+
+
+def _shares(text: str) -> Shares | None:
+    """A size of an answer; None when it tells none."""
+    try:
+        return Shares(micro_of(text)) if text else None
+    except MalformedMessage:
+        return None
 
 
 def _refusal_of_all(answer: Answer) -> Refusal:

@@ -4,11 +4,11 @@ Implementations: ``polymarket-client`` (demo and live), ``py-clob-client-v2`` (i
 """
 
 from collections.abc import Sequence
-from typing import Any, Literal, Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.events import (
     ActivityRead,
     BalancesRead,
@@ -24,16 +24,8 @@ from core.events import (
     ScoringSeen,
     TradesRead,
 )
+from core.risk.gate import Cleared
 from core.views import VenueMode
-
-
-class SignedPlace(msgspec.Struct, frozen=True):
-    """A wish with its order id: ready for the journal, then for the wire."""
-
-    place: Place
-    order_id: str
-    payload: Any
-    """What the implementation posts; opaque to everybody else."""
 
 
 class HeartbeatAnswer(msgspec.Struct, frozen=True):
@@ -72,7 +64,11 @@ class RateSign(msgspec.Struct, frozen=True):
     retry_after_s: float | None = None
 
 
-Sign = ModeSign | RateSign
+class AuthSign(msgspec.Struct, frozen=True):
+    """The venue does not know the API credentials of a request (status 401, polymarket-api.md 10.4)."""
+
+
+Sign = ModeSign | RateSign | AuthSign
 
 
 class Gateway(Protocol):
@@ -95,8 +91,11 @@ class Gateway(Protocol):
         """
         ...
 
-    async def post(self, batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
-        """Send up to 15 signed orders; one answer each, in order. Answers may also come later as events."""
+    async def post(self, batch: Sequence[Cleared]) -> list[OrderAnswered]:
+        """Send up to 15 orders that the gate has cleared, all of which cross or none; one answer each, in order.
+
+        Answers may also come later as events.
+        """
         ...
 
     async def cancel(self, order_ids: Sequence[str]) -> list[CancelAnswered]:
@@ -165,6 +164,15 @@ class Gateway(Protocol):
 
         Args:
             heartbeat_id: the one last answered; "" for the first.
+        """
+        ...
+
+    async def check_credentials(self) -> None:
+        """Derive the API credentials anew, and try those in use.
+
+        Raises:
+            CredentialError: they are refused still, or are others now.
+            VenueUnavailable: that cannot be told at the moment.
         """
         ...
 

@@ -17,7 +17,7 @@ from coincurve import PrivateKey
 from eth_keys.backends import get_backend
 from eth_keys.backends.coincurve import CoinCurveECCBackend
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.clock import Clock
 from core.config import Settings
 from core.errors import CredentialError, OutcomeUnknown, PreflightError, VenueRefused, VenueUnavailable
@@ -36,16 +36,18 @@ from core.events import (
     ScoringSeen,
     TradesRead,
 )
+from core.risk.gate import Cleared
 from core.units import MICRO, parse_micro
 from core.venue import answers
 from core.venue.answers import Answer, Bucket
 from core.venue.chain_reads import ChainReads
 from core.venue.credentials import ApiCredentials, Secret, Wallet
 from core.venue.data_api import DataApi
-from core.venue.gateway import HeartbeatAnswer, Sign, SignedPlace
+from core.venue.gateway import AuthSign, HeartbeatAnswer, Sign
 from core.venue.private_rest import PrivateRest
 from core.venue.resolutions import Resolutions
 from core.venue.rpc import Rpc
+from core.venue.wire_stop import Brake, Held
 
 PLACE_DEADLINE_S: Final = 10.0
 CANCEL_DEADLINE_S: Final = 5.0
@@ -55,6 +57,7 @@ DEPOSIT_WALLET: Final = 3
 """Signature type of a contract wallet that is the signer of its orders itself (polymarket-api.md 3.1)."""
 RESTARTING_STATUSES: Final = frozenset({425, 503})
 """Answers of a venue that will be back (polymarket-api.md 10.3)."""
+_UNAUTHORIZED: Final = 401
 _LOT: Final = MICRO // 100
 """The venue keeps two decimals of a size (polymarket-api.md 2.3)."""
 
@@ -97,14 +100,22 @@ class _Reads:
 class ClobGateway(ABC):
     """The :class:`core.venue.gateway.Gateway` of demo and live mode, but for the client that signs and sends."""
 
-    def __init__(self, settings: Settings, wallet: Wallet, clock: Clock, on_sign: Callable[[Sign], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        wallet: Wallet,
+        clock: Clock,
+        on_sign: Callable[[Sign], None],
+        is_closed: Callable[[], bool] = lambda: False,
+    ) -> None:
         """Nothing is connected yet.
 
         Args:
             settings: addresses of the venue.
             wallet: key and funder.
             clock: stamps requests.
-            on_sign: hears what answers tell of the venue's mode and of the signer's buckets.
+            on_sign: hears what answers tell of the venue's mode, of the signer's buckets and of the credentials.
+            is_closed: the kill switch is pulled, so no request with orders may leave; asked directly before its bytes.
 
         Raises:
             PreflightError: signing would block the session for milliseconds an order.
@@ -115,6 +126,7 @@ class ClobGateway(ABC):
         self._wallet = wallet
         self._clock = clock
         self._on_sign = on_sign
+        self._brake = Brake(is_closed)
         self._known: Account | None = None
         self._reads: _Reads | None = None
 
@@ -123,12 +135,16 @@ class ClobGateway(ABC):
         """Fetch or derive credentials; raises as :meth:`open` does."""
 
     @abstractmethod
+    async def _derive(self) -> ApiCredentials:
+        """The API credentials of the key as the venue has them now; raises as :meth:`open` does."""
+
+    @abstractmethod
     async def _sign(self, place: Place, neg_risk: bool, maker_amount: int, taker_amount: int) -> SignedPlace:
         """Sign an order that gives and gets these amounts; raises as :meth:`sign` does."""
 
     @abstractmethod
-    def _send_orders(self, payloads: list[Any]) -> Awaitable[Answer]:
-        """POST /orders."""
+    def _send_orders(self, payloads: list[Any], crosses: bool) -> Awaitable[Answer]:
+        """POST /orders: post-only GTC, or FAK where they are to cross (polymarket-api.md 2.5)."""
 
     @abstractmethod
     def _send_cancels(self, order_ids: list[str]) -> Awaitable[Answer]:
@@ -187,13 +203,16 @@ class ClobGateway(ABC):
         """
         return await self._sign(place, neg_risk, *amounts_of(place))
 
-    async def post(self, batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
-        """Send a batch and map the answer to its orders by their ids."""
+    async def post(self, batch: Sequence[Cleared]) -> list[OrderAnswered]:
+        """Send a batch and map the answer to its orders by their ids; all of them cross, or none."""
         if not batch:
             return []
-        payloads = [signed.payload for signed in batch]
-        answer = await self._write(self._send_orders(payloads), PLACE_DEADLINE_S, "orders")
-        told = answers.placements(answer, {signed.place.intent: signed.order_id for signed in batch})
+        orders = [cleared.signed for cleared in batch]
+        crosses = orders[0].place.crosses
+        payloads = [signed.payload for signed in orders]
+        answer = await self._write(self._send_orders(payloads, crosses), PLACE_DEADLINE_S, "orders")
+        order_ids = {signed.place.intent: signed.order_id for signed in orders}
+        told = answers.placements(answer, order_ids, frozenset(order_ids) if crosses else frozenset())
         if any(each.outcome in ("live", "matched", "delayed") for each in told):
             self._on_sign(answers.success_sign("orders"))
         return told
@@ -263,6 +282,13 @@ class ClobGateway(ABC):
         """What these questions pay, as far as they are resolved for good."""
         return await self._sources.resolutions.read(markets)
 
+    async def check_credentials(self) -> None:
+        """Derive the API credentials anew, and try those in use; raises as :class:`core.venue.gateway.Gateway` says."""
+        present, fresh = self.credentials, await self._derive()
+        if fresh.key.reveal() != present.key.reveal() or fresh.secret.reveal() != present.secret.reveal():
+            raise CredentialError("the venue has other API credentials for this key now; start again to use those")
+        await self._sources.private.try_credentials()
+
     def see(self, message: MarketMessage) -> None:  # noqa: B027 - nothing is what a real venue's gateway does here
         """Fills come from the venue, not from the tape."""
 
@@ -289,6 +315,8 @@ class ClobGateway(ABC):
             self._on_sign(rate)
         if mode := answers.mode_sign(answer):
             self._on_sign(mode)
+        if answer.status == _UNAUTHORIZED:
+            self._on_sign(AuthSign())
         return answer
 
     async def _cancel_many(self, sending: Awaitable[Answer], what: str) -> list[CancelAnswered]:
@@ -328,32 +356,73 @@ def _check_key(key: Secret) -> None:
 # The answer as it came. Both clients use httpx, whose hooks run where the request was made: in the task, or in the
 # thread, that called the client.
 
-_hearing: ContextVar[list[Answer] | None] = ContextVar("hearing", default=None)
+
+class _Ear:
+    """Who listens to what is asked in a task or thread."""
+
+    def __init__(self, brake: Brake) -> None:
+        self.heard: list[Answer] = []
+        self.brake = brake
+        self.held: Held | None = None
+        """What is asked, if it creates orders."""
+
+    def stopped(self, is_unsent: bool) -> None:
+        """A request with orders was held back."""
+        self.heard.append(Answer(status=0, lost="the kill switch is pulled", unsent=is_unsent))
+
+
+_ear: ContextVar[_Ear | None] = ContextVar("ear", default=None)
 
 
 @contextlib.contextmanager
-def hearing() -> Iterator[list[Answer]]:
-    """Collects the answers to what is asked in here, on clients that have one of the hooks below."""
-    heard: list[Answer] = []
-    token = _hearing.set(heard)
+def hearing(brake: Brake) -> Iterator[list[Answer]]:
+    """Collects the answers to what is asked in here, on clients that have the hooks below.
+
+    Args:
+        brake: of the client; it stops requests with orders (:mod:`core.venue.wire_stop`).
+    """
+    ear = _Ear(brake)
+    token = _ear.set(ear)
     try:
-        yield heard
+        yield ear.heard
     finally:
-        _hearing.reset(token)
+        _ear.reset(token)
 
 
 def hear(response: httpx.Response) -> None:
     """Response hook of a synchronous client."""
-    if (heard := _hearing.get()) is not None:
+    if (ear := _ear.get()) is not None:
         response.read()
-        heard.append(_answer(response))
+        ear.heard.append(_answer(response))
 
 
 async def hear_async(response: httpx.Response) -> None:
     """Response hook of an asynchronous client."""
-    if (heard := _hearing.get()) is not None:
+    if (ear := _ear.get()) is not None:
         await response.aread()
-        heard.append(_answer(response))
+        ear.heard.append(_answer(response))
+
+
+def hold_back(request: httpx.Request) -> None:
+    """Request hook of a synchronous client."""
+    if (ear := _ear.get()) is not None:
+        ear.held = ear.brake.hold(request, ear.stopped)
+
+
+async def hold_back_async(request: httpx.Request) -> None:
+    """Request hook of an asynchronous client."""
+    if (ear := _ear.get()) is not None:
+        ear.held = ear.brake.hold_async(request, ear.stopped)
+
+
+def look_at(brake: Brake) -> None:
+    """What connections of an asynchronous client ask before bytes leave (:func:`core.venue.wire_stop.check_writes`).
+
+    Raises:
+        OrdersStopped: they may not.
+    """
+    ear = _ear.get()
+    brake.look(None if ear is None else ear.held)
 
 
 def _answer(response: httpx.Response) -> Answer:

@@ -12,13 +12,13 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.clock import Clock
 from core.config import Settings
 from core.errors import CredentialError, PreflightError, VenueRestarting, VenueUnavailable
 from core.venue.answers import Answer
 from core.venue.credentials import ApiCredentials, Secret, Wallet
-from core.venue.gateway import Sign, SignedPlace
+from core.venue.gateway import Sign
 from core.venue.gateway_clob import (
     DEPOSIT_WALLET,
     RESTARTING_STATUSES,
@@ -27,6 +27,7 @@ from core.venue.gateway_clob import (
     hear,
     heard_or_lost,
     hearing,
+    hold_back,
 )
 from core.venue.order_id import CHAIN_ID, Exchange, exchange_of, order_id
 from core.venue.wallets import wallets_of
@@ -41,26 +42,34 @@ Result = TypeVar("Result")
 class ClobV2Gateway(ClobGateway):
     """The gateway over ``py-clob-client-v2``."""
 
-    def __init__(self, settings: Settings, wallet: Wallet, clock: Clock, on_sign: Callable[[Sign], None]) -> None:
+    def __init__(
+        self,
+        settings: Settings,
+        wallet: Wallet,
+        clock: Clock,
+        on_sign: Callable[[Sign], None],
+        is_closed: Callable[[], bool] = lambda: False,
+    ) -> None:
         """As :class:`ClobGateway`.
 
         Raises:
             PreflightError: the package is not installed, or is another than this was written for.
         """
-        super().__init__(settings, wallet, clock, on_sign)
+        super().__init__(settings, wallet, clock, on_sign, is_closed)
         try:
             self._package: Any = import_module("py_clob_client_v2")
             self._order_utils: Any = import_module("py_clob_client_v2.order_utils")
             self._refused: Any = import_module("py_clob_client_v2.exceptions").PolyApiException
             self._contracts: Any = import_module("py_clob_client_v2.config").get_contract_config(CHAIN_ID)
-            hooks = import_module("py_clob_client_v2.http_helpers.helpers")._http_client.event_hooks["response"]
+            hooks = import_module("py_clob_client_v2.http_helpers.helpers")._http_client.event_hooks
         except (ImportError, AttributeError) as error:
             raise PreflightError(
                 "py-clob-client-v2 1.2 is not installed: pip install 'polymm-tui[clob-v2]', or choose the gateway "
                 "polymarket-client"
             ) from error
-        if hear not in hooks:
-            hooks.append(hear)
+        if hear not in hooks["response"]:
+            hooks["request"].append(hold_back)
+            hooks["response"].append(hear)
         logging.getLogger("py_clob_client_v2").setLevel(logging.CRITICAL)  # it logs whole pages of proxies
         self._builders: dict[Exchange, Any] = {}
         self._client: Any = None
@@ -75,8 +84,23 @@ class ClobV2Gateway(ClobGateway):
             self._settings.clob_url, CHAIN_ID, key=key, signature_type=self._kind(kind), funder=wallet
         )
         client._resolve_transactions_hashes = lambda response: response  # it would ask for trades up to 30 s
+        api = await self._credentials_by(lambda: self._log_in(client))
+        builder, contracts = self._order_utils.ExchangeOrderBuilderV2, self._contracts
+        self._builders = {
+            "v2": builder(contracts.exchange_v2, CHAIN_ID, client.signer),
+            "v2_neg_risk": builder(contracts.neg_risk_exchange_v2, CHAIN_ID, client.signer),
+            "v3": builder(contracts.exchange_v3, CHAIN_ID, client.signer, domain_version="3"),
+        }
+        self._client = client
+        return Account(address=address, wallet=wallet, signature_type=kind, credentials=api)
+
+    async def _derive(self) -> ApiCredentials:
+        return await self._credentials_by(self._client.derive_api_key)
+
+    async def _credentials_by(self, ask: Callable[[], Any]) -> ApiCredentials:
+        """What the client gets, in our terms; raises as :meth:`open` does."""
         try:
-            api = await self._in_thread(lambda: self._log_in(client))
+            api = await self._in_thread(ask)
         except self._refused as error:
             status = error.status_code
             if status in (400, 401, 403, 404):
@@ -87,19 +111,7 @@ class ClobV2Gateway(ClobGateway):
             ) from None
         except (KeyError, TypeError):
             raise VenueUnavailable("the venue gives no credentials: the answer cannot be read") from None
-        builder, contracts = self._order_utils.ExchangeOrderBuilderV2, self._contracts
-        self._builders = {
-            "v2": builder(contracts.exchange_v2, CHAIN_ID, client.signer),
-            "v2_neg_risk": builder(contracts.neg_risk_exchange_v2, CHAIN_ID, client.signer),
-            "v3": builder(contracts.exchange_v3, CHAIN_ID, client.signer, domain_version="3"),
-        }
-        self._client = client
-        return Account(
-            address=address,
-            wallet=wallet,
-            signature_type=kind,
-            credentials=ApiCredentials(Secret(api.api_key), Secret(api.api_secret), Secret(api.api_passphrase)),
-        )
+        return ApiCredentials(Secret(api.api_key), Secret(api.api_secret), Secret(api.api_passphrase))
 
     def _kind(self, signature_type: int) -> Any:
         """A signature type in the client's own terms."""
@@ -150,9 +162,10 @@ class ClobV2Gateway(ClobGateway):
         )
         return SignedPlace(place=place, order_id=name, payload=signed)
 
-    def _send_orders(self, payloads: list[Any]) -> Awaitable[Answer]:
-        legs = [self._package.PostOrdersV2Args(order=each, orderType="GTC") for each in payloads]
-        return self._ask(lambda client: client.post_orders(legs, post_only=True))
+    def _send_orders(self, payloads: list[Any], crosses: bool) -> Awaitable[Answer]:
+        kind = "FAK" if crosses else "GTC"
+        legs = [self._package.PostOrdersV2Args(order=each, orderType=kind) for each in payloads]
+        return self._ask(lambda client: client.post_orders(legs, post_only=not crosses))
 
     def _send_cancels(self, order_ids: list[str]) -> Awaitable[Answer]:
         return self._ask(lambda client: client.cancel_orders(order_ids))
@@ -175,7 +188,7 @@ class ClobV2Gateway(ClobGateway):
 
         def asked() -> Answer:
             problem = None
-            with hearing() as heard:
+            with hearing(self._brake) as heard:
                 try:
                     act(client)
                 except Exception as error:  # noqa: BLE001 - whatever fails once bytes may have left, the outcome is open

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Sequence
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.clock import Clock
 from core.events import (
     ActivityRead,
@@ -21,8 +21,9 @@ from core.events import (
     ScoringSeen,
     TradesRead,
 )
+from core.risk.gate import Cleared
 from core.units import Usd
-from core.venue.gateway import HeartbeatAnswer, SignedPlace
+from core.venue.gateway import HeartbeatAnswer
 from core.venue.paper import PaperVenue
 from core.venue.resolutions import Resolutions
 
@@ -62,10 +63,10 @@ class PaperGateway:
         """Give the order a name, one that no other session gives."""
         return SignedPlace(place=place, order_id=f"paper-order-{place.intent}", payload=None)
 
-    async def post(self, batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
+    async def post(self, batch: Sequence[Cleared]) -> list[OrderAnswered]:
         """Send the orders on their way; the answers come as events."""
-        for signed in batch:
-            self._venue.submit(signed.place, signed.order_id, self._clock.monotonic())
+        for cleared in batch:
+            self._venue.submit(cleared.signed.place, cleared.signed.order_id, self._clock.monotonic())
         self._schedule()
         return []
 
@@ -131,6 +132,9 @@ class PaperGateway:
             return HeartbeatAnswer(status="mismatch", heartbeat_id=expected)
         self._beats += 1
         return HeartbeatAnswer(status="ok", heartbeat_id=f"paper-beat-{self._beats}")
+
+    async def check_credentials(self) -> None:
+        """There are none."""
 
     def see(self, message: MarketMessage) -> None:
         """Let a market message work on the queues."""

@@ -8,20 +8,31 @@ of the client are needed; a contract test holds them in place, and a client with
 import dataclasses
 from collections.abc import Awaitable, Callable
 from decimal import Decimal
+from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.clock import Clock
 from core.config import Settings
 from core.errors import CredentialError, PreflightError, VenueRefused, VenueRestarting, VenueUnavailable
 from core.units import micro_text
 from core.venue.answers import Answer, in_a_line
 from core.venue.credentials import ApiCredentials, Secret, Wallet
-from core.venue.gateway import Sign, SignedPlace
-from core.venue.gateway_clob import RESTARTING_STATUSES, Account, ClobGateway, hear_async, heard_or_lost, hearing
+from core.venue.gateway import Sign
+from core.venue.gateway_clob import (
+    RESTARTING_STATUSES,
+    Account,
+    ClobGateway,
+    hear_async,
+    heard_or_lost,
+    hearing,
+    hold_back_async,
+    look_at,
+)
 from core.venue.order_id import order_id
 from core.venue.order_signer import OrderSigner
+from core.venue.wire_stop import check_writes
 
 
 def _another_client() -> PreflightError:
@@ -100,14 +111,22 @@ class _Grids:
 class PolymarketGateway(ClobGateway):
     """The gateway over ``polymarket-client``."""
 
-    def __init__(self, settings: Settings, wallet: Wallet, clock: Clock, on_sign: Callable[[Sign], None]) -> None:
-        super().__init__(settings, wallet, clock, on_sign)
+    def __init__(
+        self,
+        settings: Settings,
+        wallet: Wallet,
+        clock: Clock,
+        on_sign: Callable[[Sign], None],
+        is_closed: Callable[[], bool] = lambda: False,
+    ) -> None:
+        super().__init__(settings, wallet, clock, on_sign, is_closed)
         self._client: AsyncSecureClient | None = None
         self._grids = _Grids()
 
-    async def _connect(self) -> Account:
+    async def _create(self) -> AsyncSecureClient:
+        """A client with the credentials of the key; raises as :meth:`open` does."""
         try:
-            client = await AsyncSecureClient.create(
+            return await AsyncSecureClient.create(
                 private_key=self._wallet.private_key.reveal(),
                 wallet=self._wallet.funder,
                 environment=environment_for(self._settings),
@@ -121,21 +140,32 @@ class PolymarketGateway(ClobGateway):
             raise kind(f"the venue gives no credentials now: status {error.status}") from None
         except PolymarketError as error:
             raise VenueUnavailable(f"the venue cannot be reached: {type(error).__name__}") from None
-        self._client = client
+
+    async def _connect(self) -> Account:
+        client = self._client = await self._create()
         try:
-            client._ctx.secure_clob._client.event_hooks["response"].append(hear_async)
+            http = client._ctx.secure_clob._client
+            http.event_hooks["request"].append(hold_back_async)
+            http.event_hooks["response"].append(hear_async)
+            await check_writes(http, partial(look_at, self._brake))
             signer = OrderSigner(self._wallet.private_key, client.signer)
             ours: dict[str, Any] = {"order_metadata": self._grids, "signer": signer}
             client._ctx = dataclasses.replace(client._ctx, **ours)
-        except (AttributeError, TypeError) as error:
+        except (AttributeError, KeyError, TypeError) as error:
             raise _another_client() from error
-        api = client.credentials
         return Account(
             address=str(client.signer),
             wallet=str(client.wallet),
             signature_type=_SIGNATURE_TYPES[str(client.wallet_type)],
-            credentials=ApiCredentials(Secret(api.key), Secret(api.secret), Secret(api.passphrase)),
+            credentials=_credentials(client),
         )
+
+    async def _derive(self) -> ApiCredentials:
+        client = await self._create()
+        try:
+            return _credentials(client)
+        finally:
+            await client.close()
 
     async def _sign(self, place: Place, neg_risk: bool, maker_amount: int, taker_amount: int) -> SignedPlace:
         price = Decimal(place.price_text)
@@ -146,15 +176,17 @@ class PolymarketGateway(ClobGateway):
                 price=price,
                 size=Decimal(micro_text(place.size)),
                 side=place.order_side,
-                post_only=True,
+                post_only=not place.crosses,
             )
         except PolymarketError as error:
             raise VenueRefused(f"order cannot be built: {error}") from error
         if (signed.maker_amount, signed.taker_amount) != (maker_amount, taker_amount):
             raise VenueRefused("the client built another order than was asked for")
+        if place.crosses:
+            signed = dataclasses.replace(signed, order_type="FAK")  # not signed: it goes into the body alone
         return SignedPlace(place=place, order_id=_order_id(signed, neg_risk), payload=signed)
 
-    def _send_orders(self, payloads: list[SignedOrder]) -> Awaitable[Answer]:
+    def _send_orders(self, payloads: list[SignedOrder], crosses: bool) -> Awaitable[Answer]:
         return self._ask(lambda sdk: sdk.post_orders(payloads))
 
     def _send_cancels(self, order_ids: list[str]) -> Awaitable[Answer]:
@@ -172,7 +204,7 @@ class PolymarketGateway(ClobGateway):
     async def _ask(self, act: Callable[[AsyncSecureClient], Awaitable[object]]) -> Answer:
         """The venue's answer to what ``act`` asks; what the client makes of it does not matter."""
         sdk, problem = self._sdk, None
-        with hearing() as heard:
+        with hearing(self._brake) as heard:
             try:
                 await act(sdk)
             except Exception as error:  # noqa: BLE001 - whatever fails once bytes may have left, the outcome is open
@@ -188,6 +220,11 @@ class PolymarketGateway(ClobGateway):
         if self._client is None:
             raise VenueUnavailable("the gateway is not open")
         return self._client
+
+
+def _credentials(client: AsyncSecureClient) -> ApiCredentials:
+    api = client.credentials
+    return ApiCredentials(Secret(api.key), Secret(api.secret), Secret(api.passphrase))
 
 
 def _order_id(signed: SignedOrder, neg_risk: bool) -> str:

@@ -1,5 +1,8 @@
 """A venue that exists only here: our orders wait in queues guessed from a real feed (market-making.md 4.1, 4.2).
 
+Orders that cross take what the real book shows, level by level, for the market's taker fee; what was taken of a level
+is gone until the feed shows another size there.
+
 Synchronous and clockless: whoever drives it hands in market messages and the time, and gets back events. Nothing ever
 leaves the machine and no key is read.
 """
@@ -24,9 +27,11 @@ from core.events import (
     OrderSeen,
     PositionsRead,
     Refusal,
+    Taken,
     TradesRead,
 )
 from core.market.continuity import TrackedBook
+from core.market.fees import taker_fee
 from core.market.rewards import score_reason, scoring_mid, terms_of
 from core.orders.queue_model import RiskAverseQueue
 from core.units import MICRO, Grid, Shares, Side, Ticks, UnitError, Usd, parse_micro
@@ -35,6 +40,7 @@ ENTRY_SEC: Final = 0.15
 """From our wish to the book, and the same for a cancel."""
 ANSWER_SEC: Final = 0.08
 """From the book back to us."""
+_EVERY_LEVEL: Final = 1_000_000
 _REMEMBERED: Final = 10_000
 """Orders that ended and can still be asked for."""
 
@@ -72,7 +78,7 @@ class _Step(msgspec.Struct, frozen=True):
 
 
 class PaperVenue:
-    """Accepts post-only orders, fills them by ``queue.risk_averse``, answers late."""
+    """Accepts post-only orders and orders that cross, fills the former by ``queue.risk_averse``, answers late."""
 
     def __init__(self, tracked: Callable[[str], TrackedBook]) -> None:
         """``tracked`` gives the book of a market, kept by whoever handles the feed."""
@@ -87,6 +93,8 @@ class PaperVenue:
         """Micro-dollars spent less those earned."""
         self._held: dict[str, int] = {}
         """Micro-shares by token."""
+        self._eaten: dict[tuple[str, Side, Ticks], tuple[Shares, int]] = {}
+        """What a level showed when orders of ours last took of it, and how much they have taken."""
 
     def next_due(self) -> float:
         """Monotonic time of the next step; infinity when none waits."""
@@ -219,6 +227,9 @@ class PaperVenue:
             self._refuse(place, order_id, "grid", "price breaks the tick", at)
             return
         tick = price if tracked.instrument.outcome_of(place.token) == "YES" else grid.complement(price)
+        if place.crosses and tracked.synced:
+            self._take(place, order_id, tick, at)
+            return
         if not tracked.synced or book.crosses(place.side, tick):
             if tracked.synced:
                 self._refuse(place, order_id, "crossed", "invalid post-only order: order crosses book", at)
@@ -228,6 +239,38 @@ class PaperVenue:
         shown = book.size_at(place.side, tick)
         self._resting.setdefault(place.market, {})[order_id] = _Resting(place, order_id, grid, tick, shown, at)
         self._tell(OrderAnswered(intent=place.intent, outcome="live"), at)
+
+    def _take(self, place: Place, order_id: str, tick: Ticks, at: float) -> None:
+        """Take up to the order's price what the book shows; what finds nothing is gone (polymarket-api.md 2.5, FAK)."""
+        tracked = self._tracked(place.market)
+        instrument, grid = tracked.instrument, tracked.instrument.grid
+        is_yes = instrument.outcome_of(place.token) == "YES"
+        left, taken = int(place.size), []
+        other: Side = "ask" if place.side == "bid" else "bid"
+        for level, shown in tracked.book.best_first(other, _EVERY_LEVEL):
+            if left <= 0 or (level > tick if place.side == "bid" else level < tick):
+                break
+            before, gone = self._eaten.get((place.market, other, level), (shown, 0))
+            gone = gone if before == shown else 0
+            size = Shares(min(left, shown - gone))
+            if not size:
+                continue
+            self._eaten[place.market, other, level] = (shown, gone + size)
+            price = level if is_yes else grid.complement(level)
+            taken.append(Taken(grid.dollars_of(price), size, grid.notional(price, size)))
+            left -= size
+        if not taken:
+            self._refuse(place, order_id, "missed", "no orders found to match with FAK order", at)
+            return
+        size = Shares(place.size - left)
+        fees = sum(taker_fee(part.price, part.size, instrument.fees) for part in taken) if instrument.fees else 0
+        bought = 1 if place.order_side == "BUY" else -1
+        self._paid += bought * sum(part.cash for part in taken) + fees
+        self._held[place.token] = self._held.get(place.token, 0) + bought * size
+        self._end(OrderSeen(order_id=order_id, status="cancelled" if left else "matched", matched=size))
+        self._tell(OrderAnswered(intent=place.intent, outcome="matched", matched=size), at)
+        unix = tracked.timestamp_ms / 1000
+        self._tell_fill(place, order_id, f"paper-{place.intent}-taken", size, unix, at, tuple(taken))
 
     def _refuse(self, place: Place, order_id: str, refusal: Refusal, detail: str, at: float) -> None:
         del self._market_of[order_id]
@@ -291,9 +334,25 @@ class PaperVenue:
         bought = 1 if place.order_side == "BUY" else -1
         self._paid += bought * cash
         self._held[place.token] = self._held.get(place.token, 0) + bought * size
+        self._tell_fill(place, order.order_id, f"paper-{place.intent}-{order.fills}", size, unix, now)
+        if order.queue.remaining == 0:
+            del self._resting[place.market][order.order_id]
+            self._end(OrderSeen(order_id=order.order_id, status="matched", matched=order.size))
+
+    def _tell_fill(
+        self,
+        place: Place,
+        order_id: str,
+        trade_id: str,
+        size: Shares,
+        unix: float,
+        now: float,
+        taken: tuple[Taken, ...] = (),
+    ) -> None:
+        """Remember a fill for those who ask, and tell it; nothing here is ever mined, so it is final at once."""
         fill = FillSeen(
-            trade_id=f"paper-{place.intent}-{order.fills}",
-            order_id=order.order_id,
+            trade_id=trade_id,
+            order_id=order_id,
             size=size,
             settlement="matched",
             unix=unix,
@@ -301,14 +360,12 @@ class PaperVenue:
             token=place.token,
             order_side=place.order_side,
             price=place.price_text,
+            taken=taken,
         )
         confirmed = msgspec.structs.replace(fill, settlement="confirmed")
         self._fills.append(msgspec.structs.replace(confirmed, source="read"))
         self._tell(fill, now)
         self._tell(confirmed, now)
-        if order.queue.remaining == 0:
-            del self._resting[place.market][order.order_id]
-            self._end(OrderSeen(order_id=order.order_id, status="matched", matched=order.size))
 
 
 def _listed(place: Place, order_id: str, matched: Shares) -> ListedOrder:

@@ -20,6 +20,7 @@ TOKENS_PER_PRICES: Final = ENTRIES_PER_REQUEST // 2
 """Two entries a token, one for each side."""
 _PRICES_BYTES: Final = 2**20
 """Of an answer to POST /prices: about 120 bytes a token."""
+_TIME_BYTES: Final = 4096
 _NO_PRICE: Final = ("0", "1")
 """How the venue writes the price of an empty side, where it writes one (polymarket-api.md 5.2)."""
 
@@ -92,6 +93,19 @@ class PublicRest:
                 else:
                     self.malformed += 1
         return touches
+
+    async def time(self) -> int:
+        """The venue's clock, whole seconds since 1970 (GET /time, polymarket-api.md 4.1).
+
+        Raises:
+            VenueUnavailable: the venue cannot be reached.
+            VenueRefused: it answered with an error, or with something that is no integer.
+        """
+        status, body = await answer_of(self._client, "GET", "/time", most_bytes=_TIME_BYTES)
+        if status != 200:
+            raise VenueRefused(f"/time: status {status}")
+        seconds: int = json_of(body, "/time", int)
+        return seconds
 
     async def _post(self, path: str, wanted: list[dict[str, str]], most_bytes: int) -> bytes:
         status, body = await answer_of(

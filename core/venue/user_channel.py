@@ -5,14 +5,15 @@ reported by name and costs nothing beside it.
 """
 
 from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import Any, Final, Literal
 
 import msgspec
 from msgspec.structs import replace
 
 from core.errors import MalformedMessage
-from core.events import FillSeen, OrderSeen
-from core.units import OrderSide, Shares
+from core.events import FillSeen, OrderSeen, Taken
+from core.units import MICRO, OrderSide, Shares, Usd
 from core.venue.lenient import id_of, micro_of, shown, side_of, summary, text_of, unix_of, word_of
 from core.venue.wire import UNREADABLE
 
@@ -226,7 +227,22 @@ class _Reading:
         if role == "MAKER" or (names_somebody and not names_us):
             return []
         owned = names_us and (role == "TAKER" or not may_have_made)
-        return [self._fill(trade, "taker_order_id", "size", side_of(trade.get("side")), owned)]
+        fill = self._fill(trade, "taker_order_id", "size", side_of(trade.get("side")), owned)
+        return [replace(fill, taken=self._taken(fill))]
+
+    def _taken(self, fill: FillSeen) -> tuple[Taken, ...]:
+        """What a taker met, maker by maker; by the trade's price, the average, where its makers cannot be read."""
+        told = self._trade.get("maker_orders")
+        try:
+            parts = tuple(_met(entry, fill.token) for entry in told) if isinstance(told, list) else ()
+        except MalformedMessage:
+            parts = ()
+        if parts and sum(part.size for part in parts) == fill.size:
+            return parts
+        try:
+            return (_paid(fill.price, fill.size),)
+        except MalformedMessage:
+            return ()
 
     def _names(self, key: Any, address: Any) -> tuple[bool, bool]:
         """Whether a part names anybody, and whether it names us. An empty key names nobody, whatever the address."""
@@ -259,3 +275,29 @@ class _Reading:
 
     def _problem(self, text: str) -> None:
         self.problems.append(f"trade {shown(self._header.trade_id)}: {text}")
+
+
+def _met(entry: Any, token: str) -> Taken:
+    """One maker's part as its taker sees it: on the other token both give, or get, what makes up a dollar a share.
+
+    Raises:
+        MalformedMessage: it cannot be read.
+    """
+    if not isinstance(entry, dict):
+        raise MalformedMessage("no object")
+    part = _paid(entry.get("price"), Shares(micro_of(entry.get("matched_amount"))))
+    if id_of(entry.get("asset_id")) == token:
+        return part
+    return Taken(Usd(MICRO - part.price), part.size, Usd(part.size - part.cash))
+
+
+def _paid(price: Any, size: Shares) -> Taken:
+    """So many shares at a price as told, which has as many digits as the dollars that were paid need (6.2).
+
+    Raises:
+        MalformedMessage: it is no price.
+    """
+    usd = micro_of(price)
+    if usd > MICRO:
+        raise MalformedMessage(f"a price of {shown(price)}")
+    return Taken(Usd(usd), size, Usd(round(Decimal(text_of(price)) * size)))

@@ -9,7 +9,9 @@ from typing import Final
 
 from eth_hash.auto import keccak
 
-from core.exchange.signing import address_bytes, checksummed
+from core.errors import CredentialError
+from core.exchange.signing import address_bytes, address_of_key, checksummed
+from core.venue.credentials import Secret
 
 _PROXY_FACTORY: Final = address_bytes("0xaB45c5A4B0c941a2F231C04C3f49182e1A254052")
 _PROXY_TARGET: Final = address_bytes("0x44e999d5c2F66Ef0861317f9A4805AC2e90aEB4f")
@@ -33,6 +35,18 @@ _BEACON_TAIL: Final = bytes.fromhex(
     "1b60e01b36527fa3f0ad74e5423aebfd80d3ef4346578335a9a72aeaee59ff6c"
     "b3582b35133d50545afa5036515af43d6000803e604d573d6000fd5b3d6000f3"
 )
+
+
+def signer_of(key: Secret) -> str:
+    """The checksummed address of a private key of 64 hexadecimal digits.
+
+    Raises:
+        CredentialError: it is no number of the curve.
+    """
+    try:
+        return address_of_key(bytes.fromhex(key.reveal().removeprefix("0x")))
+    except ValueError:
+        raise CredentialError("PK is not a private key: it is no number of the curve") from None
 
 
 @lru_cache(maxsize=1024)

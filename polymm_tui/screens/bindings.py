@@ -12,8 +12,8 @@ from widgets.key_bar import KeyHint
 
 
 def bindings_of(scope: Scope) -> list[BindingType]:
-    """The bindings of a scope with their default keys; the key map replaces them by id."""
-    return [_binding(act) for act in acts_in(scope)]
+    """The bindings of a scope with their default keys; the key map replaces them by id, and none is added."""
+    return [_binding(act) for act in acts_in(scope) if act.keys]
 
 
 def live_keys(screen: Screen[Any]) -> dict[str, tuple[list[str], bool]]:

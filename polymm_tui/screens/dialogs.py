@@ -10,6 +10,7 @@ from typing import Any, ClassVar, Final, TypeVar
 from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.events import Key, Paste
+from textual.geometry import Size
 from textual.screen import ModalScreen, Screen
 
 from core.events import OperatorCommand
@@ -28,7 +29,8 @@ PREVIEW_WINDOW_S: Final = 60.0
 ARMING_S: Final = 0.15
 """A question ignores answers this long, so that keys typed before it appeared do not answer it."""
 
-_RETRY_S: Final = 0.5
+_TITLE_MARGIN: Final = 4
+"""Cells of the border beside a title."""
 
 _Result = TypeVar("_Result")
 
@@ -54,11 +56,11 @@ class Sheet(ScrollingLineWidget, can_focus=False):
     """Fixed rows, as high as there are, scrolled where the terminal is lower."""
 
     def __init__(self, title: str, hint: str = "") -> None:
+        """Prepare; ``title`` may be foreign text."""
         super().__init__()
         self._lines: list[Row] = []
         self._hint = hint
-        self._heading = title
-        self.set_titles(title, hint)
+        self._heading = clean(title)
 
     def show(self, rows: list[Row]) -> None:
         """Draw rows; more of them make the sheet higher."""
@@ -72,10 +74,11 @@ class Sheet(ScrollingLineWidget, can_focus=False):
         return self._lines[skip:]
 
     def retitle(self) -> None:
-        """Say how much is out of sight."""
+        """The title as far as it fits, and how much is out of sight."""
         count, height = len(self._lines), self.size.height
         place = f"{self._skip + 1}–{self._skip + height} of {count}, pgdn for more" if count > height else ""
-        self.set_titles(self._heading, " · ".join(part for part in (place, self._hint) if part))
+        heading = fit(self._heading, self.size.width - _TITLE_MARGIN).rstrip()
+        self.set_titles(heading, " · ".join(part for part in (place, self._hint) if part))
 
 
 class Dialog(ModalScreen[_Result], inherit_bindings=False):
@@ -87,30 +90,32 @@ class Dialog(ModalScreen[_Result], inherit_bindings=False):
         super().__init__()
         self.sheet = Sheet(title)
         self._window_s = window_s
+        self._until: float | None = None
 
     def compose(self) -> ComposeResult:
         """The sheet alone."""
         yield self.sheet
 
     def on_mount(self) -> None:
-        """Draw, and close by itself when the window is over."""
+        """Draw."""
         self.sheet.show(self.lines())
-        if self._window_s is not None:
-            self.set_timer(self._window_s, self.give_up)
 
     def lines(self) -> list[Row]:
         """The rows of the sheet."""
         raise NotImplementedError
 
-    def give_up(self) -> None:
-        """Close without doing anything; returns nothing, because a timer must not await a dismissal.
+    def expire(self, now: float) -> None:
+        """Close when its window is over; told the time, monotonic seconds, in every frame in which it is uppermost."""
+        if self._window_s is None:
+            return
+        if self._until is None:
+            self._until = now + self._window_s
+        elif now >= self._until:
+            self.give_up()
 
-        Below another dialog it waits: only the uppermost screen can be dismissed.
-        """
-        if self.app.screen is self:
-            self.dismiss(None)
-        elif self.is_attached:
-            self.set_timer(_RETRY_S, self.give_up)
+    def give_up(self) -> None:
+        """Close without doing anything; returns nothing, because a handler must not await a dismissal."""
+        self.dismiss(None)
 
     def action_back(self) -> None:
         """Close without doing anything."""
@@ -160,7 +165,7 @@ class KillScreen(Dialog[bool]):
         return [
             row(f" Press {' or '.join(self._again)} within {KILL_WINDOW_S:.0f} seconds to KILL:"),
             row(" every order on the account is cancelled, also what is not ours,"),
-            row(" and nothing is placed until somebody removes the latch file and starts again."),
+            row(" and nothing is placed until somebody re-arms (palette, or `polymm-tui rearm`)."),
             row(f" {back} or waiting: nothing happens."),
         ]
 
@@ -198,7 +203,7 @@ class ConfirmScreen(Dialog[bool]):
             window_s: the question closes by itself after this, seconds.
             clock: monotonic seconds.
         """
-        super().__init__(fit(clean(title), 60).rstrip(), window_s)
+        super().__init__(title, window_s)
         self._sentences = sentences
         self._words = (yes, no)
         self._quitting = quitting
@@ -211,8 +216,7 @@ class ConfirmScreen(Dialog[bool]):
     def lines(self) -> list[Row]:
         """The sentences and both answers."""
         live = live_keys(self)
-        width = max(20, self.app.size.width - 6)
-        text = [line for sentence in self._sentences for line in wrap_words(clean(sentence), width)]
+        text = wrapped(self._sentences, self.app.size)
         yes, no = (
             f" {live[identity][0][0]}  {word} "
             for identity, word in zip(("confirm.yes", "confirm.no"), self._words, strict=True)
@@ -260,9 +264,19 @@ class ConfirmScreen(Dialog[bool]):
         self.sheet.show(self.lines())
 
 
+def wrapped(sentences: Sequence[str], terminal: Size) -> list[str]:
+    """Sentences, which may be foreign text, in lines for a terminal; those that would hide the answers are counted."""
+    width, most = max(20, terminal.width - 6), max(1, terminal.height - _OTHER_LINES)
+    lines = [line for sentence in sentences for line in wrap_words(clean(sentence), width)]
+    more = len(lines) - most
+    return lines if more <= 0 else [*lines[:most], f"and {more} lines more"]
+
+
 _FIELD_LABEL: Final = 12
 _FIELD_LEAST: Final = 10
 _NOTES_SHOWN: Final = 6
+_OTHER_LINES: Final = 12
+"""Lines of the terminal that a preview leaves to strip, border, fields and answers."""
 
 
 class FormScreen(Dialog[None]):
@@ -275,7 +289,7 @@ class FormScreen(Dialog[None]):
         title: str,
         form: Form,
         make: Callable[[dict[str, str]], OperatorCommand],
-        preview: Callable[["FormScreen", OperatorCommand], None],
+        submit: Callable[["FormScreen", OperatorCommand], None],
     ) -> None:
         """Prepare the form.
 
@@ -283,14 +297,15 @@ class FormScreen(Dialog[None]):
             title: what it is about; may contain foreign text.
             form: fields and notes.
             make: turns the texts of the fields into a command, or raises FormError, which is shown at its field.
-            preview: asks what a command would do; the answer comes back by :meth:`tell` or as a question above.
+            submit: asks what a command would do, or sends it; the answer comes back by :meth:`tell`, or as a question
+                above, or closes the form.
         """
-        super().__init__(fit(clean(title), 60).rstrip(), None)
+        super().__init__(title, form.window_s)
         self.heading = title
         """As given."""
         self._form = form
         self._make = make
-        self._preview = preview
+        self._submit = submit
         self._texts = {field.name: field.text for field in form.fields}
         self._untouched = set(self._texts)
         """Fields as they were opened: the first character typed takes the place of what stands there."""
@@ -300,6 +315,17 @@ class FormScreen(Dialog[None]):
         """Name of the field that cannot be used; "" when all can, or when it is not known which."""
 
     @property
+    def form(self) -> Form:
+        """What is filled in."""
+        return self._form
+
+    def renew(self, form: Form) -> None:
+        """Take the place of the form with the same fields; what was typed and said stays, and its time begins anew."""
+        self._form = form
+        self._until = None
+        self._draw()
+
+    @property
     def texts(self) -> dict[str, str]:
         """Text of each field by name."""
         return dict(self._texts)
@@ -307,7 +333,9 @@ class FormScreen(Dialog[None]):
     def lines(self) -> list[Row]:
         """The fields, what is wrong with them, and what holds now."""
         width = max(20, self.app.size.width - 6)
-        rows = [self._field_row(place, field, width) for place, field in enumerate(self._form.fields)]
+        rows = [row(f" {line}") for line in wrapped(self._form.lead, self.app.size)]
+        rows += [row()] if rows else []
+        rows += [self._field_row(place, field, width) for place, field in enumerate(self._form.fields)]
         if self._said:
             rows += [row((f" ▲ {line}", "warn")) for line in wrap_words(clean(self._said), width - 2)]
         notes = self._form.notes
@@ -320,7 +348,7 @@ class FormScreen(Dialog[None]):
         keys = [
             f"{live[identity][0][0]}: {word}"
             for identity, word in (
-                ("form.preview", "show what it does"),
+                ("form.preview", "show what it does" if self._form.previews else "do it"),
                 ("form.next", "next field"),
                 ("form.choose", "other choice"),
                 ("form.back", "back"),
@@ -407,7 +435,7 @@ class FormScreen(Dialog[None]):
             self.tell(str(error), error.field)
             return
         self.tell("")
-        self._preview(self, command)
+        self._submit(self, command)
 
     def _type(self, field: Field, text: str) -> None:
         self._write(text if field.name in self._untouched else self._texts[field.name] + text)

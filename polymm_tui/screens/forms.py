@@ -5,7 +5,7 @@ Texts are checked here as far as a person's slip can be told without the session
 
 import math
 import re
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, cast, get_args
 
@@ -14,7 +14,9 @@ import msgspec
 from core.events import Act, OperatorCommand
 from core.profiles import AUTO
 from core.quoting.adjust import LONGEST_S, SHIFT_LIMIT, SIZE_LIMIT, WIDEN_LIMIT, Sides
-from core.views import AccountView, ConsoleView, InventoryView, MarketView, SettingView
+from core.views import AccountView, ConsoleView, ControlView, InventoryView, KillView, MarketView, SettingView
+from widgets.control_words import kill_words, left_words, reason_words, report_words, state_words
+from widgets.data_words import is_believed
 from widgets.format import shares
 
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
@@ -56,19 +58,28 @@ class Form:
     fields: tuple[Field, ...]
     notes: tuple[str, ...] = ()
     """Lines below the fields: what holds now."""
+    lead: tuple[str, ...] = ()
+    """Lines above the fields: what would be done."""
+    previews: bool = True
+    """The session is asked first what it would do; otherwise the filled-in form is sent as it is."""
+    window_s: float | None = None
+    """It closes by itself after this; None: it does not."""
+    confirm: str = ""
+    """What the preview in ``lead`` is confirmed with."""
 
 
 _HALF_LIFE: Final = Field("half_life", "half-life", "as 90s, 5m, 2h; empty: it does not fade")
 _FOR: Final = Field("for", "for", "as 90s, 5m, 2h; empty: until somebody ends it")
 
 
-def form_of(act: Act, market: MarketView, account: AccountView) -> Form:
+def form_of(act: Act, market: MarketView, account: AccountView, controls: Sequence[ControlView] = ()) -> Form:
     """The form of an act on a market.
 
     Args:
-        act: chosen; of the inventory operations the one that the form proposes.
+        act: chosen; of the inventory operations and of control states the one that the form proposes.
         market: as last shown.
         account: as last shown.
+        controls: every state in force, as last shown.
 
     Raises:
         KeyError: the act has no form.
@@ -95,6 +106,8 @@ def form_of(act: Act, market: MarketView, account: AccountView) -> Form:
             return _settings_form(market)
         case "merge" | "split" | "redeem" | "convert":
             return _inventory_form(act, market.inventory, account)
+        case "pause" | "reduce" | "resume":
+            return _control_form(act, [each for each in controls if each.market in ("", market.market)])
         case _:
             raise KeyError(act)
     return Form(act, _TITLES[act], fields)
@@ -126,6 +139,74 @@ def _inventory_form(act: Act, held: InventoryView, account: AccountView) -> Form
         "redeem: " + ("the market is not resolved yet" if held.payout is None else "everything that is held"),
     )
     return Form(act, "Inventory operation", fields, (account.jobs_note, *notes) if account.jobs_note else notes)
+
+
+CONTROLS: Final[tuple[Act, ...]] = ("pause", "reduce", "resume")
+"""What one form sets of a market or of one side of it."""
+
+
+def _control_form(act: Act, controls: Sequence[ControlView]) -> Form:
+    fields = (
+        Field("control", "do", "pause, reduce, resume", act, choices=CONTROLS),
+        Field("sides", "side", "of the YES book", "both", choices=get_args(Sides)),
+        _FOR,
+        Field("reason", "reason", "in your words; it stands beside the state until it ends"),
+    )
+    return Form(
+        act, "Pause, reduce or resume", fields, tuple(_control_words(each) for each in controls), previews=False
+    )
+
+
+def _control_words(control: ControlView) -> str:
+    scope = " ".join(part for part in ("" if control.market else "all markets", control.side) if part) or "both sides"
+    left = f", {left_words(control.left_s)}" if control.left_s is not None else ""
+    return f"now {state_words(control.state)}, {scope}{left}: {reason_words(control)}"
+
+
+# Acts that want a typed word
+
+_FLATTEN_WORD: Final = "FLATTEN"
+_REARM_WORD: Final = "REARM"
+_FLATTEN_WINDOW_S: Final = 25.0
+"""A little less than a preview of a flattening can be confirmed."""
+
+
+def flatten_all_form(preview: str, confirm: str) -> Form:
+    """The form that closes every position: the lines of its preview with what confirms it, and a word."""
+    return Form(
+        "flatten_all",
+        "Flatten everything",
+        (Field("word", "type", f"{_FLATTEN_WORD} to close every position"),),
+        lead=tuple(preview.split("\n")),
+        previews=False,
+        window_s=_FLATTEN_WINDOW_S,
+        confirm=confirm,
+    )
+
+
+def rearm_form(kill: KillView, controls: Sequence[ControlView]) -> Form:
+    """The form that lifts a kill, a loss or a drawdown stop: a word and a reason."""
+    fields = (
+        Field("word", "type", f"{_REARM_WORD} to let the session quote again"),
+        Field("reason", "reason", "why it may; it is kept with the kill"),
+    )
+    killed = (f"killed {kill_words(kill)}", f"orders: {report_words(kill.report)}") if kill.killed else ()
+    held = tuple(_control_words(each) for each in controls if each.source in ("kill", "loss", "drawdown"))
+    last = "refused while something is unread, unknown or does not add up"
+    return Form("rearm", "Re-arm", fields, lead=(*killed, *held, last), previews=False)
+
+
+def flatten_subject(then: MarketView, view: ConsoleView) -> bool:
+    """The preview of a flattening still holds: same shares, a book as well proven, its touch within a tick."""
+    now = next((each for each in view.markets if each.market == then.market), None)
+    if now is None or is_believed(now.data) != is_believed(then.data):
+        return False
+    if (now.inventory.yes, now.inventory.no) != (then.inventory.yes, then.inventory.no):
+        return False
+    pairs = ((then.bids, now.bids), (then.asks, now.asks))
+    return then.tick_text == now.tick_text and all(
+        bool(old) == bool(new) and (not old or abs(old[0].price - new[0].price) <= 1) for old, new in pairs
+    )
 
 
 def proposed_operation(held: InventoryView) -> Act:
@@ -181,6 +262,17 @@ def command_of(form: Form, texts: Mapping[str, str], market: str, view_seq: int)
         FormError: a field cannot be used.
     """
     base = OperatorCommand(act=form.act, market=market, view_seq=view_seq)
+    if form.act in CONTROLS:
+        return _control_command(base, texts)
+    if form.act == "flatten_all":
+        _typed(texts["word"], _FLATTEN_WORD)
+        return msgspec.structs.replace(base, confirm=form.confirm)
+    if form.act == "rearm":
+        _typed(texts["word"], _REARM_WORD)
+        reason = texts["reason"].strip()
+        if not reason:
+            raise FormError("reason", "say in a few words why trading may go on")
+        return msgspec.structs.replace(base, reason=reason)
     if form.act in OPERATIONS:
         act = cast(Act, texts["operation"])
         return msgspec.structs.replace(base, act=act, amount=_shares(texts["shares"].strip(), act))
@@ -201,6 +293,20 @@ def command_of(form: Form, texts: Mapping[str, str], market: str, view_seq: int)
     ticks = _number(texts["ticks"], "ticks", -2 * WIDEN_LIMIT, 2 * WIDEN_LIMIT)
     turned: Act = "widen" if ticks >= 0 else "tighten"
     return msgspec.structs.replace(base, act=turned, amount=abs(ticks), **times)
+
+
+def _control_command(base: OperatorCommand, texts: Mapping[str, str]) -> OperatorCommand:
+    act = cast(Act, texts["control"])
+    for_s = _duration(texts["for"], "for")
+    if act == "resume" and for_s is not None:
+        raise FormError("for", "a resume has no time: leave this empty")
+    sides = cast(Sides, texts["sides"])
+    return msgspec.structs.replace(base, act=act, sides=sides, for_s=for_s, reason=texts["reason"].strip())
+
+
+def _typed(text: str, word: str) -> None:
+    if text.strip() != word:
+        raise FormError("word", f"type {word} in capitals, or go back")
 
 
 def _shares(text: str, act: Act) -> float:

@@ -3,7 +3,7 @@
 from typing import Final, Literal
 
 Layout = Literal["tiny", "compact", "normal", "wide"]
-Pane = Literal["markets", "ladder", "orders", "events", "money", "why", "results", "findings", "inventory"]
+Pane = Literal["markets", "ladder", "orders", "events", "money", "why", "results", "findings", "inventory", "risk"]
 
 MINIMUM: Final = (70, 16)
 """Smallest terminal on which figures are shown."""
@@ -19,6 +19,7 @@ PANES: Final[tuple[Pane, ...]] = (
     "results",
     "findings",
     "inventory",
+    "risk",
 )
 """In reading order, which is the order of the tab key."""
 _SHOWN: Final[dict[Layout, frozenset[str]]] = {

@@ -26,6 +26,7 @@ from widgets.orders import Orders
 from widgets.pnl import Pnl
 from widgets.quote import Quote
 from widgets.results import Results
+from widgets.risk import Risk
 from widgets.status_strip import StatusStrip
 from widgets.why import Why
 
@@ -104,6 +105,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.results = Results(id="results")
         self.findings = Findings(id="findings")
         self.account = Account(id="account")
+        self.risk = Risk(id="risk")
         self.money = Horizontal(id="lower")
         self.account_line = AccountLine(id="account-line")
         self.key_bar = KeyBar(id="keys")
@@ -136,6 +138,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             yield self.results
             yield self.findings
             yield self.account
+            yield self.risk
 
     def on_mount(self) -> None:
         """Keep the bottom line true to the keys."""
@@ -173,7 +176,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         Args:
             view: what to draw.
             table: also the table, the orders, the events and the strip.
-            money: also quote, data, inventory, profit, chart, reasons, results, findings and account.
+            money: also quote, data, inventory, profit, chart, reasons, results, findings,
+                account and risk.
         """
         first = self._view is None
         known = bool(self._markets)
@@ -247,6 +251,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.findings.show(view)
         if "inventory" in self._shown:
             self.account.show(view, market)
+        if "risk" in self._shown:
+            self.risk.show(view, market)
         if self._layout_name == "compact":
             self.account_line.show(view, market)
 
@@ -286,6 +292,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             "results": self.results,
             "findings": self.findings,
             "inventory": self.account,
+            "risk": self.risk,
         }
 
     def _focus_shown(self) -> None:

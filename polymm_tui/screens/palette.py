@@ -30,7 +30,7 @@ class ActProvider(Provider):
 
     def _offers(self) -> list[tuple[str, OperatorAct, Callable[[], Any]]]:
         live = live_keys(self.screen)
-        leader = [act for act in ACTS if act.scope == "leader" and act.id != "all.back"]
+        leader = [act for act in ACTS if (act.scope == "leader" and act.id != "all.back") or not act.keys]
         allowed = [act for act in ACTS if act.id in live and live[act.id][1] and act.id != "app.palette"]
         return [
             (f"{act.group}: {word}", act, self._runner(action))
@@ -50,7 +50,7 @@ class ActProvider(Provider):
 def _actions(act: OperatorAct) -> dict[str, str]:
     """Words for an act, each with what Textual calls then; an act with choices is offered by each of them."""
     if act.choices:
-        return {choice: f"app.trade('{act.id}', '{choice}')" for choice in act.choices}
+        return {f"{choice}…": f"app.trade('{act.id}', '{choice}')" for choice in act.choices}
     trades_all = act.scope == "leader" and act.action.startswith("trade")
     return {act.word.rstrip("…"): f"app.{act.action}" if trades_all else act.action}
 

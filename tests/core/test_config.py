@@ -137,6 +137,16 @@ def test_base_size_may_not_exceed_the_most() -> None:
         load(None, {"BASE_SIZE_USD": "300", "MAX_SIZE_USD": "200"}, {})
 
 
+@pytest.mark.parametrize("name", ["base_size_usd", "max_size_usd", "max_order_usd"])
+def test_a_size_over_the_bankroll_is_refused_with_key_value_and_bound(name: str, tmp_path: Path) -> None:
+    environment = {"BANKROLL_USD": "500", environment_name(name): "501"}
+    words = f"{name}: 501 is over bankroll_usd of 500 dollars; lower it, or raise that"
+    with pytest.raises(ConfigError, match=words):
+        load(None, environment, {})
+    load(None, environment | {environment_name(name): "500"}, {})
+    load(None, {environment_name(name): "501"}, {})
+
+
 @pytest.mark.parametrize("value", ["", "x", "nan", "inf", "-inf", "1e400", "0x10", "1,5", "true", "1 2"])
 @pytest.mark.parametrize("name", ["k_vol", "order_layers", "bankroll_usd"])
 def test_text_that_is_no_number_is_refused(name: str, value: str, tmp_path: Path) -> None:

@@ -1094,7 +1094,7 @@ def test_an_operator_who_flattens_does_not_wait_for_an_event_to_end() -> None:
     driver.answer_cancels()
     driver.pass_time(2.0)
     assert not driver.orders() and driver.desk.blocked_by.startswith("event")
-    driver.command("flatten")
+    driver.flatten()
     driver.pass_time(1.0)
     assert {order.side for order in driver.orders()} == {"ask"}
 
@@ -1175,3 +1175,12 @@ def test_a_size_too_large_for_the_account_is_told_of_the_market_that_has_it() ->
     [warning, _] = operator(driver, "set", changes=(("base_size_usd", "400"),))
     assert isinstance(warning, Note) and (warning.severity, warning.market) == ("warning", MARKET)
     assert "over 40 % of the soft cap" in warning.text
+
+
+def test_a_size_over_the_bankroll_is_refused_while_the_market_runs_as_it_is_at_a_start() -> None:
+    driver, _ = with_profiles(VenueBook())
+    before = driver.desk.settings
+    [refused] = operator(driver, "set", changes=(("max_size_usd", "50001"),))
+    assert isinstance(refused, Note) and refused.severity == "warning"
+    assert refused.text == "max_size_usd: 50001 is over the bankroll of 50000 dollars; lower it, or raise that"
+    assert driver.desk.settings is before

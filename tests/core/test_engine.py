@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from core.actions import Cancel, CancelAll, Finding, Latch, Note, Place, ReadBooks
+from core.actions import Cancel, CancelAll, Finding, Kill, Note, Place, ReadBooks
 from core.errors import MalformedMessage
 from core.events import (
     CancelAnswered,
@@ -320,7 +320,7 @@ def test_all_paused_means_nothing_is_placed_until_all_resume() -> None:
     driver.command("pause_all")
     driver.answer_cancels()
     driver.command("resume")
-    assert "all markets are paused still" in notes(driver.actions[-1:])
+    assert "resumed; still all markets paused: by test" in notes(driver.actions[-1:])
     assert placed(driver.pass_time(3)) == []
     driver.command("resume_all")
     driver.pass_time(2)
@@ -339,11 +339,11 @@ def test_market_paused_by_itself_stays_paused_when_all_resume() -> None:
 
 def test_kill_latches_first_and_nothing_undoes_it() -> None:
     driver = Driver(VenueBook()).quoting()
-    assert kinds(driver.command("kill"))[:2] == ["Latch", "CancelAll"]
+    assert kinds(driver.command("kill"))[:2] == ["Kill", "CancelAll"]
     driver.answer_cancels()
-    for act in ("resume_all", "resume", "pause_all", "kill", "flatten", "widen", "cancel_all"):
-        assert not any(isinstance(a, Latch) for a in driver.command(act))
-        assert driver.engine.control.state == "KILLED"
+    for act in ("resume_all", "resume", "pause_all", "reduce_all", "flatten", "widen", "cancel_all", "resume_all"):
+        assert not any(isinstance(a, Kill) for a in driver.command(act))
+        assert driver.engine.is_killed
     assert placed(driver.pass_time(5)) == []
     assert blocked(driver) == "killed: by test"
 
@@ -397,7 +397,7 @@ def test_stopping_cancels_everything_and_places_nothing_more() -> None:
 
 def test_flattening_works_the_position_off_at_the_touch_and_then_pauses() -> None:
     driver = Driver(VenueBook()).quoting(yes=1000)
-    assert "selling 1000 YES" in notes(driver.command("flatten"))
+    assert "selling 1000 YES" in notes(driver.flatten())
     driver.answer_cancels()
     driver.pass_time(2)
     (order,) = driver.orders(State.SENDING)
@@ -406,21 +406,26 @@ def test_flattening_works_the_position_off_at_the_touch_and_then_pauses() -> Non
     driver.fill(order)
     driver.pass_time(2)
     assert driver.desk.inventory.net == 0
-    assert blocked(driver) == "paused: flattened"
+    assert blocked(driver) == "paused: flattened; nothing left, by test"
     assert not driver.orders()
 
 
 def test_flat_market_has_nothing_to_flatten() -> None:
     driver = Driver(VenueBook()).quoting()
-    assert notes(driver.command("flatten")) == "nothing to flatten"
+    assert notes(driver.flatten()) == "flatten: nothing to flatten"
     assert_quoting(driver)
 
 
-@pytest.mark.parametrize("act", ["pause_all", "kill"])
-def test_flattening_says_when_a_stricter_state_keeps_it_from_working(act: Any) -> None:
+def test_flattening_works_through_a_pause_and_not_through_a_kill() -> None:
+    """An operator asks for it, so only what forbids every order keeps it from working."""
     driver = Driver(VenueBook()).quoting(yes=1000)
-    driver.command(act)
-    assert "all markets are" in notes(driver.command("flatten"))
+    driver.command("pause_all")
+    driver.answer_cancels()
+    driver.flatten()
+    assert {place.side for place in placed(driver.pass_time(1))} == {"ask"}
+    driver.answer()
+    driver.command("kill")
+    driver.answer_cancels()
     assert placed(driver.pass_time(3)) == []
 
 
@@ -699,7 +704,7 @@ def test_refusal_that_concerns_more_than_its_order_is_heeded_once(refusal: Any, 
     assert len(alarms) == told
     driver.pass_time(2)
     assert blocked(driver) == blocked_by
-    assert (driver.engine.control.state == "REDUCE_ONLY") == (refusal == "closed_only")
+    assert (driver.engine.controls.of_all().state == "REDUCE_ONLY") == (refusal == "closed_only")
 
 
 def test_refusal_of_an_order_that_is_known_to_live_is_not_believed() -> None:

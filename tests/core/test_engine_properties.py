@@ -119,7 +119,8 @@ class World:
             self.driver.send(msgspec.structs.replace(told, settlement=word))
 
     def act(self) -> None:
-        self.check(self.driver.command(self.random.choice(ACTS)))
+        act = self.random.choice(ACTS)
+        self.check(self.driver.flatten() if act == "flatten" else self.driver.command(act))
 
     def seen(self) -> None:
         order = self.pick(*(state for state in State if state in LANDED))
@@ -194,7 +195,7 @@ class CheckedEngine(Engine):
 PROFILES: Final[tuple[dict[str, Any], ...]] = (
     {},
     {"order_layers": 1, "min_life_sec": 0.0, "hyst_ticks": 0},
-    {"order_layers": 5, "base_size_usd": 300.0, "max_size_usd": 3000.0, "quote_debounce_ms": 0},
+    {"order_layers": 5, "base_size_usd": 300.0, "max_size_usd": 800.0, "quote_debounce_ms": 0},
     {"gross_cap": 0.02, "size_mode": "capital", "resize_tol": 1.0},
     {"k_vol": 0.0, "jitter_ticks": 3, "inv_skew_mode": "bankroll", "stale_sec": 3.0},
 )

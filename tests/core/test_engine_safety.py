@@ -3,7 +3,7 @@
 from core.events import CancelAnswered, OrderSeen
 from core.market.doubt import STALE_RUN, STALE_SEC
 from core.orders.order import State
-from tests.builders import Driver, VenueBook, a_market, notes, placed
+from tests.builders import MARKET, Driver, VenueBook, a_market, notes, placed
 
 
 def test_a_refused_order_is_not_placed_again_at_once():
@@ -117,16 +117,13 @@ def test_a_full_book_from_the_future_does_not_blind_us_for_good():
 
 
 def test_flattening_ends_when_what_is_left_is_no_order():
-    """Three shares cannot be an order; the market is paused and the operator told."""
-    driver = Driver(VenueBook())
-    driver.feeds()
-    driver.account(yes=3.0)
-    driver.send(driver.books[0].book())
-    driver.pass_time(2.0)
-    driver.command("flatten")
-    told = notes(driver.pass_time(2.0))
-    assert "3 shares are too few" in told
-    assert (driver.desk.flattening, driver.desk.control.state) == (False, "PAUSED")
+    """Three shares are too few to rest, and nobody told what taking costs; the market is paused, the operator told."""
+    driver = Driver(VenueBook()).quoting(yes=3.0)
+    driver.flatten()
+    driver.answer_cancels()
+    told = notes(driver.pass_time(70.0))
+    assert "what taking costs in this market is not told; 3 YES left" in told
+    assert (driver.desk.flattening, driver.engine.controls.of(MARKET).state) == (None, "PAUSED")
 
 
 def test_sizes_for_a_larger_account_are_worth_a_word():

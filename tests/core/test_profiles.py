@@ -22,6 +22,7 @@ GLOBAL = frozenset(
         "ws_copies", "ws_recycle_sec", "audit_sec", "min_liquidity", "min_weekly_volume", "min_trend", "mm_score_min",
         "gateway", "adopt_orders", "adopt_shares", "gross_cap", "daily_loss_limit_pct", "requote_triggers",
         "stale_sec", "min_market_life_sec", "group_project_frac", "auto_merge", "merge_min_shares", "auto_redeem",
+        "drawdown_limit_pct", "group_cap", "max_open_orders", "loss_kill_pct",
     }
 )  # fmt: skip
 DAY = 86_400.0

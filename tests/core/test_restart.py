@@ -10,7 +10,7 @@ from core.clock import ManualClock
 from core.events import Event, FillSeen, KnownFill, OrderSeen, Recovered
 from core.orders.order import Order, State
 from core.portfolio.entries import Buy
-from core.risk.gate import UNSETTLED_LIMIT_SEC
+from core.risk.permission import UNSETTLED_LIMIT_SEC
 from core.risk.quarantine import COOL_OFF_SEC, FAILURES_SEC
 from core.runtime.journaling import Journaling
 from core.store.changes import Changes

@@ -13,7 +13,7 @@ from typing import Any, Final
 import pytest
 
 from core.account.inventory_acts import IDLE_SEC
-from core.actions import Note, SendJob
+from core.actions import Note, Place, SendJob
 from core.clock import ManualClock
 from core.config import Settings
 from core.errors import PreflightError
@@ -33,7 +33,9 @@ from core.venue.credentials import Secret, Wallet
 from core.venue.gamma import GammaClient, GammaMarket
 from tests.builders import MARKET, NOON, Driver, VenueBook, a_market, usd
 from tests.core.account.test_inventory_acts import a_world
+from tests.core.flatten.floor import Floor
 from tests.core.quoting.arrange import inputs, market, rules, shares
+from tests.core.test_protections import drifting, one_sided, refused, repeated
 
 EAGER: Final[dict[str, Any]] = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
 BASE: Final[dict[str, Any]] = {"jitter_ticks": 9, "base_size_usd": 300.0, "max_size_usd": 1500.0}
@@ -42,6 +44,11 @@ BASE: Final[dict[str, Any]] = {"jitter_ticks": 9, "base_size_usd": 300.0, "max_s
 def plan(settings: dict[str, Any]) -> object:
     """What is wanted in a market with a position and a reward programme."""
     return plan_quotes(inputs(yes=1_800, fair=0.464), rules(reward_min=700, **(BASE | settings))).targets
+
+
+def far_from_the_middle(settings: dict[str, Any]) -> object:
+    """What is wanted where the fair value is above the middle of a wide book."""
+    return plan_quotes(inputs(fair=0.464, best_bid=Ticks(20), best_ask=Ticks(60)), rules(**(BASE | settings))).targets
 
 
 def in_logit_mode(settings: dict[str, Any]) -> object:
@@ -109,6 +116,24 @@ def fine(settings: dict[str, Any], held: float = 0, **facts: float) -> tuple[Dri
     """A market on a tenth of a cent whose orders follow every tick; ``facts`` are of the instrument."""
     book = VenueBook(a_market("0.001", **facts), mid=460)
     return Driver(book, **(EAGER | settings)).quoting(**({"yes": held} if held else {})), book
+
+
+def closing(settings: dict[str, Any]) -> object:
+    """What a flattening sends in a book with a gap below its second level, and when, without numbers of its own."""
+    floor = Floor(yes=300, **({"flatten_cost_frac": 0.3} | settings))
+    floor.driver.send(floor.book.set("bid", 45, 100))
+    for tick in (44, 43, 42):
+        floor.driver.send(floor.book.set("bid", tick, 0))
+    floor.driver.send(floor.book.set("bid", 35, 900))
+    floor.go(2)
+    floor.begin()
+    begun = floor.driver.now
+    return [
+        (action.price, action.size, action.crosses, round(floor.driver.now - begun))
+        for _ in range(80)
+        for action in floor.go(1)
+        if isinstance(action, Place)
+    ]
 
 
 def towards_an_end(seconds: float, held: float = 0) -> Callable[[dict[str, Any]], object]:
@@ -257,7 +282,7 @@ def tokens_of_a_resolved_market(settings: dict[str, Any]) -> object:
 def order_client(settings: dict[str, Any]) -> object:
     """Which client signs and sends."""
     wallet = Wallet(Secret("0x" + "11" * 32), None)
-    session = SimpleNamespace(clock=ManualClock(), take_sign=lambda sign: None)
+    session = SimpleNamespace(clock=ManualClock(), take_sign=lambda sign: None, is_closed=lambda: False)
     return type(compose.gateway_of(Settings(**settings), wallet, session))  # type: ignore[arg-type]
 
 
@@ -373,10 +398,13 @@ def metrics(settings: dict[str, Any]) -> object:
     """The port metrics are served on, if any."""
     served: list[int] = []
     unused: Any = None
+    unopened: Any = SimpleNamespace()
 
     async def serve() -> None:
         own = Settings(**settings)
-        run = session.Session(own, Places(Path("x"), own.mode), ManualClock(), Redactor(), unused, "0", lambda: 0.0)
+        run = session.Session(
+            own, Places(Path("x"), own.mode), ManualClock(), Redactor(), unused, "0", lambda: 0.0, None, unopened
+        )
         run._serve_metrics()
 
     with pytest.MonkeyPatch.context() as patch:
@@ -490,8 +518,30 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "soft_cap_delta_pct": (0.01, plan),
     "hard_cap_delta_pct": (0.02, plan),
     "room_reserve_frac": (0.4, plan),
+    "market_cap": (0.002, story()),
+    "group_cap": (0.001, of_one_event),
     "gross_cap": (0.01, story()),
+    "max_order_usd": (10.0, story()),
+    "max_open_orders": (2, story()),
+    "collar_ticks": (0, far_from_the_middle),
+    "collar_frac": (0.1, far_from_the_middle),
     "daily_loss_limit_pct": (0.1, after_a_loss),
+    "loss_kill_pct": (0.1, after_a_loss),
+    "drawdown_limit_pct": (0.1, after_a_loss),
+    "repeat_fills": (4, repeated),
+    "repeat_sec": (4.0, repeated),
+    "markout_stop_ticks": (9.0, drifting),
+    "markout_stop_fills": (3, drifting),
+    "markout_cooloff_sec": (60.0, drifting),
+    "streak_fills": (4, one_sided),
+    "streak_sec": (4.0, one_sided),
+    "streak_cooloff_sec": (20.0, one_sided),
+    "reject_stop": (30, refused),
+    "reject_sec": (1.0, refused),
+    "reject_cooloff_sec": (10.0, refused),
+    "flatten_passive_sec": (5.0, closing),
+    "flatten_cost_frac": (0.005, closing),
+    "flatten_gap_ticks": (20, closing),
     "gateway": ("py-clob-client-v2", order_client),
     "adopt_orders": (True, orders_of_an_earlier_session),
     "adopt_shares": (True, shares_of_nobody_known),

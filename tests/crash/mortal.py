@@ -206,7 +206,7 @@ async def live(job: Job, tell: Callable[[Told], None]) -> None:
     )  # fmt: skip
     painted = threading.Event()
     painted.set()
-    usual = composer({"PK": job.key, "BROWSER_ADDRESS": job.address}, painted)
+    usual = composer({"PK": job.key, "BROWSER_ADDRESS": job.address, "XDG_STATE_HOME": job.root}, painted)
 
     async def compose(session: Session) -> Parts:
         parts = await usual(session)

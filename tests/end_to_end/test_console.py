@@ -76,11 +76,12 @@ def test_an_operators_day(tmp_path: Path, venue: Exchange, key: str, size: tuple
         shown.wait_text("ACTIVE")
 
         shown.press("!", "k", "k")
-        shown.wait_text("KILLED", "orders 0")
-        wait_for(lambda: not open_orders(), "the end of every order")
-        assert (database(env, "live").parent / "KILLED").exists()
+        shown.wait_text("KILLED", "ZERO PROVEN")
+        assert open_orders() == []
+        assert b'"killed"' in (database(env, "live").parent / "kill.latch").read_bytes()
         shown.press("!", "r")
-        shown.wait_text("only a restart")
+        shown.wait_text("still")
+        assert "KILLED" in shown.screen() and open_orders() == []
 
         assert shown.quit() == 10
         assert "polymm-tui: stopped (killed): zero open orders verified" in shown.screen()

@@ -165,9 +165,10 @@ def test_the_demo_takes_its_exchange_along(tmp_path: Path) -> None:
     env = environment(tmp_path)
     with started("--no-ui", env=env) as process:
         wait_for_orders(database(env))
-        [child] = children(process.pid)
+        exchange_and_watchdog = children(process.pid)
         process.kill()
-    wait_for(lambda: not alive(child), "the end of the exchange")
+    assert len(exchange_and_watchdog) == 2
+    wait_for(lambda: not any(map(alive, exchange_and_watchdog)), "the end of the exchange, and of the watchdog then")
 
 
 def children(pid: int) -> list[int]:

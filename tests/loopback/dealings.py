@@ -100,7 +100,8 @@ class Dealings:
         places.claim()
         painted = threading.Event()
         painted.set()
-        usual = composer({"PK": KEY, "BROWSER_ADDRESS": ADDRESS}, painted)
+        environment = {"PK": KEY, "BROWSER_ADDRESS": ADDRESS, "XDG_STATE_HOME": str(self.root)}
+        usual = composer(environment, painted)
 
         async def compose(session: Session) -> Parts:
             parts = await usual(session)

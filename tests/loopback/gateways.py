@@ -5,13 +5,14 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final, Literal, Protocol, TypeVar
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.clock import Clock, SystemClock
 from core.config import Settings
 from core.events import CancelAnswered, Event, OrderAnswered
 from core.exchange.faults.script import read_toml
 from core.market.continuity import TrackedBook
 from core.market.instrument import Instrument
+from core.risk.gate import Cleared
 from core.units import MICRO, OrderSide, Outcome, Shares
 from core.venue.credentials import Secret, Wallet
 from core.venue.gateway import Gateway, Sign
@@ -42,6 +43,7 @@ def place(
     outcome: Outcome = "YES",
     side: OrderSide = "BUY",
     size: float = 20,
+    crosses: bool = False,
 ) -> Place:
     """A wish for so many shares; ``tick`` is in the frame of its token."""
     price = instrument.grid.ticks(instrument.grid.text(tick))
@@ -56,7 +58,13 @@ def place(
         side="bid" if (side == "BUY") == (outcome == "YES") else "ask",
         layer=0,
         reason="test",
+        crosses=crosses,
     )
+
+
+async def posted(gateway: Gateway, signed: Sequence[SignedPlace]) -> list[OrderAnswered]:
+    """Send orders as if a gate had looked at them."""
+    return await gateway.post([Cleared(each) for each in signed])
 
 
 class Bench(Protocol):

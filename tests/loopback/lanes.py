@@ -12,6 +12,7 @@ from core.config import Settings
 from core.events import Event, OrderAnswered, OrderSigned
 from core.exchange.api.server import RunningExchange, build_host
 from core.exchange.faults.script import read_toml
+from core.risk.gate import Cleared
 from core.runtime.courier import Courier
 from core.runtime.heartbeat import Heartbeat, Liveness
 from core.units import MICRO, Shares
@@ -49,6 +50,7 @@ class Lanes:
             clock,
             self.emit,
             self._commit,
+            lambda signed, now: Cleared(signed),
             is_neg_risk=lambda market: self.instrument.neg_risk,
             is_wanted=lambda intent: True,
             open_orders=lambda: len(self.resting()),

@@ -14,7 +14,7 @@ from core.venue import gateway_clob
 from core.venue.credentials import Secret, Wallet
 from core.venue.gateway_clob_v2 import ClobV2Gateway
 from core.venue.wallets import wallets_of
-from tests.loopback.gateways import clob_bench, place
+from tests.loopback.gateways import clob_bench, place, posted
 from tests.loopback.venue import EOA, KEY, venue_running
 
 
@@ -68,7 +68,7 @@ async def test_a_request_given_up_before_a_thread_took_it_is_never_sent(monkeypa
         bench.arm('do = "blackhole"\nrequest = "POST /orders"\nmoment = "before"\nthen = "hang"\nfor = 100')
         wishes = [place(bench.instruments[0], n, 2 + n) for n in range(7)]
         signed = [await bench.gateway.sign(wish, False) for wish in wishes]
-        told = await asyncio.gather(*(bench.gateway.post([each]) for each in signed))
+        told = await asyncio.gather(*(posted(bench.gateway, [each]) for each in signed))
         assert {answer.outcome for answers in told for answer in answers} == {"unknown"}
         seen = [line for line in venue.running.host.director.log if line.do == "blackhole" and "POST" in line.what]
         assert len(seen) == 4
@@ -81,7 +81,7 @@ async def test_an_answer_with_trades_is_taken_at_once(monkeypatch: pytest.Monkey
         signed = await bench.gateway.sign(place(bench.instruments[0], 1, 2), False)
         leg = {"orderID": signed.order_id, "status": "matched", "success": True, "errorMsg": "", "tradeIDs": ["t"]}
         bench.arm(f'do = "http"\nrequest = "POST /orders"\nstatus = 200\ntext = \'{json.dumps([leg])}\'\ncount = 1')
-        [answer] = await bench.gateway.post([signed])
+        [answer] = await posted(bench.gateway, [signed])
     assert answer.outcome == "matched"
 
 

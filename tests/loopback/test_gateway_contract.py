@@ -11,13 +11,14 @@ from typing import Any
 import httpx
 import pytest
 
+from core.actions import SignedPlace
 from core.clock import ManualClock
 from core.errors import OutcomeUnknown, VenueError, VenueRefused
 from core.events import CancelAnswered, OrderAnswered
 from core.exchange.lifecycle import Result
 from core.units import MICRO, Shares
 from core.venue import gateway_clob
-from core.venue.gateway import ModeSign, RateSign, SignedPlace
+from core.venue.gateway import ModeSign, RateSign
 from tests.builders import a_market
 from tests.loopback.gateways import (
     ABSENT,
@@ -28,6 +29,7 @@ from tests.loopback.gateways import (
     PaperBench,
     clob_bench,
     place,
+    posted,
 )
 from tests.loopback.venue import CASH, EOA, EVERY_KIND, KEY, MARKET_KINDS, Venue, venue_running
 
@@ -65,7 +67,7 @@ async def signed_of(bench: Bench, *wishes: Any) -> list[SignedPlace]:
 async def placed(bench: Bench, *wishes: Any) -> list[str]:
     """Orders that must rest; their ids."""
     signed = await signed_of(bench, *wishes)
-    answers: list[OrderAnswered] = await bench.told(await bench.gateway.post(signed), len(signed))
+    answers: list[OrderAnswered] = await bench.told(await posted(bench.gateway, signed), len(signed))
     assert {answer.intent: answer.outcome for answer in answers} == {wish.intent: "live" for wish in wishes}
     return [each.order_id for each in signed]
 
@@ -103,7 +105,7 @@ async def test_one_refused_order_says_nothing_about_its_neighbours(bench: Bench)
     one = bench.instruments[0]
     wishes = [place(one, 1, 2), place(one, 2, one.grid.k - 1), place(one, 3, 3)]
     signed = await signed_of(bench, *wishes)
-    answers: list[OrderAnswered] = await bench.told(await bench.gateway.post(signed), 3)
+    answers: list[OrderAnswered] = await bench.told(await posted(bench.gateway, signed), 3)
     told = {answer.intent: (answer.outcome, answer.refusal) for answer in answers}
     assert told == {1: ("live", ""), 2: ("refused", "crossed"), 3: ("live", "")}
     assert bench.resting() == {signed[0].order_id, signed[2].order_id}
@@ -291,7 +293,7 @@ async def test_every_wallet_trades_on_every_exchange_contract(client: Client, wa
         for kind in MARKET_KINDS:
             market = venue.instrument(kind)
             signed = [await bench.gateway.sign(place(market, n, 2 + n), market.neg_risk) for n in range(2)]
-            assert [answer.outcome for answer in await bench.gateway.post(signed)] == ["live", "live"]
+            assert [answer.outcome for answer in await posted(bench.gateway, signed)] == ["live", "live"]
             assert bench.resting() == {each.order_id for each in signed}
             read = await bench.gateway.open_orders()
             assert read.complete and {each.order_id for each in read.orders} == bench.resting()
@@ -387,7 +389,7 @@ async def three(clob: ClobBench) -> list[SignedPlace]:
 
 
 async def outcomes(clob: ClobBench, signed: list[SignedPlace]) -> list[str]:
-    return [answer.outcome for answer in await clob.gateway.post(signed)]
+    return [answer.outcome for answer in await posted(clob.gateway, signed)]
 
 
 async def test_a_leg_that_is_missing_is_doubt_and_its_neighbours_are_not(clob: ClobBench) -> None:
@@ -422,7 +424,7 @@ async def test_an_answer_is_read_by_us_and_not_by_the_clients_parser(clob: ClobB
 async def test_the_same_order_again_is_doubt_and_never_a_second_order(clob: ClobBench) -> None:
     """ "Duplicated" speaks of an order that the venue has."""
     signed = await signed_of(clob, place(clob.instruments[0], 1, 2))
-    [first], [second] = await clob.gateway.post(signed), await clob.gateway.post(signed)
+    [first], [second] = await posted(clob.gateway, signed), await posted(clob.gateway, signed)
     assert (first.outcome, second.outcome) == ("live", "unknown") and "Duplicated" in second.detail
     assert clob.resting() == {signed[0].order_id}
 
@@ -439,7 +441,7 @@ async def test_a_lost_answer_is_doubt_within_our_own_deadline(
     signed = await three(clob)
     clob.arm(f'do = "blackhole"\nrequest = "* *"\nmoment = "{moment}"\nthen = "{then}"\nfor = 100')
     before = time.monotonic()
-    answers = await clob.gateway.post(signed)
+    answers = await posted(clob.gateway, signed)
     assert {(each.outcome, each.refusal) for each in answers} == {("unknown", "")}
     assert all(each.detail.startswith("no answer: ") for each in answers)
     rest = {each.order_id for each in signed} if moment == "after" else set()
@@ -479,7 +481,7 @@ async def test_a_lost_answer_is_doubt_within_our_own_deadline(
 async def test_answers_that_prove_nothing(clob: ClobBench, fault: str) -> None:
     """Proxies, restarts and nonsense: the order may rest, so it is in doubt, and no foreign page is passed on."""
     clob.arm(f'do = "http"\nrequest = "* *"\n{fault}\nfor = 100')
-    answers = await clob.gateway.post(await three(clob))
+    answers = await posted(clob.gateway, await three(clob))
     assert {each.outcome for each in answers} == {"unknown"}
     assert all("<" not in each.detail and len(each.detail) < 300 for each in answers)
     [cancel] = await clob.gateway.cancel([ABSENT])
@@ -494,7 +496,7 @@ async def test_a_refused_signature_of_requests_is_certain(clob: ClobBench) -> No
     """Expired credentials: no order of this session will be taken, and cancels say so instead of hoping."""
     signed = await three(clob)
     clob.arm('do = "expire_credentials"\nheals = "time"\nfor = 100')
-    answers = await clob.gateway.post(signed)
+    answers = await posted(clob.gateway, signed)
     assert {(each.outcome, each.refusal) for each in answers} == {("refused", "configuration")}
     [cancel] = await clob.gateway.cancel([ABSENT])
     assert cancel.outcome == "refused"
@@ -531,7 +533,7 @@ async def test_whatever_a_client_raises_is_doubt(
     with monkeypatch.context() as broken:
         broken.setattr(httpx.AsyncClient, "request", fails)
         broken.setattr(httpx.Client, "request", fails)
-        answers = await clob.gateway.post(signed)
+        answers = await posted(clob.gateway, signed)
         [cancel] = await clob.gateway.cancel([ABSENT])
         beat = await clob.gateway.heartbeat("")
         with pytest.raises(OutcomeUnknown) as caught:
@@ -590,14 +592,14 @@ async def test_the_signers_buckets_are_told_with_every_write(clob: ClobBench) ->
         clob.signs.clear()
         return heard
 
-    await clob.gateway.post(signed[:2])
+    await posted(clob.gateway, signed[:2])
     [orders] = buckets()
     assert (orders.bucket, orders.remaining, orders.tier, orders.refused) == ("orders", 58, "Standard", False)
     await clob.gateway.cancel([signed[0].order_id])
     [cancels] = buckets()
     assert (cancels.bucket, cancels.remaining) == ("cancels", 119)
     limits.drain(EOA, "orders", 0)
-    answers = await clob.gateway.post(signed[2:])
+    answers = await posted(clob.gateway, signed[2:])
     assert [(each.outcome, each.refusal, each.retry_s) for each in answers] == [("refused", "rate", 1.0)]
     [empty] = buckets()
     assert (empty.refused, empty.warned, empty.retry_after_s) == (True, True, 1.0)
@@ -623,7 +625,7 @@ async def test_no_secret_is_shown_by_anything_that_goes_wrong(venue: Venue, capl
             signed = await three(bench)
             for status in (200, 400, 401, 500):
                 bench.arm(f'do = "http"\nrequest = "* *"\nstatus = {status}\ncount = 5')
-                shown += map(repr, await bench.gateway.post(signed))
+                shown += map(repr, await posted(bench.gateway, signed))
                 shown += map(repr, await bench.gateway.cancel([ABSENT]))
                 shown.append(repr(await bench.gateway.heartbeat("")))
                 shown.append(repr(await bench.gateway.open_orders()))
@@ -636,3 +638,50 @@ async def test_no_secret_is_shown_by_anything_that_goes_wrong(venue: Venue, capl
     assert len(secrets) >= 3
     for secret in secrets:
         assert not any(secret in text for text in shown)
+
+
+# Orders that cross
+
+
+async def test_orders_that_cross_are_fak(clob: ClobBench, venue: Venue) -> None:
+    """A quote rests post-only; what crosses takes what is there and drops the rest.
+
+    What was taken is in the answer, what it was paid for in the trade; a second one finds nothing (2.4, 2.5, 10.4).
+    """
+    one = clob.instruments[0]
+    best = clob.best_bid()
+    resting = venue.exchange.engine.books[one.market].orders()
+    there = sum(each.remaining for each in resting if (each.yes_side, each.yes_price) == ("bid", best))
+    venue.exchange.split(clob.gateway.account.wallet, one.market, Shares(there + 100 * MICRO))
+    wishes = [place(one, 1, 2), place(one, 2, best, side="SELL", size=there / MICRO + 25, crosses=True)]
+    signed = await signed_of(clob, *wishes)
+    [quoted] = await posted(clob.gateway, signed[:1])
+    [took] = await posted(clob.gateway, signed[1:])
+    assert (quoted.intent, quoted.outcome) == (1, "live")
+    assert (took.intent, took.outcome, took.matched) == (2, "matched", there)
+    known = venue.exchange.engine.orders
+    assert [(known[each.order_id].new.order_type, known[each.order_id].new.post_only) for each in signed] == [
+        ("GTC", True),
+        ("FAK", False),
+    ]
+    assert clob.resting() == {signed[0].order_id}
+    read = await clob.gateway.trades_since(0)
+    [fill] = read.fills
+    trade = next(iter(known[signed[1].order_id].trades))
+    assert (fill.trade_id, fill.order_id, fill.size) == (trade, signed[1].order_id, there)
+    assert sum(part.cash for part in fill.taken) == venue.exchange.trades[trade].cash
+    missed = await signed_of(clob, place(one, 3, best, side="SELL", size=30, crosses=True))
+    [answer] = await posted(clob.gateway, missed)
+    assert (answer.outcome, answer.refusal) == ("refused", "missed")
+
+
+async def test_order_that_crosses_needs_a_dollar_and_no_least_size(clob: ClobBench, venue: Venue) -> None:
+    """Two shares may cross where five are the least that rests; less than a dollar is refused in known words (2.4)."""
+    one = clob.instruments[0]
+    venue.exchange.split(clob.gateway.account.wallet, one.market, Shares(100 * MICRO))
+    best = clob.best_bid()
+    sizes = {1: 0.5, 2: round(1.0 / (best * one.grid.tick) + 1.2, 1)}
+    wishes = [place(one, n, best, side="SELL", size=size, crosses=True) for n, size in sizes.items()]
+    small, large = [each for wish in wishes for each in await posted(clob.gateway, await signed_of(clob, wish))]
+    assert (small.outcome, small.refusal) == ("refused", "grid")
+    assert (large.outcome, large.matched) == ("matched", wishes[1].size)

@@ -15,7 +15,7 @@ from core.errors import CredentialError, OutcomeUnknown, PreflightError, VenueRe
 from core.venue import gateway_polymarket
 from core.venue.credentials import Secret, Wallet
 from core.venue.gateway_polymarket import PolymarketGateway, environment_for
-from tests.loopback.gateways import ABSENT, CLIENTS, Client, clob_bench, place
+from tests.loopback.gateways import ABSENT, CLIENTS, Client, clob_bench, place, posted
 from tests.loopback.venue import EOA, KEY, Venue, venue_running
 
 
@@ -126,7 +126,7 @@ async def test_a_wallet_that_does_not_belong_to_the_key_cannot_trade() -> None:
         gateway = gateway_of(venue, wallet="0x" + "12" * 20)
         with pytest.raises((CredentialError, VenueRefused, VenueUnavailable)):
             await gateway.open()
-            [answer] = await gateway.post([await gateway.sign(place(venue.instrument("plain"), 1, 2), False)])
+            [answer] = await posted(gateway, [await gateway.sign(place(venue.instrument("plain"), 1, 2), False)])
             assert answer.outcome == "refused"
             raise VenueRefused(answer.detail)
         await gateway.close()
@@ -153,7 +153,7 @@ async def test_many_open_orders_are_read_page_by_page(client: Client) -> None:
         wishes = [place(market, n, 2 + n % 20) for n in range(105)]
         for start in range(0, len(wishes), 15):
             signed = [await bench.gateway.sign(wish, market.neg_risk) for wish in wishes[start : start + 15]]
-            assert {answer.outcome for answer in await bench.gateway.post(signed)} == {"live"}
+            assert {answer.outcome for answer in await posted(bench.gateway, signed)} == {"live"}
             venue.pass_time(15 / 40)  # the venue takes forty orders a second, and sixty at once
         read = await bench.gateway.open_orders()
         assert read.complete and {order.order_id for order in read.orders} == bench.resting()
@@ -168,7 +168,7 @@ async def test_on_a_dead_connection_everything_is_unknown_and_nothing_is_good_ne
             bench = await end.enter_async_context(clob_bench(venue, client))
             gateway = bench.gateway
             signed = [await gateway.sign(place(venue.instrument("plain"), n, 2 + n), False) for n in range(2)]
-        assert [answer.outcome for answer in await gateway.post(signed)] == ["unknown", "unknown"]
+        assert [answer.outcome for answer in await posted(gateway, signed)] == ["unknown", "unknown"]
         assert [answer.outcome for answer in await gateway.cancel([ABSENT])] == ["unknown"]
         assert (await gateway.heartbeat("")).status == "failed"
         assert await gateway.read_order(ABSENT) is None and await gateway.read_scoring([ABSENT]) is None

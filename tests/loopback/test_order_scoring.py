@@ -11,6 +11,7 @@ from core.market.instrument import Instrument
 from core.market.rewards import MIN_AGE_SEC, terms_of
 from core.market.signals import without_own
 from core.quoting.rewards import OwnOrder, estimate
+from core.risk.gate import Cleared
 from core.units import Shares, Side, Ticks
 from core.venue.credentials import Secret, Wallet
 from core.venue.gamma import GammaClient
@@ -84,9 +85,9 @@ async def test_the_venues_flags_and_ours_agree(venue: Venue, gateway: Polymarket
         place(instrument, 4, "ask", ask, Shares(2 * least)),
         place(instrument, 5, "ask", ask + 2, least),
     ]
-    signed = [await gateway.sign(wish, instrument.neg_risk) for wish in wishes]
-    assert {answer.outcome for answer in await gateway.post(signed)} == {"live"}
-    placed = {one.order_id: one.place for one in signed}
+    cleared = [Cleared(await gateway.sign(wish, instrument.neg_risk)) for wish in wishes]
+    assert {answer.outcome for answer in await gateway.post(cleared)} == {"live"}
+    placed = {one.signed.order_id: one.signed.place for one in cleared}
     young = await gateway.read_scoring(list(placed))
     assert young is not None and [flag for _, flag in young.scoring] == [False] * 5
     assert set(reckoned(venue, instrument, placed, 0.0)[0].values()) == {"young"}

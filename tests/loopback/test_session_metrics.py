@@ -16,17 +16,18 @@ import msgspec
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from core.actions import Place
+from core.actions import Denied, Place, SignedPlace
 from core.clock import SystemClock
 from core.config import Settings
 from core.events import CancelAnswered, OperatorCommand, OrderAnswered
+from core.risk.gate import Cleared
 from core.runtime.compose import composer
 from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.runtime.session import Parts, Session
 from core.units import Ticks
-from core.venue.gateway import Gateway, SignedPlace
+from core.venue.gateway import Gateway
 from tests.core.runtime.fakes import until
 from tests.end_to_end.program import CANARY_KEY, Exchange, address_of, exchange
 from tests.loopback.relay import ChannelRelay, channel_relay
@@ -56,15 +57,16 @@ class Meddler:
         return getattr(self._gateway, name)
 
     async def sign(self, place: Place, neg_risk: bool) -> SignedPlace:
-        """Sign; a spoiled order crosses the book, which a post-only order must not."""
-        if self.spoil:
-            self.spoil -= 1
-            tick = Decimal(place.price_text) / place.price
-            text = "0.99" if place.order_side == "BUY" else "0.01"
-            place = msgspec.structs.replace(place, price=Ticks(int(Decimal(text) / tick)), price_text=text)
-        return await self._gateway.sign(place, neg_risk)
+        """Sign; a spoiled order crosses the book behind the gate's back, which a post-only order must not."""
+        if not self.spoil:
+            return await self._gateway.sign(place, neg_risk)
+        self.spoil -= 1
+        tick = Decimal(place.price_text) / place.price
+        text = "0.99" if place.order_side == "BUY" else "0.01"
+        spoiled = msgspec.structs.replace(place, price=Ticks(int(Decimal(text) / tick)), price_text=text)
+        return msgspec.structs.replace(await self._gateway.sign(spoiled, neg_risk), place=place)
 
-    async def post(self, orders: Sequence[SignedPlace]) -> list[OrderAnswered]:
+    async def post(self, orders: Sequence[Cleared]) -> list[OrderAnswered]:
         """Post; a lost answer leaves the outcome unknown."""
         answers = await self._gateway.post(orders)
         if not self.loses_next:
@@ -121,7 +123,8 @@ async def running(root: Path, venue: Exchange, port: int, **over: Any) -> AsyncI
     async with channel_relay(urls["ws_market_url"]) as relay:
         settings = Settings(mode="live", metrics_port=port, markets=tuple(venue.market_ids()), **urls)
         settings = replace(settings, ws_market_url=relay.url, **over)
-        made = composer({"PK": CANARY_KEY, "BROWSER_ADDRESS": address_of(CANARY_KEY)}, _painted())
+        keys = {"PK": CANARY_KEY, "BROWSER_ADDRESS": address_of(CANARY_KEY), "XDG_STATE_HOME": str(root)}
+        made = composer(keys, _painted())
         meddlers: list[Meddler] = []
 
         async def compose(session: Session) -> Parts:
@@ -194,6 +197,11 @@ async def test_every_metric_moves(tmp_path: Path, venue: Exchange) -> None:
         await run.reach("mm_foreign_messages_total", 1)
         await run.reach("mm_repeated_books_total", 1)
 
+        assert seen["mm_denials_totalpost_only"] == 0 and seen["mm_worst_case_usdaccount"] > 0
+        assert (await run.metrics())["mm_worst_case_usdmarket"] > 0
+        run.session.engine.gatekeeper.count([Denied(0, token, "bid", "market_cap", "test")], 0.0)
+        await run.reach("mm_denials_totalmarket_cap", 1)
+
         run.meddler.spoil = 1
         run.session.command(OperatorCommand(act="widen", market=first["conditionId"], amount=3.0))
         await run.reach("mm_rejects_total", 1)
@@ -252,6 +260,7 @@ async def test_what_goes_wrong_at_the_venue_shows(tmp_path: Path) -> None:
             run.session.command(OperatorCommand(act="cancel_market", market=market))
             await run.reach("mm_venue_modeCANCEL_ONLY", 1)
             await until(lambda: run.session.view is not None and run.session.view.venue.mode == "CANCEL_ONLY")
+            await until(lambda: not run.session.engine.orders.in_doubt(), 30)  # a 503 leaves an order's outcome open
 
 
 async def test_messages_that_are_lost_show_as_a_gap_and_heal(tmp_path: Path, venue: Exchange) -> None:

@@ -184,7 +184,7 @@ async def test_an_answer_below_the_kill_question_waits_for_nobody():
         await pilot.pause()
         assert isinstance(app.screen, KillScreen)
         await press(pilot, "f12")
-        assert link.acts[-1] == ("kill", "")
+        assert len(link.kills) == 1
 
 
 async def test_letters_that_are_keys_elsewhere_are_typed():

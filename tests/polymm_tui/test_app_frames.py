@@ -9,8 +9,9 @@ import pytest
 from polymm_tui.app import ConsoleApp
 from polymm_tui.collector import QuietCollector
 from polymm_tui.keymap import builtin_keymap
+from polymm_tui.screens.dialogs import KillScreen
 from tests.widgets.harness import FakeLink, screen_text
-from tests.widgets.view_builders import a_reasoned_market, a_view, usd
+from tests.widgets.view_builders import a_guarded_kill, a_kill, a_proven_kill, a_reasoned_market, a_view, usd
 
 
 class Clock:
@@ -70,6 +71,54 @@ async def test_a_silent_engine_inverts_the_strip_and_a_living_one_restores_it():
         clock.now += 1
         link.view = a_view(seq=8, unix=a_view().unix + 1)
         await until(pilot, lambda: "NO ENGINE" not in screen_text(app))
+
+
+async def test_the_kill_switch_is_drawn_from_its_own_words_while_the_engine_is_silent():
+    """A hanging session makes no views: what became of the orders must not wait for one."""
+    clock = Clock()
+    link = FakeLink(a_view())
+    app = app_of(link, fps=50, clock=clock)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Fed cuts" in screen_text(app))
+        link.kill_view = a_kill()
+        await until(pilot, lambda: "KILLED  ZERO NOT PROVEN  sent 2, confirmed 21, left 3" in screen_text(app))
+        clock.now += 5
+        link.kill_view = a_proven_kill()
+        await until(pilot, lambda: "KILLED  ZERO PROVEN  sent 2, confirmed 25, left 0" in screen_text(app))
+        await until(pilot, lambda: "NO ENGINE for 5s" in screen_text(app))
+        link.kill_view = a_guarded_kill()
+        await until(pilot, lambda: "KILLED" not in screen_text(app))
+
+
+async def test_a_watchdog_that_dies_is_told_between_two_views_and_ages_alone_are_no_news():
+    clock = Clock()
+    link = FakeLink(a_view())
+    link.kill_view = a_guarded_kill()
+    app = app_of(link, fps=50, clock=clock)
+    drawn = []
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Fed cuts" in screen_text(app))
+        show = app.page.show
+        app.page.show = lambda view, **parts: (drawn.append(view.seq), show(view, **parts))
+        link.kill_view = a_guarded_kill(watchdog_age_s=0.7)
+        await asyncio.sleep(0.1)
+        assert drawn == []
+        link.kill_view = a_guarded_kill(watchdog_up=False)
+        await until(pilot, lambda: "NO WATCHDOG" in screen_text(app))
+
+
+async def test_the_chord_of_kill_lasts_two_seconds_of_the_apps_clock():
+    clock = Clock()
+    link = FakeLink(a_view())
+    app = app_of(link, fps=50, clock=clock)
+    async with app.run_test(size=(80, 24)) as pilot:
+        await until(pilot, lambda: "Fed cuts" in screen_text(app))
+        await pilot.press("f12")
+        await asyncio.sleep(0.1)
+        assert isinstance(app.screen, KillScreen), "the clock stands still"
+        clock.now += 2.1
+        await until(pilot, lambda: app.screen is app.page)
+        assert link.kills == []
 
 
 async def test_an_unchanged_view_is_not_drawn_again():
@@ -272,7 +321,7 @@ async def test_a_terminal_too_small_says_so_and_keeps_the_strip_and_the_kill_key
         assert "60x12 is too small: 70x16 is the least." in shown
         await pilot.press("f12", "k")
         await pilot.pause()
-        assert [act for act, _ in link.acts] == ["kill"]
+        assert len(link.kills) == 1
         await pilot.resize_terminal(120, 36)
         await pilot.pause()
         assert "Why this quote" in screen_text(app)

@@ -16,7 +16,9 @@ from tests.widgets.view_builders import (
     a_book_that_does_not_add_up,
     a_data,
     a_frozen,
+    a_killed_view,
     a_reasoned_market,
+    a_risky_view,
     a_troubled_account,
     a_view,
     an_earning_account,
@@ -140,6 +142,28 @@ def test_books_that_do_not_add_up_in_mono(snap_compare):
 
 
 @pictures
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36", "200x60"])
+@pytest.mark.parametrize(
+    "keys", [("0",), ("b",), ("F",), ("!", "f")], ids=["risk", "control", "flatten", "flatten-all"]
+)
+def test_what_stops_orders(snap_compare, keys, size):
+    assert snap_compare(app_of(), terminal_size=size, run_before=draw(keys, a_risky_view()))
+
+
+@pictures
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36", "200x60"])
+@pytest.mark.parametrize("keys", [(), ("0",)], ids=["page", "risk"])
+def test_killed(snap_compare, keys, size):
+    assert snap_compare(app_of(), terminal_size=size, run_before=draw(keys, a_killed_view()))
+
+
+@pictures
+@pytest.mark.parametrize("theme", ["polymm-light", "polymm-contrast", "polymm-mono"], ids=["light", "contrast", "mono"])
+def test_killed_in_every_theme(snap_compare, theme):
+    assert snap_compare(app_of(theme), terminal_size=(120, 36), run_before=draw(("0",), a_killed_view()))
+
+
+@pictures
 def test_question_after_a_form(snap_compare):
     app = ConsoleApp(FakeLink(result=CommandResult(True, PREVIEW)), builtin_keymap(), fps=0)
     assert snap_compare(app, terminal_size=(80, 24), run_before=draw(("a", "enter"), reasoned()))
@@ -175,6 +199,15 @@ def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
         ((80, 24), ("5",), "80x24-money-inventory"),
         ((80, 24), ("i",), "80x24-operation-inventory"),
         ((80, 24), ("9",), "80x24-broken"),
+        ((80, 24), (), "80x24-risk"),
+        ((80, 24), ("0",), "80x24-pane-risk"),
+        ((120, 36), ("0",), "120x36-pane-risk"),
+        ((200, 60), ("0",), "200x60-pane-risk"),
+        ((80, 24), ("F",), "80x24-flatten-risk"),
+        ((80, 24), ("!", "f"), "80x24-all-risk"),
+        ((80, 24), ("b",), "80x24-control-risk"),
+        ((80, 24), ("0",), "80x24-killed"),
+        ((120, 36), (), "120x36-killed"),
     ],
 )
 async def test_plain_text_twin(size, keys, name, request):
@@ -185,6 +218,8 @@ async def test_plain_text_twin(size, keys, name, request):
             "account": a_troubled_account,
             "inventory": an_earning_account,
             "broken": a_book_that_does_not_add_up,
+            "risk": a_risky_view,
+            "killed": a_killed_view,
         }
         view = views.get(name.rpartition("-")[2], reasoned if keys in FIGURES else a_view)()
         await draw(keys, view)(pilot)

@@ -185,18 +185,18 @@ def test_a_second_instance_is_refused(said: Run, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("mode", ["paper", "live"])
-def test_a_latched_kill_refuses_the_start(
+def test_a_kill_latched_by_an_earlier_version_holds(
     said: Run, tmp_path: Path, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A restart by a supervisor must not undo a kill."""
+    """An update must not undo a kill: the session says so, and so does `status` after it could not be started."""
     monkeypatch.setenv("PK", "0x" + "ab" * 32)
     monkeypatch.setenv("POLYMM_CONFIRM_LIVE", "yes")
     latch = tmp_path / "state" / mode / "KILLED"
     latch.parent.mkdir(parents=True)
     latch.write_text("kill by operator\n")
     code, _, err = said("--mode", mode, "--no-ui")
-    assert code == 3 and len(err.splitlines()) == 1
-    assert "kill by operator" in err and str(latch) in err and latch.exists()
+    assert code == 3 and "KILLED by an earlier version: kill by operator" in err
+    assert "KILLED by an earlier version" in said("status", "--mode", mode)[1]
 
 
 def test_live_needs_a_key_and_a_confirmation(said: Run, monkeypatch: pytest.MonkeyPatch) -> None:

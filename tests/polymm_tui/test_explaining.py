@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from core.config import Effective, Settings, load
+from core.config import Effective, load
 from core.errors import PreflightError, UsageError
 from core.explaining import Explained, explained
 from core.market.naming import Named
@@ -25,8 +25,9 @@ from core.quoting.explain import (
     Term,
 )
 from core.units import Shares, Ticks, grid_of
-from polymm_tui.explaining import NOT_MEANT, candidate_lines, explain_recording, explain_session, explanation_lines
+from polymm_tui.explaining import NOT_MEANT, explain_recording, explain_session, explanation_lines
 from polymm_tui.explaining import _shown as shown
+from polymm_tui.naming import candidate_lines
 from tests.builders import MARKET, NOON, Driver, VenueBook, a_market, laws, recorded, shares
 from tests.core.lab.test_tapes import Recorded
 
@@ -231,11 +232,11 @@ def test_several_markets_are_listed() -> None:
     told = explained(driver.engine, "0xa", driver.now, driver.unix)
     assert told.explanation is None
     assert told.candidates == (Named(MARKET, "Will it?"), Named(other, HOSTILE))
-    lines = candidate_lines(HOSTILE, told)
+    lines = candidate_lines(HOSTILE, told.candidates)
     assert all(char.isprintable() for line in lines for char in line) and len(lines) == 3
-    wide = candidate_lines("x", Explained(None, (Named("0x" + "ad" * 32, "\u6f22" * 90),), 0.0))
+    wide = candidate_lines("x", (Named("0x" + "ad" * 32, "\u6f22" * 90),))
     assert max(map(cell_len, wide)) <= 80
-    assert "may be several markets" in candidate_lines("0xa", told)[0]
+    assert "may be several markets" in candidate_lines("0xa", told.candidates)[0]
 
 
 def test_a_real_recording_is_explained() -> None:
@@ -250,7 +251,9 @@ def test_a_real_recording_is_explained() -> None:
 async def test_without_a_session_it_says_where_it_looked(tmp_path: Path) -> None:
     """Exit code 3, and what to do."""
     with pytest.raises(PreflightError, match="no session runs in"):
-        await asyncio.to_thread(explain_session, "x", Settings(state_dir=str(tmp_path)), as_json=False)
+        await asyncio.to_thread(
+            explain_session, "x", load(None, {"POLYMM_STATE_DIR": str(tmp_path)}, {}), as_json=False
+        )
 
 
 def test_a_file_that_holds_no_recording_is_told_as_such(tmp_path: Path) -> None:

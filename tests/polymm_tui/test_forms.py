@@ -10,9 +10,20 @@ from hypothesis import strategies as st
 from core.events import OperatorCommand
 from core.quoting.adjust import AdjustmentRefused, Adjustments, adjusted
 from polymm_tui.operator import ACTS
-from polymm_tui.screens.forms import OPERATIONS, FormError, command_of, form_of, proposed_operation, subject_of
+from polymm_tui.screens.forms import (
+    OPERATIONS,
+    FormError,
+    command_of,
+    flatten_all_form,
+    form_of,
+    proposed_operation,
+    rearm_form,
+    subject_of,
+)
 from tests.widgets.view_builders import (
+    a_control,
     a_job,
+    a_kill,
     a_market,
     a_reasoned_market,
     a_view,
@@ -20,6 +31,7 @@ from tests.widgets.view_builders import (
     an_adjustment,
     an_inventory,
     shares,
+    some_controls,
     usd,
 )
 
@@ -87,6 +99,8 @@ def test_keeping_the_profile_is_no_choice_of_one() -> None:
         ("split", {}, "shares", "a split wants a number"),
         ("split", {"shares": "0"}, "shares", "a split wants a number"),
         ("redeem", {"shares": "5"}, "shares", "takes all that is held"),
+        ("pause", {"for": "tomorrow"}, "for", "wants a time as 90s"),
+        ("pause", {"control": "resume", "for": "5m"}, "for", "a resume has no time"),
     ],
 )
 def test_what_cannot_be_used_is_told_at_its_field(act: Any, texts: dict[str, str], field: str, hint: str) -> None:
@@ -123,6 +137,51 @@ def test_whatever_is_typed_gives_an_adjustment_in_bounds_or_a_word_at_a_field(ac
         adjusted(Adjustments(), command, 0.0, 1000)
     except AdjustmentRefused:
         assert command.act in ("widen", "tighten"), "only what is in force already can make a step too far"
+
+
+# Control states, and what wants a typed word
+
+
+def test_one_form_pauses_reduces_and_resumes_a_market_or_a_side() -> None:
+    assert filled("pause", sides="ask", **{"for": "15m"}, reason=" news ") == OperatorCommand(
+        act="pause", market="0xfed", view_seq=7, sides="ask", for_s=900.0, reason="news"
+    )
+    assert filled("pause", control="reduce").act == "reduce"
+    assert filled("reduce", control="resume", sides="bid") == OperatorCommand(
+        act="resume", market="0xfed", view_seq=7, sides="bid"
+    )
+
+
+def test_the_form_tells_the_states_that_concern_its_market() -> None:
+    form = form_of("pause", a_market(), an_account(), some_controls())
+    assert form.notes == (
+        "now REDUCE ONLY, all markets, 12m left: news at noon, by operator",
+        "now PAUSED, ask, 40s left: fill streak, by 6 fills in 30 s on the ask",
+    )
+    assert not form.previews, "stopping asks for nothing that the session would have to tell first"
+
+
+@pytest.mark.parametrize("text", ["", "flatten", "FLATTE", "FLATTEN NOW", "yes"])
+def test_flatten_all_takes_its_word_alone(text: str) -> None:
+    form = flatten_all_form("Close everything\nat 1c", "token-1")
+    assert form.lead == ("Close everything", "at 1c")
+    with pytest.raises(FormError, match="type FLATTEN"):
+        command_of(form, {"word": text}, "", 7)
+    command = command_of(form, {"word": " FLATTEN "}, "", 7)
+    assert (command.act, command.confirm) == ("flatten_all", "token-1")
+
+
+def test_a_re_arm_wants_word_and_reason_and_tells_what_it_lifts() -> None:
+    lost = a_control(source="loss", reason="1.2 % lost today", author="", left_s=None)
+    form = rearm_form(a_kill(), (*some_controls(), lost))
+    assert form.lead[1] == "orders: ZERO NOT PROVEN: sent 2, confirmed 21, left 3, unknown 1"
+    assert form.lead[2] == "now REDUCE ONLY, all markets: 1.2 % lost today"
+    for texts, field in (({"word": "rearm", "reason": "ok"}, "word"), ({"word": "REARM", "reason": "  "}, "reason")):
+        with pytest.raises(FormError) as caught:
+            command_of(form, texts, "", 7)
+        assert caught.value.field == field
+    command = command_of(form, {"word": "REARM", "reason": "checked by hand"}, "", 7)
+    assert (command.act, command.market, command.reason) == ("rearm", "", "checked by hand")
 
 
 # Inventory operations

@@ -30,6 +30,7 @@ class FakeHost:
         self._ends = ends
         self._over = threading.Event()
         self.reasons: list[str] = []
+        self.hurried = 0
         self.started = False
 
     view: ConsoleView | None = None
@@ -51,6 +52,9 @@ class FakeHost:
         self.reasons.append(reason)
         if self._ends:
             self._over.set()
+
+    def hurry(self) -> None:
+        self.hurried += 1
 
     def wait(self, timeout_s: float | None = None) -> bool:
         return not self.started or self._over.wait(timeout_s)
@@ -118,7 +122,7 @@ def test_a_second_signal_shortens_the_wait(monkeypatch: pytest.MonkeyPatch) -> N
     host = FakeHost(ends=False)
     soon(signal.SIGINT, 0.05, 0.05)
     assert watch(host) == (None, False)
-    assert host.reasons[0] == "SIGINT"
+    assert host.reasons[0] == "SIGINT" and host.hurried == 1
 
 
 @pytest.mark.parametrize("moment", ["before the session", "after the session"])

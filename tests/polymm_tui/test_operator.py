@@ -44,7 +44,20 @@ def test_nothing_that_trades_has_a_key_of_movement():
 def test_what_cannot_be_undone_asks_first():
     friction = {act.id: act.friction for act in ACTS if act.command}
     assert friction["market.flatten"] == "confirm"
+    assert friction["all.flatten"] == friction["app.rearm"] == "typed"
     assert friction["app.kill"] == friction["all.kill"] == "chord"
+
+
+def test_stopping_asks_nothing():
+    friction = {act.id: act.friction for act in ACTS if act.command}
+    stops = ("market.pause", "market.reduce", "market.cancel", "market.flatten_stop", "all.pause", "all.reduce",
+             "all.cancel", "all.flatten_stop")  # fmt: skip
+    assert {friction[identity] for identity in stops} == {"none"}
+
+
+def test_only_a_re_arm_has_no_key():
+    """What lets trading go on after a kill is looked for by its name, never hit."""
+    assert [act.id for act in ACTS if not act.keys] == ["app.rearm"]
 
 
 def test_every_binding_of_every_screen_is_an_act_of_the_table():
@@ -55,7 +68,7 @@ def test_every_binding_of_every_screen_is_an_act_of_the_table():
         (ConfirmScreen, "confirm"),
         (FormScreen, "form"),
     ):
-        assert {binding.id for binding in kind.BINDINGS} == {act.id for act in acts_in(scope)}
+        assert {binding.id for binding in kind.BINDINGS} == {act.id for act in acts_in(scope) if act.keys}
 
 
 def test_acts_with_figures_show_what_they_do_first():
@@ -89,7 +102,7 @@ def shipped_text() -> str:
     for group in dict.fromkeys(act.group for act in ACTS):
         lines += ["", f"[{group}]"]
         for act in ACTS:
-            if act.group == group:
+            if act.group == group and act.keys:
                 keys = ", ".join(f'"{key}"' for key in act.keys)
                 value = keys if len(act.keys) == 1 else f"[{keys}]"
                 lines.append(f"{act.id.partition('.')[2]} = {value}  # {act.sentence}")

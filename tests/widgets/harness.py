@@ -12,7 +12,7 @@ from textual.widget import Widget
 
 from core.events import OperatorCommand
 from core.runtime.link import CommandResult
-from core.views import ConsoleView
+from core.views import ConsoleView, KillView
 from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEMES
 
 PICTURES_MADE_WITH = "8.2.8"
@@ -52,8 +52,14 @@ class WidgetApp(App[None], inherit_bindings=False):
         self._show()
 
 
+PREVIEW = """Close 1,240 YES and 400 NO, $512.12 at risk, book proven 0.3 s ago.
+1. Merge 400 pairs into $400.00 (relayer).
+2. Sell 840 YES at the touch, 41.6c, for 60 s: expected cost $0.00.
+3. Cross what is left at 41.3c and better, FAK, taker fee $0.00: expected $2.52, worst $6.97, at most $6.97."""
+
+
 class FakeLink:
-    """Records commands; answers each at once with ``result`` unless told to wait."""
+    """Records commands; answers each at once unless told to wait: a flattening's preview with ``preview``."""
 
     def __init__(self, view: ConsoleView | None = None, result: CommandResult | None = None) -> None:
         self.view = view
@@ -62,7 +68,10 @@ class FakeLink:
         self.watched: list[str] = []
         self.futures: list[Future[CommandResult]] = []
         self.result = result or CommandResult(True, "done")
+        self.preview = None if result else CommandResult(True, PREVIEW, confirm="token-1")
         self.answers_at_once = True
+        self.kills: list[str] = []
+        self.kill_view: KillView | None = None
 
     def watch(self, market: str) -> None:
         self.watched.append(market)
@@ -72,13 +81,22 @@ class FakeLink:
         self.sent.append(command)
         self.futures.append(future)
         if self.answers_at_once:
-            future.set_result(self.result)
+            future.set_result(self.answer_to(command))
         return future
+
+    def answer_to(self, command: OperatorCommand) -> CommandResult:
+        """What the session says to a command."""
+        shows = command.preview and command.act in ("flatten", "flatten_all")
+        return self.preview if shows and self.preview is not None else self.result
+
+    def kill(self, reason: str) -> None:
+        self.kills.append(reason)
+        self.kill_view = KillView(killed=True, by="operator", reason=reason)
 
     @property
     def acts(self) -> list[tuple[str, str]]:
-        """(act, market) of every command sent."""
-        return [(command.act, command.market) for command in self.sent]
+        """(act, market) of every command sent that is no preview."""
+        return [(command.act, command.market) for command in self.sent if not command.preview]
 
 
 def screen_text(app: App[Any]) -> str:

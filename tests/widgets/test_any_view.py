@@ -13,24 +13,32 @@ from core.views import (
     AdjustmentView,
     BookState,
     BudgetView,
+    CapScope,
+    CapView,
     ControlState,
+    ControlView,
     DataView,
+    DenialView,
     Effect,
     EventView,
     FeedView,
     FindingView,
+    FlattenView,
     ForeignOrderView,
     Freshness,
     GroupView,
     HeartbeatView,
     InventoryView,
     JobView,
+    KillReportView,
+    KillView,
     LayerView,
     LevelView,
     MarketView,
     MarkoutView,
     OrderView,
     PnlView,
+    ProtectionView,
     RegimeView,
     RewardView,
     Severity,
@@ -50,6 +58,7 @@ from widgets.orders import order_rows
 from widgets.pnl import pnl_rows
 from widgets.quote import quote_rows
 from widgets.results import result_rows
+from widgets.risk import risk_rows
 from widgets.status_strip import status_rows
 from widgets.why import why_rows
 
@@ -280,4 +289,53 @@ def test_anything_owned_can_be_drawn(markets, owned, split, pnl, cash, width):
     ):
         for row in rows:
             assert cell_len(row.text) <= (68 if name.startswith("narrow") else width), (name, row.text)
+            assert row.text.isprintable(), (name, row.text)
+
+
+CONTROLS = st.lists(
+    st.builds(
+        ControlView, st.sampled_from(get_args(ControlState)), WORDS, st.sampled_from(["0x1", "0x9", ""]),
+        st.sampled_from(["bid", "ask", ""]), WORDS, WORDS, st.floats(0, 2e9), AGES,
+    ),
+    max_size=4,
+).map(tuple)  # fmt: skip
+CAPS = st.lists(
+    st.builds(CapView, st.sampled_from(get_args(CapScope)), WORDS, st.sampled_from(["0x1", "0x9", ""]), MONEY, MONEY),
+    max_size=4,
+).map(tuple)
+PROTECTIONS = st.lists(
+    st.builds(ProtectionView, WORDS, st.booleans(), WORDS, WORDS, COUNTS, st.booleans(), AGES), max_size=3
+).map(tuple)
+DENIALS = st.lists(st.builds(DenialView, WORDS, COUNTS, WORDS, WORDS, st.floats(0, 1e9)), max_size=3).map(tuple)
+REPORTS = st.builds(KillReportView, COUNTS, COUNTS, st.none() | COUNTS, COUNTS, st.booleans(), WORDS, WORDS, AGES)
+KILLS = st.builds(
+    KillView, st.booleans(), WORDS, WORDS, st.none() | st.floats(0, 2e9), st.none() | REPORTS, st.booleans(),
+    st.booleans(), AGES, WORDS,
+)  # fmt: skip
+FLATTENINGS = st.none() | st.builds(
+    FlattenView, st.sampled_from(["merge", "passive", "cross", "stopping"]), WORDS, SIZES, SIZES, MONEY, MONEY, AGES,
+    WORDS,
+)  # fmt: skip
+SAFETY = st.tuples(CONTROLS, CAPS, PROTECTIONS, DENIALS, KILLS, st.none() | st.floats(-1e9, 1e9), st.floats(0, 1e9))
+
+
+@given(SAFETY, FLATTENINGS, st.sampled_from(get_args(ControlState)), st.integers(66, 200))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_any_risk_can_be_drawn(safety, flattening, control, width):
+    """Reasons, authors and what a venue says to a kill are foreign text, and no count is too large."""
+    controls, caps, protections, denials, kill, skew_s, stalled_s = safety
+    market = a_market(market="0x1", flattening=flattening is not None, flatten=flattening)
+    view = a_view(
+        control=control, controls=controls, caps=caps, protections=protections, denials=denials, kill=kill,
+        clock_skew_s=skew_s, journal_stalled_s=stalled_s, markets=(market,),
+    )  # fmt: skip
+    for name, rows in (
+        ("risk", risk_rows(view, market, width)),
+        ("findings", finding_rows(view, width)),
+        ("strip", status_rows(view, width)),
+        ("silent strip", status_rows(view, width, 9.0)),
+        ("table", table_rows(view.markets, "0x1", 0, width, 9)),
+    ):
+        for row in rows:
+            assert cell_len(row.text) <= width, (name, row.text)
             assert row.text.isprintable(), (name, row.text)

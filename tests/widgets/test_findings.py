@@ -9,6 +9,7 @@ from tests.widgets.harness import WidgetApp, pictures, texts
 from tests.widgets.view_builders import (
     NOON,
     a_budget,
+    a_control,
     a_finding,
     a_foreign_order,
     a_market,
@@ -45,12 +46,12 @@ def test_without_trouble_it_says_so_in_five_lines():
 
 def test_what_holds_all_markets_says_why_and_what_ends_it():
     """After a refusal of the account the venue is normal again, and nothing else says why nothing is quoted."""
-    market = a_market(control="CANCEL_ONLY", blocked_by="cancel-only: the venue refuses: status 401")
-    lines = said(a_view(control="CANCEL_ONLY", markets=(market,)), 100)
-    assert lines[0] == " control    cancel-only: the venue refuses: status 401; nothing is placed until resume all"
-    wide = a_market(control="REDUCE_ONLY", blocked_by="no fair value: the spread is too wide")
-    (reducing,) = [line for line in said(a_view(control="REDUCE_ONLY", markets=(wide,)), 100) if " control " in line]
-    assert reducing == " control    reduce only; nothing is placed that adds to a position until resume all"
+    refused = a_control(state="CANCEL_ONLY", source="venue", reason="the venue refuses: status 401", author="")
+    lines = said(a_view(control="CANCEL_ONLY", controls=(refused,)), 100)
+    assert lines[0] == " control    cancel only: the venue refuses: status 401; resume all ends it"
+    lost = a_control(source="loss", reason="1.2 % lost today", author="")
+    lines = said(a_view(control="REDUCE_ONLY", controls=(lost, a_control(state="PAUSED", market="0xfed"))), 100)
+    assert lines[0] == " control    reduce only: 1.2 % lost today; re-arm (palette) ends it, after 00:00 UTC"
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from widgets.orders import Orders
 from widgets.pnl import Pnl
 from widgets.quote import Quote
 from widgets.results import Results
+from widgets.risk import Risk
 from widgets.status_strip import StatusStrip
 from widgets.why import Why
 
@@ -34,6 +35,7 @@ WIDGETS = {
     "results": (Results, lambda widget, view: widget.show(view.markets[0], 210.0)),
     "orders": (Orders, lambda widget, view: widget.show(view.markets, view.markets[0].market)),
     "account": (Account, lambda widget, view: widget.show(view, view.markets[0])),
+    "risk": (Risk, lambda widget, view: widget.show(view, view.markets[0])),
     "findings": (Findings, lambda widget, view: widget.show(view)),
     "events": (EventLog, lambda widget, view: widget.show(view.events, {"0xfed": view.markets[0].title})),
 }

@@ -5,6 +5,7 @@ from tests.widgets.harness import WidgetApp, pictures, texts
 from tests.widgets.view_builders import (
     a_cent_market,
     a_data,
+    a_flattening,
     a_frozen,
     a_market,
     a_pnl,
@@ -60,6 +61,10 @@ def test_prices_of_different_grids_stand_point_under_point():
         ),
         ({"control": "REDUCE_ONLY"}, "reduce only"),
         ({"flattening": True, "quoting": False, "blocked_by": ""}, "flattening: position is being closed"),
+        (
+            {"flattening": True, "flatten": a_flattening(), "quoting": False, "blocked_by": "reduce-only"},
+            "flattening, 620 left: selling 620 YES at 41.6c",
+        ),
         ({"quoting": False, "blocked_by": "soft cap reached"}, "soft cap reached"),
         ({}, "quoting 3 bid 3 ask"),
         ({"widen_ticks": 2}, "quoting 3 bid 3 ask, wider by 2"),

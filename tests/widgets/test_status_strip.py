@@ -2,12 +2,19 @@ import msgspec
 import pytest
 
 from core.views import FeedView, HeartbeatView
+from polymm_tui.themes import THEME_NAMES
 from tests.widgets.harness import WidgetApp, pictures, texts
 from tests.widgets.view_builders import (
+    a_control,
     a_data,
     a_finding,
+    a_guarded_kill,
     a_job,
+    a_kill,
+    a_killed_view,
     a_market,
+    a_proven_kill,
+    a_risky_view,
     a_troubled_account,
     a_venue,
     a_view,
@@ -283,6 +290,83 @@ def test_everything_at_once_keeps_what_matters_most(width):
     top, bottom = lines(view, width)
     assert "LIVE" in top and "CANCEL ONLY" in top and "RESTARTING 12s" in top
     assert "1 alarm" in bottom and "beat 8s" in bottom
+
+
+# What is allowed, the kill switch, and what watches
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_the_control_state_has_its_time_left_and_the_count_of_exceptions(width):
+    top = status_rows(a_risky_view(), width)[0]
+    spans = [span for span in top.spans if span.role == "warn"]
+    assert [span.text for span in spans[:3]] == ["REDUCE ONLY", "12m left", "3 exceptions"]
+    assert ("40s left" in top.text) == (width >= 120), "the exception that ends first"
+
+
+def test_a_state_without_end_has_no_timer_and_one_exception_is_one():
+    view = a_view(control="PAUSED", controls=(a_control(state="PAUSED", left_s=None), a_control(market="0xfed")))
+    assert "PAUSED  1 exception  12m left" in lines(view)[0]
+    assert "exception" not in lines(a_view())[0]
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_kill_inverts_the_strip_and_tells_all_four_counts_on_any_width(width):
+    rows = status_rows(a_killed_view(), width)
+    assert {row.ground for row in rows} == {"alarm"}
+    assert "KILLED  ZERO NOT PROVEN  sent 2, confirmed 21, left 3, unknown 1" in rows[0].text
+    proven = status_rows(a_killed_view(kill=a_proven_kill()), width)
+    assert "KILLED  ZERO PROVEN  sent 2, confirmed 25, left 0, unknown 0" in proven[0].text
+    assert {row.ground for row in proven} == {"alarm"}, "still killed"
+
+
+def test_who_killed_is_told_where_there_is_room():
+    assert "by operator: console key" in lines(a_killed_view(), 160)[0]
+
+
+def test_a_kill_of_which_the_session_does_not_know_yet_is_a_kill():
+    """The switch answers for itself; the session's own word comes only when its loop runs."""
+    top, bottom = status_rows(a_view(kill=a_kill()), 80)
+    assert top.ground == bottom.ground == "alarm" and "KILLED" in top.text and "ACTIVE" not in top.text
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_a_kill_under_a_dead_engine_keeps_both_words(width):
+    top, bottom = lines(a_killed_view(), width, silent_s=9.0)
+    assert "KILLED  ZERO NOT PROVEN  sent 2, confirmed 21, left 3, unknown 1" in top
+    assert bottom.startswith(" NO ENGINE for 9s") and "13:04:22 UTC" in bottom
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize(
+    ("changes", "words", "role"),
+    [
+        ({"kill": a_guarded_kill(watchdog_up=False)}, " NO WATCHDOG ", "alarm"),
+        ({"journal_stalled_s": 1.0}, " journal waits 1s ", "warn"),
+        ({"journal_stalled_s": 2.0}, " journal waits 2s ", "alarm"),
+        ({"clock_skew_s": -1.4}, "clock −1.4s", "warn"),
+        ({"clock_skew_s": 3.5}, "clock +3.5s", "alarm"),
+    ],
+)
+def test_what_no_longer_watches_is_told_on_any_width(changes, words, role, width):
+    assert (words, role) in status_rows(a_view(**changes), width)[1].spans
+
+
+def test_all_well_is_not_worth_a_word():
+    bottom = lines(a_view(kill=a_guarded_kill(), clock_skew_s=0.4), 200)[1]
+    assert "WATCHDOG" not in bottom and "clock" not in bottom and "journal" not in bottom
+
+
+def test_denied_orders_are_counted_where_there_is_room():
+    assert "denied 15" in lines(a_risky_view(), 200)[0]
+
+
+@pictures
+@pytest.mark.parametrize("theme", THEME_NAMES)
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_picture_of_a_kill(snap_compare, width, theme):
+    strip = StatusStrip()
+    app = WidgetApp(strip, lambda: strip.show(a_killed_view()), theme)
+    assert snap_compare(app, terminal_size=(width, 2))
 
 
 @pictures

@@ -9,22 +9,29 @@ from core.views import (
     AccountView,
     AdjustmentView,
     BudgetView,
+    CapView,
     ConsoleView,
+    ControlView,
     DataView,
+    DenialView,
     EventView,
     FeedView,
     FindingView,
+    FlattenView,
     ForeignOrderView,
     GroupView,
     HeartbeatView,
     InventoryView,
     JobView,
+    KillReportView,
+    KillView,
     LayerView,
     LevelView,
     MarketView,
     MarkoutView,
     OrderView,
     PnlView,
+    ProtectionView,
     RegimeView,
     RewardView,
     SettingView,
@@ -588,6 +595,129 @@ def a_troubled_account(**changes: Any) -> ConsoleView:
     return msgspec.structs.replace(base, **changes)
 
 
+def a_control(**changes: Any) -> ControlView:
+    """The operator reduces everything, for another twelve minutes."""
+    base = ControlView(
+        state="REDUCE_ONLY", source="operator", reason="news at noon", author="operator", since_unix=NOON + 3800,
+        left_s=725.0,
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_controls() -> tuple[ControlView, ...]:
+    """One of everything, one of a market, and two of sides; one of them for a time."""
+    return (
+        a_control(),
+        a_control(state="PAUSED", market="0xbtc", reason="", since_unix=NOON + 300, left_s=None),
+        a_control(
+            state="PAUSED", source="streak", market="0xfed", side="ask", reason="fill streak",
+            author="6 fills in 30 s on the ask", since_unix=NOON + 3842, left_s=40.0,
+        ),
+        a_control(
+            state="PAUSED", source="repeat", market="0xrain", side="bid", reason="repeat throttle",
+            author="10 fills of NO in 60 s", since_unix=NOON + 3000, left_s=None,
+        ),
+    )  # fmt: skip
+
+
+def some_caps() -> tuple[CapView, ...]:
+    """Account, one event, two markets and their tokens; a market over its cap."""
+    return (
+        CapView("account", "", "", usd(1_904.12), usd(3_000)),
+        CapView("group", "Fed decisions of 2026", "", usd(812.5), usd(1_000)),
+        CapView("market", "", "0xfed", usd(512.12), usd(600)),
+        CapView("market", "", "0xrain", usd(612), usd(600)),
+        CapView("market", "", "0xbtc", usd(12), usd(600)),
+        CapView("token", "YES", "0xfed", usd(512.12), usd(1_500)),
+        CapView("token", "NO", "0xfed", usd(0), usd(1_500)),
+        CapView("token", "NO", "0xrain", usd(29.6), usd(1_500)),
+        CapView("token", "YES", "0xbtc", usd(990), usd(1_500)),
+    )
+
+
+def some_protections() -> tuple[ProtectionView, ...]:
+    """One that holds a side, one that is off, the rest at rest."""
+    return (
+        ProtectionView("jump", True, "3.0 sigma and 2 ticks", "0.8 sigma, Fed cuts rates"),
+        ProtectionView("streak", True, "6 fills in a row in 30 s on a side", "2, ask of Rain in NYC", 1, True, 40.0),
+        ProtectionView("repeat", True, "10 fills of a token and side in 60 s", "10, bid of Rain in NYC", 1, True, None),
+        ProtectionView("markout", True, "3 ticks against us over 10 fills", "0.4 over 9, Fed cuts rates"),
+        ProtectionView("rejects", True, "10 refused in 60 s"),
+        ProtectionView("drawdown", False, "5 % below the peak"),
+        ProtectionView("loss", True, "1 % of the day's opening equity", "0.02 %"),
+    )
+
+
+def some_denials() -> tuple[DenialView, ...]:
+    """Two reasons, the newest first."""
+    return (
+        DenialView("market_cap", 14, "0xrain", "worst case $618.40 would be over the cap of $600.00", 3.0),
+        DenialView("collar", 1, "0xfed", "bid 46.3c is 5 ticks beyond the middle of 41.45c", 900.0),
+    )
+
+
+def a_guarded_kill(**changes: Any) -> KillView:
+    """Armed, with a watchdog on guard."""
+    return msgspec.structs.replace(KillView(guarded=True, watchdog_up=True, watchdog_age_s=0.01), **changes)
+
+
+def a_kill(**changes: Any) -> KillView:
+    """Pulled by the operator eight seconds ago; three orders are still listed and one answer never came."""
+    base = a_guarded_kill(
+        killed=True, by="operator", reason="console key", unix=NOON + 3854,
+        report=KillReportView(
+            sent=2, confirmed=21, left=3, unknown=1, zero=False, detail="reading the open orders", by="watchdog",
+            took_s=8.0,
+        ),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_proven_kill(**changes: Any) -> KillView:
+    """The same after the venue showed no open order twice."""
+    report = KillReportView(sent=2, confirmed=25, left=0, unknown=0, zero=True, by="watchdog", took_s=2.4)
+    return a_kill(**({"report": report} | changes))
+
+
+def a_flattening(**changes: Any) -> FlattenView:
+    """Half done, at the touch, for another 42 seconds."""
+    base = FlattenView(
+        step="passive", text="selling 620 YES at 41.6c, the touch", start=shares(2_040), left=shares(620),
+        spent=usd(0.84), cap=usd(18.3), left_s=42.0, author="operator",
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_risky_view(**changes: Any) -> ConsoleView:
+    """Everything reduced, two sides and a market paused, a flattening under way, caps near, orders denied."""
+    first, *rest = a_view().markets
+    base = a_view(
+        control="REDUCE_ONLY",
+        controls=some_controls(),
+        caps=some_caps(),
+        protections=some_protections(),
+        denials=some_denials(),
+        kill=a_guarded_kill(),
+        clock_skew_s=0.034,
+        markets=(msgspec.structs.replace(first, flattening=True, flatten=a_flattening()), *rest),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_killed_view(**changes: Any) -> ConsoleView:
+    """The same after a kill, zero not proven yet."""
+    control = a_control(state="KILLED", source="kill", reason="console key", since_unix=NOON + 3854, left_s=None)
+    markets = tuple(
+        msgspec.structs.replace(
+            market, control="KILLED", quoting=False, blocked_by="killed: console key, by operator", flatten=None,
+            flattening=False,
+        )
+        for market in a_view().markets
+    )  # fmt: skip
+    base = a_risky_view(control="KILLED", controls=(control, *some_controls()[1:]), kill=a_kill(), markets=markets)
+    return msgspec.structs.replace(base, **changes)
+
+
 def an_event(seq: int = 1, **changes: Any) -> EventView:
     """A line of the log."""
     base = EventView(seq=seq, unix=NOON + seq, severity="info", market="0xfed", text="ask L2 41.8 -> 41.7")
@@ -684,6 +814,7 @@ def with_title(title: str) -> ConsoleView:
                 msgspec.structs.replace(order, reason=title, unknown_s=1.0, evidence=title) for order in market.orders
             ),
             closed=title,
+            flatten=a_flattening(text=title, author=title),
         )
         for market in a_view().markets
     )
@@ -699,6 +830,16 @@ def with_title(title: str) -> ConsoleView:
     return a_view(
         markets=markets, events=events, feeds=feeds, venue=venue, findings=findings, foreign_orders=foreign,
         recovering=title, split=a_split(),
+        controls=tuple(
+            a_control(market=market, reason=title, author=title, source=title) for market in ("", "0xfed", title)
+        ),
+        caps=(CapView("group", title, "", usd(3), usd(4)), CapView("token", title, title, usd(9), usd(9))),
+        protections=(ProtectionView(title, True, title, title, 1, True, 3.0),),
+        denials=(DenialView(title, 3, title, title, 4.0),),
+        kill=a_kill(
+            by=title, reason=title, watchdog_up=False, watchdog_detail=title,
+            report=KillReportView(detail=title, by=title),
+        ),
         account=an_account(
             trouble=title, jobs_note=title, sources=((title, title, title),),
             jobs=tuple(a_job(market=market, transaction=title, detail=title) for market in ("0xfed", title)),

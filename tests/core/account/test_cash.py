@@ -1,9 +1,14 @@
 """Cash that no trade of ours explains: named by the index if it can, a flow once that had its say, exact in the end."""
 
-from core.account.balances import BELIEVED_SEC, LASTING_SEC
+from typing import Any
+
+import pytest
+
+from core.account.balances import BELIEVED_SEC, LASTING_SEC, _unmined_cash
 from core.account.cross_check import CENT
-from core.events import ActivityKind, ActivityRow
-from core.units import MICRO, Usd
+from core.events import ActivityKind, ActivityRow, FillSeen
+from core.orders.fills import Fill, TrackedFill
+from core.units import MICRO, Shares, Ticks, Usd
 from tests.builders import MARKET, usd
 from tests.core.account.test_reconciliation import World, findings
 
@@ -61,3 +66,15 @@ def test_what_rounding_leaves_is_booked_when_it_lasts_and_is_no_flow() -> None:
         portfolio = world.engine.books.portfolio
         assert world.engine.books.cash == world.cash and portfolio.flows == usd(1_000) * MICRO
         assert portfolio.income - portfolio.fees == micro * MICRO and portfolio.check() == ""
+
+
+@pytest.mark.parametrize(("settlement", "told"), [("matched", 1), ("retrying", 1), ("mined", 0), ("confirmed", 0)])
+def test_cash_of_a_sale_that_crossed_is_on_its_way_less_its_fee(settlement: Any, told: int) -> None:
+    """Until it is mined the venue lacks the price, with what a whole micro-dollar a share cuts off, less the fee."""
+    plain: dict[str, Any] = dict.fromkeys(("trade_id", "order_id", "market"), "")
+    sold = Fill(
+        **plain, intent=1, outcome="YES", order_side="SELL", price=Ticks(44), yes_price=Ticks(44), usd=Usd(443_333),
+        side="ask", size=Shares(3_000_000), layer=0, unix=0.0, takes=True, fee=Usd(29_600), rest=Usd(1),
+    )  # fmt: skip
+    word = FillSeen(trade_id="", order_id="", size=sold.size, settlement=settlement, unix=0.0)
+    assert _unmined_cash(TrackedFill(sold, word, 0.0, set())) == told * (1_329_999 + 1 - 29_600)

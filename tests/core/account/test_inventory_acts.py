@@ -113,9 +113,9 @@ def test_a_merge_holds_back_its_pairs_and_is_booked_once_when_it_is_confirmed() 
 
 def test_pairs_of_a_job_under_way_are_in_no_other_and_its_cash_is_not_spent() -> None:
     world = a_world()
-    before = world.engine.surroundings(world.desk, world.unix, world.now).free_cash
+    before = world.engine.free_cash
     begun(world, "split", 40)
-    after = world.engine.surroundings(world.desk, world.unix, world.now).free_cash
+    after = world.engine.free_cash
     assert before - after == usd(40)
     world = a_world()
     begun(world, "merge", 20)

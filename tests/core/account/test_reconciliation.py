@@ -43,7 +43,7 @@ from core.orders import manager
 from core.orders.order import TERMINAL, Order, State
 from core.portfolio.entries import Booking, Buy, Entry, Flow, Found, Income
 from core.risk.control import Control
-from core.risk.gate import UNKNOWN_LIMIT_SEC, UNSETTLED_LIMIT_SEC, why_not_quote
+from core.risk.permission import UNKNOWN_LIMIT_SEC, UNSETTLED_LIMIT_SEC, why_not_quote
 from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
 from tests.builders import MARKET, NO, NOON, YES, Driver, VenueBook, cancelled, laws, notes, placed, shares, usd
 

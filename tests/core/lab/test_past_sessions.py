@@ -16,6 +16,7 @@ from core.lab.calibrate import Evidence, TooThin, calibrate
 from core.lab.past_sessions import Past, is_database, read_past
 from core.orders.manager import OrderManager, StateChange
 from core.orders.order import State
+from core.quoting.explain import LayerExplanation
 from core.store.changes import Changes, FairRow
 from core.store.database import Store
 from core.units import Shares, Ticks
@@ -25,7 +26,12 @@ from tests.core.store.old_files import an_old_file
 
 
 async def written(
-    path: Path, fairs: list[tuple[float, float | None]], *, ended: float = 100.0, fill: str = "confirmed"
+    path: Path,
+    fairs: list[tuple[float, float | None]],
+    *,
+    ended: float = 100.0,
+    fill: str = "confirmed",
+    binding: str = "",
 ) -> None:
     """A session with two orders, one of them filled after 20 s, and with this path of the fair value."""
     clock = ManualClock(unix=float(NOON), monotonic=0.0)
@@ -35,6 +41,7 @@ async def written(
         place = manager.place(
             instrument, outcome=outcome, order_side="BUY", price=Ticks(price), size=shares(10),
             side="bid" if outcome == "YES" else "ask", layer=0, reason="new target", now=0.0,
+            explanation=LayerExplanation("bid", 0, Ticks(price), shares(10), binding=binding) if binding else None,
         )  # fmt: skip
         manager.signed(OrderSigned(intent=place.intent, order_id=f"0x{outcome}"), 0.0)
         manager.answered(OrderAnswered(intent=place.intent, outcome="live"), 0.0)
@@ -93,6 +100,16 @@ async def test_a_fill_that_failed_is_none(tmp_path: Path) -> None:
     await written(path, [(0.0, 0.46)], fill="failed")
     fills = one(read_past(path)).fills
     assert fills is not None and len(fills.t) == 0
+
+
+@pytest.mark.parametrize(("binding", "count"), [("model", 2), ("flatten", 0)])
+async def test_orders_that_closed_a_position_are_no_quotes(tmp_path: Path, binding: str, count: int) -> None:
+    """They rest and fill by other rules, and some of them took: neither they nor their fills are evidence."""
+    path = tmp_path / "mm_state.db"
+    await written(path, [(0.0, 0.46)], binding=binding)
+    evidence = one(read_past(path))
+    assert evidence.quotes is not None and evidence.fills is not None
+    assert (len(evidence.quotes.price), len(evidence.fills.t)) == (count, count // 2)
 
 
 async def test_time_that_nobody_knows_of_is_unknown(tmp_path: Path) -> None:
@@ -173,7 +190,7 @@ async def test_a_newer_database_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "mm_state.db"
     await written(path, [(0.0, 0.46)])
     with closing(sqlite3.connect(path)) as db:
-        db.execute("UPDATE meta SET value = '5'")
+        db.execute("UPDATE meta SET value = '6'")
         db.commit()
     with pytest.raises(UsageError, match="newer program"):
         read_past(path)

@@ -25,7 +25,7 @@ from core.exchange.frames import Frame, MarketFrame
 from core.lab.simulation import Onlooker, Simulation
 from core.market.instrument import Instrument
 from core.orders.order import State
-from core.risk.gate import why_not_quote
+from core.risk.permission import why_not_quote
 from core.units import MICRO, OUTCOMES, parse_micro
 
 Level = tuple[int, int]

@@ -19,13 +19,15 @@ from core.events import (
     OrderSeen,
     OrderSigned,
     Recovered,
+    Taken,
 )
+from core.market.fees import FeeSchedule, taker_fee
 from core.orders import manager
 from core.orders.doubts import CANCEL_RETRY_SEC, MOST_CANCELS, QUICK_READS, READ_SEC, SLOW_READ_SEC
 from core.orders.evidence import RECENT_GUARD_SEC
 from core.orders.manager import CANCEL_HOLD_SEC, SENDING_DEADLINE_SEC, TRADES_LATE_SEC, OrderManager
 from core.orders.order import AT_RISK, TERMINAL, Order, State
-from core.units import Shares, Ticks, grid_of
+from core.units import Shares, Ticks, Usd, grid_of
 from tests.builders import MARKET, a_market, laws, shares, usd
 
 CENTS = {MARKET: grid_of("0.01")}
@@ -808,3 +810,82 @@ def test_whatever_is_told_nothing_is_lost_or_counted_twice(steps: list[tuple[str
         assert order.filled == sum(size for (_, key), size in told.items() if key == order.order_id)
     grid = CENTS[MARKET]
     assert desk.orders.reserved_cash() == sum(grid.notional(order.price, order.remaining) for order in at_risk)
+
+
+# Orders that cross
+
+
+def a_crossing(desk: Desk, size: float = 100) -> Order:
+    return desk.sent(side="ask", size=size, crosses=True, flattens=True)
+
+
+def answer(desk: Desk, order: Order, **over: Any) -> None:
+    desk.orders.answered(OrderAnswered(intent=order.intent, **over), desk.now)
+
+
+def test_order_that_crosses_is_over_with_its_answer_and_owes_its_fills() -> None:
+    """A part was taken: the rest is gone, and what was taken stays at risk until its fills are told."""
+    desk = Desk()
+    order = a_crossing(desk)
+    answer(desk, order, outcome="matched", matched=shares(40))
+    assert (order.state, order.remaining) == (State.CANCELLED, shares(40))
+    desk.orders.filled(FillSeen("t", order.order_id, shares(40), "matched", 0.0), desk.now)
+    assert not order.at_risk and desk.orders.at_risk(MARKET) == []
+
+
+def test_order_that_crosses_and_matched_whole_is_matched() -> None:
+    desk = Desk()
+    order = a_crossing(desk)
+    desk.orders.filled(FillSeen("t", order.order_id, shares(100), "confirmed", 0.0), desk.now)
+    answer(desk, order, outcome="matched", matched=shares(100))
+    assert not order.at_risk
+
+
+@pytest.mark.parametrize("matched", [None, Shares(0), shares(100.01)])
+def test_answer_without_a_size_that_can_be_is_looked_up(matched: Shares | None) -> None:
+    """Whole or in part nobody knows: it is asked for by its id, and its end ends it."""
+    desk = Desk()
+    order = a_crossing(desk)
+    answer(desk, order, outcome="matched", matched=matched)
+    assert (order.state, order.remaining) == (State.DELAYED, shares(100))
+    desk.now += READ_SEC
+    assert any(isinstance(one, ReadOrder) for one in desk.orders.chase(desk.now, is_out=False, is_deaf=False))
+    desk.orders.seen(OrderSeen(order_id=order.order_id, status="live", matched=Shares(0)), desk.now)
+    assert order.state is State.DELAYED, "it never rests, so this is no news"
+    desk.orders.seen(OrderSeen(order_id=order.order_id, status="matched", matched=shares(30)), desk.now)
+    assert (order.state, order.remaining) == (State.CANCELLED, shares(30))
+
+
+def test_order_that_crosses_is_in_no_book() -> None:
+    """A fill before its answer leaves it open for a moment; the book of others is not lessened by it."""
+    desk = Desk()
+    order = a_crossing(desk)
+    answer(desk, order, outcome="delayed")
+    desk.orders.filled(FillSeen("t", order.order_id, shares(30), "matched", 0.0), desk.now)
+    assert order.state is State.PARTIAL and desk.orders.resting_at(MARKET, "ask") == {}
+    desk.now += READ_SEC
+    assert any(isinstance(one, ReadOrder) for one in desk.orders.chase(desk.now, is_out=False, is_deaf=False))
+    desk.orders.seen(OrderSeen(order_id=order.order_id, status="cancelled", matched=shares(30)), desk.now)
+    assert not order.at_risk
+
+
+def test_order_that_missed_is_no_reject() -> None:
+    desk = Desk()
+    order = a_crossing(desk)
+    answer(desk, order, outcome="refused", refusal="missed")
+    assert order.state is State.REJECTED and desk.orders.counts.rejects == 0 and desk.orders.last_reject_s is None
+
+
+@laws(100)
+@given(st.lists(st.tuples(st.integers(1, 99), st.integers(1, 50_000_000)), min_size=1, max_size=9))
+def test_takers_fill_is_worth_what_was_paid_less_the_fees(parts: list[tuple[int, int]]) -> None:
+    """Size times price, and what that leaves, are the dollars that were paid; each maker's part has its own fee."""
+    desk, fees = Desk(), FeeSchedule(rate=70_000)
+    size = Shares(sum(one for _, one in parts))
+    order = a_crossing(desk, 5_000)
+    taken = tuple(Taken(usd(tick / 100), Shares(one), Usd(one * tick // 100)) for tick, one in parts)
+    told = desk.orders.filled(FillSeen("t", order.order_id, size, "matched", 0.0, taken=taken), desk.now, fees)
+    assert told is not None
+    fill, cash = told[0], sum(part.cash for part in taken)
+    assert abs(fill.usd * size + fill.rest * 10**6 - cash * 10**6) <= 10**6 // 2 and 0 <= fill.rest <= size // 10**6 + 1
+    assert fill.takes and fill.fee == sum(taker_fee(part.price, part.size, fees) for part in taken)

@@ -332,7 +332,6 @@ def test_conversion_conserves_what_the_group_pays_whoever_wins(
         (Sell("YES", shares(1), usd(-0.1)), "-0.1 dollars a share", -0.1),
         (Settle(usd(-0.1)), "-0.1 dollars a share", 0),
         (Settle(usd(1.000001)), "1.000001 dollars a share", 0),
-        (Fee(usd(-1)), "an amount of -1 dollars", 1),
         (Income(usd(-1)), "an amount of -1 dollars", -1),
         (Found("YES", shares(-11), usd(0.5)), "11 YES leave, 10 are held", 0),
     ],

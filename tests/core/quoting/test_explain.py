@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.quoting.explain import NANO, LayerExplanation, explain
-from core.quoting.plan import QuoteInputs, flatten_plan, plan_quotes
+from core.quoting.plan import QuoteInputs, plan_quotes
 from core.quoting.rules import QuoteRules
 from core.units import Ticks
 from tests.core.quoting.arrange import drawn_inputs, drawn_rules, inputs, laws, rules, shares, usd
@@ -17,8 +17,7 @@ def test_terms_add_up_to_the_last_tick_and_micro_share_of_every_order(data: st.D
     """An explanation that is off by a hair explains another order than the one that is sent."""
     profile = data.draw(drawn_rules())
     seen = data.draw(drawn_inputs(profile.grid.k))
-    make = data.draw(st.sampled_from([plan_quotes, flatten_plan]))
-    plan = make(seen, profile)
+    plan = plan_quotes(seen, profile)
     told = {(one.side, one.layer): one for one in explain(plan, profile)}
     for side in ("bid", "ask"):
         for layer in range(profile.layers):
@@ -67,6 +66,7 @@ def layer(seen: QuoteInputs, side: str = "bid", number: int = 0, profile: QuoteR
         (inputs(time_factor=0.5, best_bid=None, best_ask=None), {}, "model; time"),
         (inputs(cash=100, best_bid=None, best_ask=None), {}, "model; funds"),
         (inputs(gross_room=usd(50), best_bid=None, best_ask=None), {}, "model; room (gross cap)"),
+        (inputs(best_bid=None, best_ask=None), {"max_order_usd": 50.0}, "model; order value"),
     ],
 )
 def test_rule_that_had_the_last_word_is_named(seen: QuoteInputs, over: dict[str, float], binding: str) -> None:
@@ -91,6 +91,12 @@ def test_rule_that_had_the_last_word_is_named(seen: QuoteInputs, over: dict[str,
 def test_missing_quote_names_the_first_rule_that_forbade_it(seen: QuoteInputs, number: int, forbidden: str) -> None:
     one = layer(seen, number=number)
     assert (one.size, one.forbidden, one.binding) == (0, forbidden, "")
+
+
+def test_layer_that_may_be_worth_too_little_says_so() -> None:
+    """A dollar buys less than the least size: explained by the setting, not by the size."""
+    seen = inputs(best_bid=None, best_ask=None)
+    assert layer(seen, profile=rules(max_order_usd=1.0)).forbidden == "order_value"
 
 
 def test_each_term_of_the_model_is_told_apart() -> None:

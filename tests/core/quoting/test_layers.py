@@ -51,3 +51,14 @@ def test_layer_is_raised_to_the_reward_minimum_only_from_half_of_it_and_within_r
 
 def test_side_maximum_shortens_the_outermost_and_drops_what_is_beyond() -> None:
     assert layer_sizes("bid", THREE, 0.5, (300, 400), 1.0, None, rules()) == [shares(600), shares(200), Shares(0)]
+
+
+def test_no_layer_is_worth_more_than_an_order_may_be() -> None:
+    """20 dollars at 50 cents of YES are 40 shares of a bid, at 50 cents of NO 40 of an ask; layers outside are sized
+    by their own price. Unset, an order may be worth what the side may."""
+    profile = rules(max_order_usd=20)
+    assert layer_sizes("bid", THREE, 0.5, (100, 1500), 1.0, None, profile) == [shares(40), shares(40.81), shares(41.66)]
+    assert layer_sizes("ask", [Ticks(75)], 0.5, (100, 1500), 1.0, None, profile) == [shares(80)]
+    assert layer_sizes("bid", [Ticks(50)], 0.5, (100, 150), 9.0, None, rules()) == [shares(300)]
+    raised = rules(reward_min=50, reward_bump=True, max_order_usd=20)
+    assert layer_sizes("bid", [Ticks(50)], 0.5, (100, 1500), 1.0, None, raised) == [shares(40)], "not by a bump either"

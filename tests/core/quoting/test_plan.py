@@ -9,8 +9,7 @@ from hypothesis import strategies as st
 from msgspec import structs
 
 from core.quoting.caps import inventory_caps
-from core.quoting.plan import QuoteInputs, QuotePlan, Sides, flatten_plan, plan_quotes
-from core.quoting.rules import QuoteRules
+from core.quoting.plan import QuoteInputs, QuotePlan, Sides, plan_quotes
 from core.units import MICRO, SIZE_QUANTUM, Shares, Ticks, Usd, floor_size
 from tests.core.quoting.arrange import drawn_inputs, drawn_rules, holdings, inputs, laws, rules, shares, usd
 
@@ -202,7 +201,6 @@ def test_no_number_whatever_makes_the_plan_fail(
     seen = inputs(fair=fair, sigma_h=sigma_h, widen_ticks=widen, gross_room=Usd(gross))
     seen = structs.replace(seen, yes=yes, no=no, equity=Usd(equity))
     plan_quotes(seen, rules())
-    flatten_plan(seen, rules())
 
 
 @pytest.mark.parametrize("fair", [5e-324, 1e-12, 1.0 - 2**-53])
@@ -275,64 +273,3 @@ def test_orders_being_cancelled_take_room_from_their_side_only() -> None:
     plain, busy = plan_quotes(inputs(), rules()), plan_quotes(inputs(pending_ask=shares(500)), rules())
     assert plain.bid == busy.bid
     assert plain.ask.room - busy.ask.room == shares(500)
-
-
-def flat_out(seen: QuoteInputs, profile: QuoteRules | None = None) -> list[tuple[str, str, str, int, int]]:
-    plan = flatten_plan(seen, profile or rules())
-    return [(t.side, t.order_side, t.outcome, t.yes_ticks, t.size) for t in plan.targets]
-
-
-def test_flattening_sells_all_of_a_long_position_one_tick_above_the_best_bid() -> None:
-    assert [("ask", "SELL", "YES", 46, shares(300))] == flat_out(inputs(yes=400, no=100))
-
-
-def test_flattening_buys_back_a_short_position_one_tick_below_the_best_ask() -> None:
-    assert [("bid", "SELL", "NO", 46, shares(300))] == flat_out(inputs(yes=100, no=400))
-
-
-def test_flattening_counts_orders_that_may_still_fill() -> None:
-    assert [("ask", "SELL", "YES", 46, shares(250))] == flat_out(inputs(yes=300, pending_ask=shares(50)))
-
-
-def test_flattening_buys_the_complement_of_what_is_not_free() -> None:
-    seen = inputs(yes=300, free_yes=shares(100))
-    assert [("ask", "SELL", "YES", 46, shares(100)), ("ask", "BUY", "NO", 46, shares(200))] == flat_out(seen)
-
-
-def test_flattening_needs_no_fair_value_when_there_is_a_touch() -> None:
-    assert flat_out(inputs(yes=300, fair=math.nan, sigma_h=math.nan))
-    assert flat_out(inputs(yes=300, fair=math.nan, best_bid=None)) == []
-
-
-def test_flattening_without_a_touch_asks_for_the_fair_value() -> None:
-    assert [("ask", "SELL", "YES", 47, shares(300))] == flat_out(inputs(yes=300, fair=0.465, best_bid=None))
-
-
-@pytest.mark.parametrize(
-    ("seen", "bid", "ask"),
-    [
-        (inputs(yes=100, no=100), "flat", "flat"),
-        (inputs(yes=3), "not_reducing", "below_min"),
-        (inputs(yes=300, pending_ask=shares(300)), "not_reducing", "pending"),
-        (inputs(no=300, free_no=shares(0), cash=0), "no_funds", "not_reducing"),
-        (inputs(yes=300, best_bid=Ticks(99), best_ask=None), "not_reducing", "range"),
-    ],
-)
-def test_flattening_says_why_nothing_is_placed(seen: QuoteInputs, bid: str, ask: str) -> None:
-    plan = flatten_plan(seen, rules())
-    assert (bid, ask, ()) == (plan.bid.reason, plan.ask.reason, plan.targets)
-
-
-@laws
-@given(st.data())
-def test_flattening_only_reduces_and_never_crosses(data: st.DataObject) -> None:
-    profile = data.draw(drawn_rules())
-    seen = data.draw(drawn_inputs(profile.grid.k))
-    net = seen.yes - seen.no
-    plan = flatten_plan(seen, profile)
-    assert side_sums(plan)["bid" if net >= 0 else "ask"] == 0
-    assert sum(t.size for t in plan.targets) <= abs(net)
-    for target in plan.targets:
-        assert 0 < target.yes_ticks < profile.grid.k
-        assert target.side == "ask" or seen.best_ask is None or target.yes_ticks < seen.best_ask
-        assert target.side == "bid" or seen.best_bid is None or target.yes_ticks > seen.best_bid

@@ -121,6 +121,11 @@ def test_a_sweep_takes_most_of_the_side_that_it_hits(price: float, size: float, 
     assert regime.at(10.0).may_quote is not is_sweep
 
 
+def test_sweeps_can_be_switched_off() -> None:
+    regime = watch(sweep_frac=0.0)
+    assert not swept(regime, 0.47, 1_000) and regime.at(10.0).may_quote
+
+
 def test_a_sweep_may_come_in_parts_within_a_second() -> None:
     quick, slow = watch(), watch()
     for regime, gap in ((quick, 0.4), (slow, 0.6)):
@@ -392,7 +397,7 @@ def test_what_is_no_number_is_refused_and_changes_nothing() -> None:
 @pytest.mark.parametrize(
     "bad",
     [{"cooloff_s": -1.0}, {"decay_s": math.nan}, {"reentry_spread": 0.9}, {"caution_spread": math.inf},
-     {"caution_size": 1.1}, {"sweep_frac": 0.0}, {"window_s": 0.0}, {"least_moves": 0}, {"one_sided": 1.1},
+     {"caution_size": 1.1}, {"sweep_frac": -0.1}, {"window_s": 0.0}, {"least_moves": 0}, {"one_sided": 1.1},
      {"vol_ratio": 0.5}, {"sweep_least": -1}, {"cooloff_s": math.inf}, {"sweep_frac": math.inf}, {"window_s": math.inf},
      {"caution_size": -0.1}, {"one_sided": -0.1}],
 )  # fmt: skip

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.config import Settings
-from core.quoting.plan import QuotePlan, SidePlan, flatten_plan, plan_quotes
+from core.quoting.plan import QuotePlan, SidePlan, plan_quotes
 from core.quoting.requote import (
     LiveOrder,
     Situation,
@@ -155,13 +155,6 @@ def test_levels_ahead_are_those_of_others_strictly_better_and_large_enough() -> 
     assert levels_ahead([(Ticks(52), shares(9)), (Ticks(53), shares(9))], "ask", Ticks(53), shares(5)) == 1
 
 
-def test_flattening_order_that_became_too_bold_is_moved_back() -> None:
-    plan = flatten_plan(inputs(yes=300), rules())
-    situation = situation_of(plan, 0.1, RULES)
-    assert actions([live(45, 300, "ask")], plan, situation) == [("replace", "aggressive")]
-    assert actions([live(47, 300, "ask")], plan, situation) == [("keep", "in_tolerance")]
-
-
 @laws
 @given(st.data())
 def test_orders_that_are_the_plan_are_all_kept(data: st.DataObject) -> None:
@@ -169,7 +162,7 @@ def test_orders_that_are_the_plan_are_all_kept(data: st.DataObject) -> None:
     plan = plan_quotes(data.draw(drawn_inputs(profile.grid.k)), profile)
     orders = [LiveOrder(t.side, t.yes_ticks, t.outcome, t.size, 60.0, 0.5) for t in plan.targets]
     checked = requote_rules_of(Settings(), market(profile.grid.tick_text))
-    diff = diff_orders(orders, plan, situation_of(plan, 0.1, checked), checked)
+    diff = diff_orders(orders, plan, situation_of(plan, 0.1), checked)
     assert {v.action for v in diff.verdicts} <= {"keep"}
     assert diff.unplaced == ()
 
@@ -219,7 +212,7 @@ def test_carrying_the_verdicts_out_comes_to_rest(
     plan = plan_quotes(
         inputs(yes=data.draw(st.integers(0, 2_000)), no=data.draw(st.integers(0, 2_000)), cash=1e4), profile
     )
-    situation = situation_of(plan, 0.1, RULES)
+    situation = situation_of(plan, 0.1)
     orders = [live(*order) for order in have]
     for _ in range(4):
         diff = diff_orders(orders, plan, situation, RULES)
@@ -251,7 +244,7 @@ def test_no_order_is_taken_away_that_would_be_placed_again(
     orders = [live(*order) for order in have]
     orders += [LiveOrder(t.side, t.yes_ticks, t.outcome, t.size, 60.0, 0.5) for t in same]
     orders = data.draw(st.permutations(orders))
-    diff = diff_orders(orders, plan, situation_of(plan, 0.1, RULES), RULES)
+    diff = diff_orders(orders, plan, situation_of(plan, 0.1), RULES)
     taken: Counter[tuple[Side, Outcome, Ticks, Shares]] = Counter()
     placed = Counter((t.side, t.outcome, t.yes_ticks, t.size) for t in diff.unplaced)
     for order, verdict, found in zip(orders, diff.verdicts, diff.matched, strict=True):

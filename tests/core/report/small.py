@@ -102,7 +102,7 @@ class Small:
         seq = self.seq + 1 if seq is None else seq
         self.add(
             "equity", None, 1, WALLET, NOON + at, seq, cash, equity, equity, 0, 0, 0, 0, flows, 0, 20_000, equity, 0,
-            equity, 0,
+            equity, 0, None,
         )  # fmt: skip
 
     def report(self, begin: float | None = None, end: float | None = None, **choice: Any) -> Report:

@@ -39,13 +39,11 @@ def test_clock_that_steps_back_does_not_start_a_new_day() -> None:
     assert loss.state is not None and loss.state.day == 20_000
 
 
-def test_operator_may_clear_the_latch() -> None:
+def test_a_latch_stays_whatever_the_marks_say() -> None:
     loss = DailyLoss(1.0)
     loss.mark(MIDNIGHT, usd(1000), NO_FLOW)
     loss.latch()
     assert loss.mark(MIDNIGHT + 1, usd(1000), NO_FLOW).is_latched
-    loss.clear()
-    assert not loss.mark(MIDNIGHT + 2, usd(1000), NO_FLOW).is_latched
 
 
 def test_nothing_to_lose_means_no_new_risk() -> None:
@@ -53,10 +51,10 @@ def test_nothing_to_lose_means_no_new_risk() -> None:
     assert (mark.loss, mark.is_latched) == (0.0, True)
 
 
-def latches(*marks: tuple[float, float], confirmed: bool = False) -> list[bool]:
+def latches(*marks: tuple[float, float]) -> list[bool]:
     loss = ConfirmedLoss(DailyLoss(1.0))
     loss.mark(MIDNIGHT, usd(1000), NO_FLOW)
-    return [loss.mark(MIDNIGHT + t, usd(equity), NO_FLOW, confirmed).is_latched for t, equity in marks]
+    return [loss.mark(MIDNIGHT + t, usd(equity), NO_FLOW).is_latched for t, equity in marks]
 
 
 def test_one_absurd_mark_does_not_trip_the_limit() -> None:
@@ -66,10 +64,6 @@ def test_one_absurd_mark_does_not_trip_the_limit() -> None:
 def test_two_bad_marks_count_only_a_second_apart_and_without_a_good_one_between() -> None:
     assert latches((1, 900), (1.9, 900), (2, 900), (3, 1000)) == [False, False, True, True]
     assert latches((1, 900), (1.5, 1000), (2, 900), (3, 900)) == [False, False, False, True]
-
-
-def test_mark_on_a_confirmed_book_trips_at_once() -> None:
-    assert latches((1, 900), confirmed=True) == [True]
 
 
 def test_flow_of_an_unconfirmed_mark_is_not_lost() -> None:

@@ -5,7 +5,7 @@ import time
 from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.clock import SystemClock
 from core.config import Settings
 from core.errors import OutcomeUnknown
@@ -29,12 +29,13 @@ from core.events import (
     TradesRead,
 )
 from core.market.instrument import Instrument
+from core.risk.gate import Cleared
 from core.runtime.ending import Outcome
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
 from core.runtime.session import Compose, Parts, Session
 from core.units import MICRO, Shares, Usd
-from core.venue.gateway import HeartbeatAnswer, SignedPlace
+from core.venue.gateway import HeartbeatAnswer
 from core.venue.public_rest import PublicRest
 
 NOBODY = "ws://127.0.0.1:9/nobody"
@@ -66,13 +67,14 @@ class FakeGateway:
     async def sign(self, place: Place, neg_risk: bool) -> SignedPlace:
         return SignedPlace(place=place, order_id=f"0x{place.intent:064x}", payload=None)
 
-    async def post(self, batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
+    async def post(self, batch: Sequence[Cleared]) -> list[OrderAnswered]:
         if self.on_post is not None:
             await self.on_post()
-        self.posted += [signed.place for signed in batch]
-        self._places |= {signed.order_id: signed.place for signed in batch}
-        self.open_ids |= {signed.order_id for signed in batch}
-        return [OrderAnswered(intent=signed.place.intent, outcome="live") for signed in batch]
+        orders = [cleared.signed for cleared in batch]
+        self.posted += [signed.place for signed in orders]
+        self._places |= {signed.order_id: signed.place for signed in orders}
+        self.open_ids |= {signed.order_id for signed in orders}
+        return [OrderAnswered(intent=signed.place.intent, outcome="live") for signed in orders]
 
     async def cancel(self, order_ids: Sequence[str]) -> list[CancelAnswered]:
         if self.cancel_error is not None:

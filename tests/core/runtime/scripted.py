@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
-from core.actions import Place
+from core.actions import Place, SignedPlace
 from core.events import (
     ActivityRead,
     BalancesRead,
@@ -19,8 +19,9 @@ from core.events import (
     ScoringSeen,
     TradesRead,
 )
+from core.risk.gate import Cleared
 from core.units import Shares, Usd
-from core.venue.gateway import HeartbeatAnswer, Sign, SignedPlace
+from core.venue.gateway import HeartbeatAnswer, Sign
 
 
 async def until(condition: Callable[[], object], patience_s: float = 10.0) -> None:
@@ -62,11 +63,11 @@ class Script:
         await self._asked("sign", str(place.intent))
         return SignedPlace(place=place, order_id=f"id-{place.intent}", payload=None)
 
-    async def post(self, batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
-        told = await self._asked("post", *(signed.order_id for signed in batch))
+    async def post(self, batch: Sequence[Cleared]) -> list[OrderAnswered]:
+        told = await self._asked("post", *(cleared.signed.order_id for cleared in batch))
         if told is not None:
             return told  # type: ignore[return-value]
-        return [OrderAnswered(intent=signed.place.intent, outcome="live") for signed in batch]
+        return [OrderAnswered(intent=cleared.signed.place.intent, outcome="live") for cleared in batch]
 
     async def cancel(self, order_ids: Sequence[str]) -> list[CancelAnswered]:
         told = await self._asked("cancel", *order_ids)

@@ -19,7 +19,20 @@ from hypothesis import strategies as st
 
 from core.errors import PreflightError
 from core.runtime import control_socket as module
-from core.runtime.control_socket import LONGEST_REQUEST, MOST_CONNECTIONS, ControlSocket, Explain, ask
+from core.runtime.control_socket import (
+    LONGEST_REQUEST,
+    MOST_CONNECTIONS,
+    MOST_REASON,
+    PROTOCOL,
+    Act,
+    ControlSocket,
+    Done,
+    Explain,
+    NoAnswer,
+    NoSession,
+    ask,
+    is_there,
+)
 from tests.builders import laws
 from tests.core.runtime.fakes import until
 
@@ -148,6 +161,114 @@ def test_any_line_is_answered_or_refused_and_counted(line: bytes) -> None:
     assert bool(reply.refused) == (reply.answer is None)
     counts = control.counts
     assert (counts.answered, counts.garbled, counts.failed) == ((0, 1, 0) if reply.refused else (1, 0, 0))
+
+
+AN_ACT = {"ask": "act", "act": "pause", "asked_s": 5.0, "market": "rain"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"act": "kill"},
+        {"act": "__init__"},
+        {"act": None},
+        {"asked_s": None},
+        {"asked_s": "5"},
+        {"market": 7},
+        {"market": "x" * 501},
+        {"every": 1},
+        {"side": "yes"},
+        {"for_s": 0},
+        {"for_s": -5.0},
+        {"for_s": 30 * 86_400 + 1},
+        {"reason": "x" * (MOST_REASON + 1)},
+        {"ticks": 1_001},
+        {"most_cost": -1},
+        {"most_cost": 1.5},
+        {"passive_s": -1},
+        {"confirm": "x" * 201},
+        {"forever": True},
+        {"markett": "rain"},
+        {"protocol": PROTOCOL + 1},
+        {"protocol": 0},
+        {"protocol": "1"},
+    ],
+    ids=str,
+)
+def test_an_act_that_is_not_quite_right_is_refused(changes: dict[str, Any]) -> None:
+    """A member out of bounds, misspelled or of another version does nothing, instead of something else."""
+    acts: list[Act] = []
+    control = ControlSocket(Path("unused"), {Act: acts.append}, plain)
+    line = json.dumps({**AN_ACT, **changes}).encode() + b"\n"
+    reply = control._reply(line)
+    assert reply.refused.startswith("no request: ") and acts == [] and control.counts.garbled == 1
+    assert not control._reply(json.dumps(AN_ACT).encode() + b"\n").refused and len(acts) == 1
+
+
+def test_another_version_is_told_so() -> None:
+    """The one who updated only half of it knows what to do."""
+    control = ControlSocket(Path("unused"), {Explain: echo}, plain)
+    reply = control._reply(json.dumps({"ask": "explain", "market": "x", "protocol": 2}).encode() + b"\n")
+    assert "version 2" in reply.refused and "use one for both" in reply.refused
+
+
+_VALUES = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False) | st.text(max_size=30)
+
+
+@laws(400)
+@given(
+    st.dictionaries(st.sampled_from([*Act.__struct_fields__, "x"]), _VALUES, max_size=6),
+    st.sampled_from(["pause", "flatten", "rearm", "kill"]),
+)
+def test_any_act_is_within_its_bounds_or_refused(members: dict[str, Any], act: str) -> None:
+    """What reaches the session needs no second look at its numbers."""
+    acts: list[Act] = []
+
+    def take(request: Act) -> Done:
+        acts.append(request)
+        return Done(True, "")
+
+    control = ControlSocket(Path("unused"), {Act: take}, plain)
+    reply = control._reply(msgspec.json.encode({"asked_s": 1.0, **members, "ask": "act", "act": act}) + b"\n")
+    assert bool(reply.refused) == (not acts)
+    for one in acts:
+        assert one.protocol == PROTOCOL and len(one.reason) <= MOST_REASON and abs(one.ticks) <= 1_000
+        assert one.for_s is None or 0 < one.for_s <= module.LONGEST_SEC
+        assert one.most_cost is None or one.most_cost >= 0
+        assert one.side in ("", "bid", "ask")
+
+
+async def test_a_process_of_another_user_is_turned_away(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Should the file's mode ever be wrong, the other end's user is looked at too."""
+    async with serving(path) as control:
+        monkeypatch.setattr(module.os, "getuid", lambda: 65_534)
+        with pytest.raises(NoAnswer):
+            await asked(path)
+        assert (control.counts.turned_away, control.counts.answered) == (1, 0)
+
+
+async def test_who_is_there(path: Path) -> None:
+    """A session that listens; nobody where there is nothing, and not what a killed one left."""
+    assert not is_there(path)
+    async with serving(path) as control:
+        assert await asyncio.to_thread(is_there, path)
+        assert await asked(path) == Told("rain")
+        await until(lambda: not control._connections)
+    kill_one(path)
+    assert not is_there(path)
+
+
+def test_one_that_hangs_is_there(path: Path) -> None:
+    """The system takes the connection for it, and at last none any more."""
+    with socket.socket(socket.AF_UNIX) as server:
+        server.bind(str(path))
+        server.listen(0)
+        assert all(is_there(path) for _ in range(3)), "also when nobody else may wait for it"
+        with pytest.raises(NoAnswer):
+            ask(path, Explain("rain"), Told, 0.05)
+    path.unlink()
+    with pytest.raises(NoSession):
+        ask(path, Explain("rain"), Told)
 
 
 async def test_a_huge_line_is_not_kept(path: Path) -> None:

@@ -7,8 +7,19 @@ from functools import partial
 from itertools import pairwise
 
 import pytest
+from msgspec import structs
 
-from core.actions import AccountSection, Cancel, CancelAll, CancelMarket, Place, ReadAccount, ReadOrder, ReadScoring
+from core.actions import (
+    AccountSection,
+    Cancel,
+    CancelAll,
+    CancelMarket,
+    Place,
+    ReadAccount,
+    ReadOrder,
+    ReadScoring,
+    SignedPlace,
+)
 from core.clock import ManualClock
 from core.errors import OutcomeUnknown, StoreError, VenueRefused
 from core.events import (
@@ -25,6 +36,7 @@ from core.events import (
     TradesRead,
     VenueSeen,
 )
+from core.risk.gate import Cleared, Denial
 from core.runtime import courier as courier_module
 from core.runtime import inquiries as inquiries_module
 from core.runtime.courier import BATCH, NO_ORDER, PATIENCE_SEC, REPEATS, Courier
@@ -61,6 +73,8 @@ class Desk:
         self.on_commit: Callable[[], Awaitable[object]] | None = None
         self.pulled: set[int] = set()
         self.open_orders = 0
+        self.denials: dict[int, Denial] = {}
+        """By intent: what the gate stops."""
         self.tokens = ["11", "12"]
         gateway: Gateway = self.gateway
         self.courier = Courier(
@@ -68,12 +82,16 @@ class Desk:
             self.clock,
             self.told.append,
             self.commit,
+            self.clear,
             is_neg_risk=lambda market: False,
             is_wanted=lambda intent: intent not in self.pulled,
             open_orders=lambda: self.open_orders,
             tokens=lambda: self.tokens,
         )
         self.gateway.tell = self.courier.hear
+
+    def clear(self, signed: SignedPlace, now: float) -> Cleared | Denial:
+        return self.denials.get(signed.place.intent) or Cleared(signed)
 
     async def commit(self) -> None:
         self.commits += 1
@@ -284,6 +302,36 @@ async def test_what_was_pulled_while_it_was_being_signed_is_not_sent(desk: Desk)
     assert desk.gateway.called("post") == [("id-1", "id-3")]
 
 
+async def test_what_the_gate_stops_right_before_the_socket_is_not_sent(desk: Desk) -> None:
+    """It is asked after the journal: what has changed meanwhile counts, and each denial before the next word."""
+    heard: list[list[tuple[int, str]]] = []
+
+    async def commit() -> None:
+        desk.denials[2] = Denial("market_cap", "too much")
+
+    def clear(signed: SignedPlace, now: float) -> Cleared | Denial:
+        heard.append(desk.answers())
+        return Desk.clear(desk, signed, now)
+
+    desk.on_commit, desk.courier._clear = commit, clear
+    async with running(desk):
+        for intent in (1, 2, 3):
+            desk.courier.take(place(intent))
+        await until(lambda: desk.courier.is_idle)
+    assert desk.gateway.called("post") == [("id-1", "id-3")]
+    denied = next(event for event in desk.told if isinstance(event, OrderAnswered) and event.outcome == "denied")
+    assert (denied.intent, denied.denial, denied.detail, denied.refusal) == (2, "market_cap", "too much", "")
+    assert heard == [[], [], [(2, "denied")]]
+
+
+async def test_orders_that_cross_go_by_themselves_and_are_cleared_after_the_others_answer(desk: Desk) -> None:
+    async with running(desk):
+        desk.courier.take(structs.replace(place(1), crosses=True, flattens=True))
+        desk.courier.take(place(2))
+        await until(lambda: desk.courier.is_idle)
+    assert desk.gateway.called("post") == [("id-2",), ("id-1",)]
+
+
 async def test_orders_that_wait_too_long_for_budget_are_denied_with_the_reason(desk: Desk) -> None:
     """Later they would be sent at an old price; the engine makes a new plan instead."""
     desk.open_orders = 100
@@ -427,12 +475,12 @@ async def test_a_lane_that_died_holds_nobody(desk: Desk) -> None:
     """The end of a session waits for placements; a dead lane will never answer. What it had is told."""
 
     async def broken() -> None:
-        raise StoreError("disk full")
+        raise OSError("no thread is to be had")
 
     desk.on_commit = broken
     desk.courier.take(place(1))
     lanes = desk.courier.lanes()
-    with pytest.raises(StoreError):
+    with pytest.raises(OSError, match="thread"):
         await next(work for name, work in lanes if name == "places")
     for name, work in lanes:
         if name != "places":
@@ -440,6 +488,37 @@ async def test_a_lane_that_died_holds_nobody(desk: Desk) -> None:
     async with asyncio.timeout(1):
         await desk.courier.wait_idle()
     assert desk.answers() == [(1, "denied")]
+
+
+async def test_what_cannot_be_written_down_is_not_sent_and_the_lane_lives(desk: Desk) -> None:
+    """A full disk costs the orders and nothing else; when it takes something again, orders go out."""
+
+    async def full() -> None:
+        raise StoreError("disk full")
+
+    desk.on_commit = full
+    async with running(desk):
+        desk.courier.take(place(1))
+        await until(lambda: desk.answers())
+        assert desk.answers() == [(1, "denied")] and not desk.gateway.called("post")
+        desk.on_commit = None
+        desk.courier.take(place(2))
+        await until(lambda: desk.gateway.called("post"))
+
+
+async def test_nothing_is_sent_once_the_kill_switch_is_pulled(desk: Desk) -> None:
+    """Looked at after the commit, in the step of the call to the gateway."""
+    closed: list[bool] = []
+    desk.courier._is_closed = lambda: bool(closed)
+
+    async def pulled() -> None:
+        closed.append(True)
+
+    desk.on_commit = pulled
+    async with running(desk):
+        desk.courier.take(place(1))
+        await until(lambda: desk.answers())
+    assert desk.answers() == [(1, "denied")] and not desk.gateway.called("post")
 
 
 # Cancels

@@ -1,5 +1,6 @@
 """What a session writes down: all of it, once, and before anything leaves that depends on it."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from unittest.mock import patch
@@ -14,6 +15,8 @@ from core.engine import Engine
 from core.errors import StoreError
 from core.events import InstrumentAdded, JobSeen
 from core.portfolio.entries import Flow
+from core.quoting.adjust import Adjustments, KeptAdjustments
+from core.risk.control import Control
 from core.runtime.journaling import ESTIMATES_SEC, Journaling
 from core.store.changes import Changes
 from core.store.database import Store
@@ -39,6 +42,9 @@ class Written:
         journaling.planned(a_job(number))
         journaling.job_seen(JobSeen(number, "sending"))
         journaling.found(Finding("odd", "info", "none", MARKET, str(number), "odd"))
+        journaling.adjusted(KeptAdjustments(str(number), 100, Adjustments()))
+        control = Control("PAUSED", str(number), market=MARKET)
+        self.engine.controls.set(control, self.clock.monotonic(), self.clock.unix())
 
     def pass_s(self, seconds: float) -> None:
         """Time passes."""
@@ -65,6 +71,7 @@ async def test_what_was_noted_is_on_the_disk_when_a_flush_returns(written: Writt
     told = await written.journaling.recover()
     assert [line.key for line in told.bookings] == ["flow 1"]
     assert told.equity == a_mark(NOW + 1, 1)
+    assert told.controls == (Control("PAUSED", "1", market=MARKET, since_unix=NOW),)
 
 
 async def test_what_could_not_be_written_is_written_later_in_its_order(written: Written) -> None:
@@ -87,10 +94,31 @@ async def test_what_could_not_be_written_is_written_later_in_its_order(written: 
     for query in (
         "SELECT seq FROM entries ORDER BY seq", "SELECT seq FROM equity ORDER BY id", "SELECT job_id FROM jobs",
         "SELECT job_id FROM job_events ORDER BY id", "SELECT CAST(subject AS INTEGER) FROM findings ORDER BY id",
+        "SELECT CAST(reason AS INTEGER) FROM controls ORDER BY id",
+        "SELECT CAST(market AS INTEGER) FROM adjustments ORDER BY id",
     ):  # fmt: skip
         assert rows(written.store.path, query) == [(1,), (2,)], query
     assert rows(written.store.path, "SELECT reward_micro_usd, rebate_micro_usd FROM estimates") == [(5, 7)]
     assert rows(written.store.path, "SELECT market FROM markets") == [(MARKET,)]
+
+
+async def test_what_must_not_be_forgotten_does_not_wait_for_its_turn(written: Written) -> None:
+    """An operator's act and a latch are on the disk at once, not within a quarter of a second."""
+    flushed = asyncio.Event()
+
+    async def write(changes: Changes) -> None:
+        flushed.set()
+
+    with patch.object(written.store, "write", write), patch("core.runtime.journaling.FLUSH_SEC", 3600.0):
+        run = asyncio.create_task(written.journaling.run(pytest.fail))
+        for _ in range(2):
+            written.journaling.hurry()
+            async with asyncio.timeout(10):
+                await flushed.wait()
+            flushed.clear()
+        run.cancel()
+        await asyncio.gather(run, return_exceptions=True)
+    assert not flushed.is_set(), "and once is enough"
 
 
 async def test_a_market_is_a_row_when_it_comes_and_when_its_facts_change(written: Written) -> None:

@@ -34,3 +34,22 @@ async def test_each_reader_hears_the_longest_delay_since_its_last_look(monkeypat
     assert seldom() == pytest.approx(0.3) and seldom() == 0.0
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
+
+
+async def test_a_loop_that_stood_still_for_longer_than_a_second_is_told_of(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What came meanwhile is old, and nothing is placed on it."""
+    clock, told, lates = ManualClock(), list[float](), iter([0.1, 1.0, 2.5])
+    forever = asyncio.Event()
+
+    async def sleep_and_be_late(seconds: float) -> None:
+        late = next(lates, None)
+        if late is None:
+            await forever.wait()
+        clock.advance_to(clock.monotonic() + seconds + (late or 0.0))
+
+    monkeypatch.setattr(loop_lag.asyncio, "sleep", sleep_and_be_late)
+    task = asyncio.create_task(LoopLag(clock, told.append).run())
+    done, _ = await asyncio.wait({task}, timeout=0.05)
+    task.cancel()
+    await asyncio.gather(task, return_exceptions=True)
+    assert not done and told == [pytest.approx(2.5)]

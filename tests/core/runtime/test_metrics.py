@@ -18,11 +18,14 @@ from prometheus_client.parser import text_string_to_metric_families
 from core.config import Settings
 from core.engine import Engine
 from core.events import (
+    ClockSeen,
     FeedChanged,
     HeartbeatSeen,
+    JournalSeen,
     ListedOrder,
     MarketMessage,
     OpenOrdersRead,
+    OperatorCommand,
     OrderAnswered,
     RestBook,
     RestTouch,
@@ -31,6 +34,7 @@ from core.events import (
 )
 from core.orders.order import State
 from core.risk.budget import SignerBudget
+from core.risk.protections import NAMES
 from core.runtime.metrics import EngineCollector, MetricsServer, Sources
 from tests.builders import MARKET, NO, YES, Driver, VenueBook, a_market
 
@@ -373,6 +377,25 @@ async def test_the_mode_of_the_venue_is_one_of_five() -> None:
     assert (await scrape(driver)).by("mm_venue_mode") == modes | {"RESTARTING": 1}
 
 
+async def test_control_states_are_told_for_everything_and_for_each_side_of_a_market() -> None:
+    """As numbers that rise with strictness, so that an alert is a comparison."""
+    driver = Driver(VenueBook()).quoting()
+
+    async def states() -> list[float]:
+        samples = (await scrape(driver)).samples
+        return [samples["mm_control_state", *scope] for scope in (("", ""), (MARKET, "bid"), (MARKET, "ask"))]
+
+    assert await states() == [0, 0, 0]
+    driver.send(OperatorCommand(act="pause", market=MARKET, sides="ask"))
+    assert await states() == [0, 0, 2]
+    driver.send(OperatorCommand(act="reduce_all"))
+    assert await states() == [1, 1, 2]
+    assert (await scrape(driver))["mm_killed"] == 0
+    driver.command("kill")
+    assert await states() == [4, 4, 4]
+    assert (await scrape(driver))["mm_killed"] == 1
+
+
 async def test_a_heartbeat_has_an_age_once_one_was_acknowledged() -> None:
     """A number before the first, or on paper, would be an alarm that means nothing."""
     driver = Driver(VenueBook()).quoting()
@@ -444,19 +467,19 @@ async def test_findings_foreign_orders_and_reads_are_counted_by_what_they_are() 
 # Size
 
 
-async def test_series_grow_by_seven_with_each_market() -> None:
-    """A hundred markets must not drown a small Prometheus: three metrics a token and one age a market."""
+async def test_series_grow_by_nine_with_each_market() -> None:
+    """A hundred markets must not drown a small Prometheus: three metrics a token, an age and a state a side."""
     markets = [a_market(market=f"0x{n:064x}", yes=f"{10**70 + 2 * n}", no=f"{10**70 + 2 * n + 1}") for n in range(4)]
     books = [VenueBook(market) for market in markets]
     few, many = Driver(*books[:2]).quoting(), Driver(*books).quoting()
     counts = [len((await scrape(driver)).samples) for driver in (few, many)]
-    assert counts[1] - counts[0] == 2 * 7
-    assert counts[0] - 2 * 7 < 120
+    assert counts[1] - counts[0] == 2 * 9
+    assert counts[0] - 2 * 9 < 160
 
 
-async def test_the_pages_on_data_and_account_name_every_metric() -> None:
+async def test_the_pages_on_data_account_and_risk_name_every_metric() -> None:
     docs = Path(__file__).parents[3] / "docs"
-    page = "".join((docs / name).read_text(encoding="utf-8") for name in ("data-health.md", "account.md"))
+    page = "".join((docs / name).read_text(encoding="utf-8") for name in ("data-health.md", "account.md", "risk.md"))
     driver = Driver(VenueBook()).quoting()
     driver.engine.venue.needs_heartbeat = True
     driver.send(HeartbeatSeen(acknowledged=True))
@@ -476,3 +499,19 @@ def test_the_page_on_the_account_names_every_finding() -> None:
     codes = set(re.findall(r'(?:Finding|_finding)\(\s*(?:code=)?"([a-z_]+)"', source))
     assert {"unknown_order", "missing_shares", "failed_trade"} < codes
     assert {code for code in codes if f"`{code}`" not in page} == set()
+
+
+async def test_protections_clock_and_journal_are_told() -> None:
+    """What an operator is woken up for: a rule that acted, a clock that is off, a disk that takes nothing."""
+    driver = Driver(VenueBook()).quoting()
+    before = await scrape(driver)
+    assert not [key for key in before.samples if key[0] == "mm_clock_skew_seconds"], "nobody has asked"
+    driver.engine.protections.trips["streak"] += 2
+    driver.send(ClockSeen(-1.25))
+    driver.send(JournalSeen(2.5))
+    samples = (await scrape(driver)).samples
+    assert {key[1] for key in samples if key[0] == "mm_protection_trips_total"} == set(NAMES)
+    assert samples["mm_protection_trips_total", "streak"] == 2
+    assert samples["mm_protection_trips_total", "repeat"] == 0
+    assert samples["mm_clock_skew_seconds",] == -1.25
+    assert samples["mm_journal_stalled_seconds",] == 2.5

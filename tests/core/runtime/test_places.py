@@ -1,5 +1,6 @@
-"""One directory, one instance, one latch."""
+"""One directory, one instance; one wallet, one session."""
 
+import os
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -46,27 +47,6 @@ def test_the_directory_is_for_its_owner_only(tmp_path: Path) -> None:
     places.release()
 
 
-@pytest.mark.parametrize("text", [b"kill by operator\n", b"", b"\xff\xfe not text"])
-def test_a_latch_of_any_content_refuses_the_start(tmp_path: Path, text: bytes) -> None:
-    """An empty or damaged latch is a latch."""
-    places = claimed(tmp_path, "live")
-    places.latch.write_bytes(text)
-    with pytest.raises(PreflightError, match="remove"):
-        places.check_latch()
-    places.release()
-
-
-def test_a_written_latch_tells_its_reason(tmp_path: Path) -> None:
-    """Who looks into it must see who killed."""
-    places = claimed(tmp_path, "live")
-    places.check_latch()
-    places.write_latch("kill by operator")
-    with pytest.raises(PreflightError, match="kill by operator"):
-        places.check_latch()
-    assert places.latch.stat().st_mode & 0o077 == 0
-    places.release()
-
-
 def test_a_demo_starts_afresh_and_keeps_the_last_run_readable(tmp_path: Path) -> None:
     """The run before last may have left a write-ahead log; beside another database it would be played into it."""
     places = claimed(tmp_path)
@@ -74,10 +54,43 @@ def test_a_demo_starts_afresh_and_keeps_the_last_run_readable(tmp_path: Path) ->
         places.database.with_name(f"previous-{places.database.name}{suffix}").write_bytes(b"of another database")
     with closing(sqlite3.connect(places.database)) as db:
         db.execute("CREATE TABLE t (n)")
-    places.latch.touch()
+    (places.directory / "kill.latch").touch()
     places.start_afresh()
     left = sorted(path.name for path in places.directory.iterdir())
-    assert left == ["lock", "previous-mm_state.db"]
+    assert left == ["kill.latch", "lock", "previous-mm_state.db"], "a kill stays"
+    places.release()
+
+
+WALLET = "0x" + "Ab" * 20
+
+
+def test_a_wallet_has_one_session_whatever_the_state_directory(tmp_path: Path) -> None:
+    """Two sessions with directories of their own would trade one account twice (reliability.md P18)."""
+    home = tmp_path / "home"
+    first, second = claimed(tmp_path / "one", "live"), claimed(tmp_path / "two", "live")
+    first.claim_wallet(WALLET, home)
+    first.claim_wallet(WALLET, home)  # signer and wallet may be one
+    with pytest.raises(InstanceError, match="another wallet") as caught:
+        second.claim_wallet(WALLET.lower(), home)
+    assert f"process {os.getpid()}" in str(caught.value) and str(first.directory) in str(caught.value)
+    assert caught.value.exit_code == 4
+    second.claim_wallet("0x" + "cd" * 20, home)
+    first.release()
+    second.claim_wallet(WALLET, home)
+    second.release()
+
+
+def test_a_lease_that_cannot_be_made_is_told(tmp_path: Path) -> None:
+    """Better not to start than to start without it."""
+    (tmp_path / "home").write_text("in the way")
+    places = claimed(tmp_path / "one", "live")
+    with pytest.raises(PreflightError, match="lease of the wallet"):
+        places.claim_wallet(WALLET, tmp_path / "home")
+    (tmp_path / "wallets").mkdir()
+    (tmp_path / "wallets" / f"{WALLET.lower()}.lock").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(PreflightError, match="lease of the wallet"):
+        places.claim_wallet(WALLET, tmp_path)
+    assert not (tmp_path / "elsewhere").exists()
     places.release()
 
 

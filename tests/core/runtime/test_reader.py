@@ -49,6 +49,9 @@ class FakeRest:
             raise self.touches_fail
         return [RestTouch(token, "0.4", "0.6") for token in tokens]
 
+    async def time(self) -> int:
+        raise VenueUnavailable("nobody asks here")
+
     async def close(self) -> None:
         self.closed = True
 

@@ -5,22 +5,25 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
+from typing import Literal
 
 import pytest
 
-from core.actions import Place, ReadScoring
+from core.actions import Note, Place, ReadScoring, refusal
 from core.errors import PreflightError, StoreError, VenueUnavailable
 from core.events import CancelAnswered, FillSeen, OperatorCommand, OrderAnswered, OrderSigned, Woken
 from core.explaining import Explained
 from core.portfolio.markouts import Drift
+from core.risk import vitals as vitals_module
+from core.risk.gate import Cleared
 from core.runtime import ending as ending_module
+from core.runtime import journaling as journaling_module
 from core.runtime import session as session_module
 from core.runtime.control_socket import Explain, ask
 from core.runtime.journaling import FLUSH_SEC
 from core.runtime.session import Parts, Session
 from core.store.database import Store
 from core.units import MICRO, Shares, Ticks
-from core.venue.gateway import SignedPlace
 from tests.core.runtime.fakes import (
     INSTRUMENT,
     UNKNOWN,
@@ -57,6 +60,7 @@ async def an_order(session: Session, gateway: FakeGateway) -> str:
     """Place an order and wait until it was sent; it is pulled soon, because the feeds of these sessions are down."""
     assert session._courier is not None
     session._courier._is_wanted = lambda intent: True
+    session._courier._clear = lambda signed, now: Cleared(signed)
     intent = an_intent(session)
     session._carry_out(intent)
     await until(lambda: gateway.posted)
@@ -142,6 +146,7 @@ async def test_a_venue_that_is_down_at_the_end_is_told_once_and_nothing_counted_
     gateway.listing_error = gateway.cancel_error = VenueUnavailable("service not ready")
     assert session._courier is not None
     session._courier._is_wanted = lambda intent: True
+    session._courier._clear = lambda signed, now: Cleared(signed)
     wish(session)
     await until(lambda: session.engine.orders.in_doubt() == 1)
     session.request_stop("quit")
@@ -164,6 +169,7 @@ async def test_a_placement_without_an_answer_is_never_called_verified(tmp_path: 
 
     gateway.on_post = never_answered
     session._courier._is_wanted = lambda intent: True  # the feeds of this session are down, which pulls all wishes
+    session._courier._clear = lambda signed, now: Cleared(signed)
     wish(session)
     await asyncio.wait_for(sending.wait(), 5)
     session.request_stop("quit")
@@ -262,10 +268,29 @@ async def test_a_hanging_venue_does_not_hold_the_end(tmp_path: Path, monkeypatch
         assert (await task).exit_code == 11
 
 
-async def test_a_database_that_fails_while_trading_still_ends_in_order(
+async def test_who_insists_waits_for_no_politeness(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A second interrupt: orders are cancelled and verified at once, whatever else would be waited for."""
+    for name in ("IDLE_SEC", "SETTLE_SEC"):
+        monkeypatch.setattr(session_module, name, 60.0)
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    task = await run_until_trading(session)
+    assert session._courier is not None
+    monkeypatch.setattr(session._courier, "wait_idle", asyncio.Event().wait)
+    gateway.fills_hang = True
+    session.request_stop("quit")
+    done, _ = await asyncio.wait({task}, timeout=0.2)
+    assert not done, "it waits for the answer to a placement"
+    session.hurry()
+    async with asyncio.timeout(10):
+        outcome = await task
+    assert (outcome.exit_code, outcome.verified) == (0, True)
+
+
+async def test_a_database_that_fails_while_trading_kills_and_the_session_still_ends_in_order(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Orders are cancelled and verified without the database; the code says what broke."""
+    """It observes until it is stopped; orders are cancelled and verified without the database, the code says why."""
     gateway = FakeGateway()
     session = session_in(tmp_path, composing(gateway))
     task = await run_until_trading(session)
@@ -276,6 +301,9 @@ async def test_a_database_that_fails_while_trading_still_ends_in_order(
     monkeypatch.setattr(session._store, "write", broken)
     gateway.open_ids.add("a")
     wish(session)
+    await until(lambda: session.engine.is_killed)
+    assert session.switch.latch.read().by == "storage" and not task.done()
+    session.request_stop("quit")
     outcome = await task
     assert (outcome.exit_code, outcome.verified) == (5, True), outcome.sentence
     assert gateway.posted == [], "what cannot be journaled is not sent"
@@ -365,7 +393,7 @@ async def test_a_kill_while_starting_is_latched_and_nothing_is_ever_placed(tmp_p
     task = asyncio.create_task(session.run())
     await begun.wait()
     assert session.command(OperatorCommand(act="kill")).text.startswith("KILLED")
-    assert session.places.latch.exists()
+    assert session.switch.latch.read().state == "killed"
     go.set()
     await until(lambda: gateway.cancel_alls)
     wish(session)
@@ -389,8 +417,8 @@ async def _cancels_nothing(order_ids: object) -> list[object]:
     return []
 
 
-async def _answers_nothing(batch: Sequence[SignedPlace]) -> list[OrderAnswered]:
-    return [OrderAnswered(intent=signed.place.intent, outcome="unknown") for signed in batch]
+async def _answers_nothing(batch: Sequence[Cleared]) -> list[OrderAnswered]:
+    return [OrderAnswered(intent=each.signed.place.intent, outcome="unknown") for each in batch]
 
 
 # What others may ask, and what is kept for later
@@ -416,7 +444,7 @@ async def test_a_session_that_cannot_be_asked_trades_all_the_same(tmp_path: Path
     session = session_in(tmp_path, composing(FakeGateway()))
     session.places.control.mkdir()
     task = await run_until_trading(session)
-    assert any("`explain` cannot ask this session" in event.text for event in session._events)
+    assert any("no command but `kill` reaches it" in event.text for event in session._events)
     session.request_stop("quit")
     assert (await task).exit_code == 0
 
@@ -457,6 +485,121 @@ async def test_questions_which_orders_score_reach_the_venue(tmp_path: Path) -> N
     assert rows_of(session, "SELECT 1 FROM journal WHERE body LIKE '%0xa%'") == []
 
 
+@pytest.mark.parametrize("act", ["resume_all", "rearm"])
+async def test_nothing_is_lifted_before_it_is_known_what_holds(
+    tmp_path: Path, act: Literal["resume_all", "rearm"]
+) -> None:
+    """Else the answer is "resumed", and what an earlier session left holds a moment later."""
+    gateway, begun, go = FakeGateway(), asyncio.Event(), asyncio.Event()
+
+    async def slow(session: Session) -> Parts:
+        begun.set()
+        await go.wait()
+        return await composing(gateway)(session)
+
+    session = session_in(tmp_path, slow)
+    task = asyncio.create_task(session.run())
+    await begun.wait()
+    answer = session.command(OperatorCommand(act=act, reason="go on"))
+    assert not answer.done and "is not read yet" in answer.text
+    go.set()
+    await until(lambda: session.command(OperatorCommand(act="resume_all")).done)
+    session.request_stop("quit")
+    await task
+
+
+@pytest.mark.parametrize(
+    ("note", "is_done"), [(Note("warning", "", "done, and grave"), True), (refusal("", "not done"), False)]
+)
+def test_an_answer_says_refused_only_when_nothing_was_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, note: Note, is_done: bool
+) -> None:
+    """A shell's exit code 2 promises that nothing has changed; how grave a line is says nothing about that."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    monkeypatch.setattr(session, "emit", lambda command: [note])
+    assert session.command(OperatorCommand(act="cancel_all")).done == is_done
+
+
 def rows_of(session: Session, query: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(session.places.database)) as db:
         return db.execute(query).fetchall()
+
+
+async def test_what_an_operator_holds_is_on_the_disk_at_once_and_holds_the_next_session(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A machine that loses its power right after a pause comes back paused, not trading."""
+    monkeypatch.setattr(journaling_module, "FLUSH_SEC", 3600.0)
+    session = session_in(tmp_path, composing(FakeGateway()))
+    task = await run_until_trading(session)
+    pause = OperatorCommand(act="pause", market=INSTRUMENT.market, who="jo", reason="lunch", for_s=600.0)
+    assert session.command(pause).done
+    query = "SELECT state, source, reason, author, until_unix - since_unix FROM controls"
+    async with asyncio.timeout(5):
+        while True:
+            with closing(sqlite3.connect(session.places.database)) as db:
+                if rows := db.execute(query).fetchall():
+                    break
+            await asyncio.sleep(0.01)
+    assert rows == [("PAUSED", "operator", "lunch", "jo", 600.0)]
+    session.request_stop("quit")
+    await task
+    session.places.release()
+    after = session_in(tmp_path, composing(FakeGateway()))
+    task = await run_until_trading(after)
+    [held] = after.engine.controls.held()
+    assert held.words == "paused: lunch, by jo"
+    assert 590.0 < (after.engine.controls.left_s(held, after.clock.monotonic()) or 0.0) <= 600.0
+    assert after.command(OperatorCommand(act="resume", market=INSTRUMENT.market)).text.startswith("resumed")
+    after.request_stop("quit")
+    await task
+
+
+async def test_sizes_over_the_bankroll_end_the_session_before_any_order(tmp_path: Path) -> None:
+    """What was made for a larger account is a matter of the settings, and of no kill switch."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway), max_size_usd=2_000.0)
+    outcome = await session.run()
+    assert (outcome.exit_code, outcome.verified) == (2, True)
+    assert outcome.sentence == (
+        "stopped (ConfigError: max_size_usd: 2000 is over the bankroll of 1000 dollars; lower it, or raise that): "
+        "zero open orders verified"
+    )
+    assert gateway.posted == [] and not session.switch.is_closed
+
+
+async def test_a_journal_that_waits_for_the_disk_stops_new_orders_and_then_kills(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A second writer keeps the database locked: what leaves now could not be remembered."""
+    gateway = FakeGateway()
+    session = session_in(tmp_path, composing(gateway))
+    monkeypatch.setattr(vitals_module, "JOURNAL_KILL_SEC", 2.5)
+    task = await run_until_trading(session)
+    release = asyncio.Event()
+
+    async def wait_for_the_disk(changes: object) -> None:
+        await release.wait()
+
+    with monkeypatch.context() as patch:
+        patch.setattr(session._store, "write", wait_for_the_disk)
+        await until(lambda: session.engine.vitals.journal)
+        assert not session.switch.is_closed
+        await until(lambda: session.switch.is_closed)
+        assert session.engine.is_killed
+        release.set()
+    await until(lambda: not session.engine.vitals.journal)
+    session.request_stop("quit")
+    assert (await task).exit_code == 10
+
+
+async def test_a_loop_that_stood_still_is_told_to_the_engine_once_it_hears_anything(tmp_path: Path) -> None:
+    """At a start imports hold the loop up, and nothing is old yet."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    session._on_stall(2.0)
+    assert session.engine.vitals.lag_s == 0.0
+    task = await run_until_trading(session)
+    session._on_stall(2.0)
+    assert session.engine.vitals.lag_s == 2.0
+    session.request_stop("quit")
+    assert (await task).exit_code == 0

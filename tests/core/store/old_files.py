@@ -106,7 +106,90 @@ CREATE VIEW positions AS
     FROM fills WHERE settlement != 'failed'
   ) GROUP BY market, outcome;
 """
-_SCRIPTS: Final = {1: SCHEMA_1, 2: SCHEMA_1 + SCHEMA_2, 3: SCHEMA_1 + SCHEMA_2 + SCHEMA_3}
+SCHEMA_4 = """
+DROP TABLE marks;
+DROP TABLE corrections;
+DROP TABLE progress;
+DROP VIEW positions;
+DROP INDEX fills_of_markets;
+ALTER TABLE sessions ADD COLUMN account TEXT NOT NULL DEFAULT '';
+ALTER TABLE fills ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+CREATE TABLE entries (
+  account TEXT NOT NULL, seq INTEGER NOT NULL, session INTEGER NOT NULL REFERENCES sessions, unix REAL NOT NULL,
+  market TEXT NOT NULL, kind TEXT NOT NULL, outcome TEXT, size_micro INTEGER, price_micro_usd INTEGER,
+  amount_micro_usd INTEGER, income TEXT, key TEXT NOT NULL, source TEXT NOT NULL, text TEXT NOT NULL,
+  PRIMARY KEY (account, seq), UNIQUE (account, key)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE progress (
+  account TEXT NOT NULL, name TEXT NOT NULL, unix REAL NOT NULL, PRIMARY KEY (account, name)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX fills_by_time ON fills (session, matched_unix);
+CREATE INDEX fills_unbooked ON fills (session) WHERE seq = 0;
+CREATE INDEX entries_by_time ON entries (account, unix);
+CREATE TABLE equity (
+  id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, account TEXT NOT NULL, unix REAL NOT NULL,
+  seq INTEGER NOT NULL, cash_micro_usd INTEGER NOT NULL, equity_micro_usd INTEGER NOT NULL,
+  conservative_micro_usd INTEGER NOT NULL, realised_micro_usd INTEGER NOT NULL,
+  unrealised_micro_usd INTEGER NOT NULL, fees_micro_usd INTEGER NOT NULL, income_micro_usd INTEGER NOT NULL,
+  flows_micro_usd INTEGER NOT NULL, peak_micro_usd INTEGER NOT NULL, day INTEGER NOT NULL,
+  day_equity_micro_usd INTEGER NOT NULL, day_flows_micro_usd INTEGER NOT NULL, bankroll_micro_usd INTEGER NOT NULL,
+  is_latched INTEGER NOT NULL
+) STRICT;
+CREATE INDEX equity_by_time ON equity (account, unix);
+CREATE TABLE markets (
+  market TEXT PRIMARY KEY, title TEXT NOT NULL, event_id TEXT NOT NULL, event_group TEXT NOT NULL,
+  group_size INTEGER NOT NULL, yes_token TEXT NOT NULL, no_token TEXT NOT NULL, tick_micro_usd INTEGER NOT NULL,
+  min_size_micro INTEGER NOT NULL, neg_risk INTEGER NOT NULL, tags TEXT NOT NULL, fee_rate_micro INTEGER,
+  fee_exponent REAL, rebate_micro INTEGER, reward_min_size_micro INTEGER, reward_max_spread_cents REAL,
+  reward_daily_usd REAL, start_unix REAL, game_start_unix REAL, end_unix REAL, updated_unix REAL NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE estimates (
+  account TEXT NOT NULL, day INTEGER NOT NULL, market TEXT NOT NULL, reward_micro_usd INTEGER NOT NULL,
+  rebate_micro_usd INTEGER NOT NULL, sampled_s REAL NOT NULL, PRIMARY KEY (account, day, market)
+) STRICT, WITHOUT ROWID;
+CREATE TABLE jobs (
+  job_id INTEGER PRIMARY KEY, session INTEGER NOT NULL REFERENCES sessions, account TEXT NOT NULL,
+  kind TEXT NOT NULL, market TEXT NOT NULL, size_micro INTEGER NOT NULL, cash_micro_usd INTEGER NOT NULL,
+  route TEXT NOT NULL, by TEXT NOT NULL, reason TEXT NOT NULL, state TEXT NOT NULL, transaction_id TEXT NOT NULL,
+  transaction_hash TEXT NOT NULL, nonce INTEGER, baseline TEXT, detail TEXT NOT NULL, body TEXT NOT NULL,
+  created_unix REAL NOT NULL, updated_unix REAL NOT NULL
+) STRICT;
+CREATE TABLE job_events (
+  id INTEGER PRIMARY KEY, job_id INTEGER NOT NULL REFERENCES jobs, unix REAL NOT NULL, state TEXT NOT NULL,
+  transaction_id TEXT NOT NULL, transaction_hash TEXT NOT NULL, nonce INTEGER, amount_micro_usd INTEGER,
+  detail TEXT NOT NULL
+) STRICT;
+CREATE INDEX job_events_of_jobs ON job_events (job_id);
+CREATE VIEW lines AS
+  SELECT account, session, seq, market, trade_id || ' ' || order_id AS key, matched_unix AS unix,
+    LOWER(order_side) AS kind, outcome, size_micro, price_micro_usd, NULL AS amount_micro_usd, NULL AS income,
+    'fill' AS source, settlement = 'confirmed' AS is_final, '' AS text
+  FROM fills f JOIN sessions s ON s.id = f.session WHERE settlement != 'failed'
+  UNION ALL
+  SELECT account, session, seq, market, key, unix, kind, outcome, size_micro, price_micro_usd, amount_micro_usd,
+    income, source, TRUE, text
+  FROM entries;
+CREATE VIEW positions AS
+  SELECT account, market, outcome, CAST(TOTAL(micro) FILTER (WHERE is_final) AS INTEGER) AS settled_micro,
+    CAST(TOTAL(micro) FILTER (WHERE NOT is_final) AS INTEGER) AS provisional_micro
+  FROM (
+    SELECT account, market, outcome, settlement = 'confirmed' AS is_final,
+      CASE order_side WHEN 'SELL' THEN -size_micro ELSE size_micro END AS micro
+    FROM fills f JOIN sessions s ON s.id = f.session WHERE settlement != 'failed'
+    UNION ALL
+    SELECT account, market, outcome, TRUE, CASE WHEN kind IN ('sell', 'redeem') THEN -size_micro ELSE size_micro END
+    FROM entries WHERE kind IN ('buy', 'sell', 'convert', 'redeem', 'found')
+    UNION ALL
+    SELECT account, market, o.outcome, TRUE, CASE kind WHEN 'merge' THEN -size_micro ELSE size_micro END
+    FROM entries JOIN (SELECT 'YES' AS outcome UNION ALL SELECT 'NO') o WHERE kind IN ('split', 'merge')
+  ) GROUP BY account, market, outcome;
+"""
+_SCRIPTS: Final = {
+    1: SCHEMA_1,
+    2: SCHEMA_1 + SCHEMA_2,
+    3: SCHEMA_1 + SCHEMA_2 + SCHEMA_3,
+    4: SCHEMA_1 + SCHEMA_2 + SCHEMA_3 + SCHEMA_4,
+}
 ORDER_3: Final = (
     "INSERT INTO orders VALUES (?, ?, ?, '0xm', 'yes', 'YES', 'BUY', 470000, 10000, 9000000, 4000000, 4000000, 'bid',"
     " 0, ?, '', '', '', '', NULL, ?, ?)"
@@ -123,6 +206,7 @@ def an_old_file(path: Path, schema: int, mode: str = "live") -> None:
     """Two sessions; in schemas 1 and 2 each numbers its orders from 1, and the second made one off its market's grid.
 
     In schema 3 the second found that shares of another market were there and, if of paper, took off what the first had.
+    In schema 4 the second did as well, and ended with the day's loss latched.
     """
     with closing(sqlite3.connect(path, isolation_level=None)) as db:
         db.execute("PRAGMA journal_mode = WAL")
@@ -130,9 +214,11 @@ def an_old_file(path: Path, schema: int, mode: str = "live") -> None:
         db.execute("INSERT INTO meta VALUES ('schema', ?)", (str(schema),))
         for session in (1, 2):
             row = (session, mode, "0", 1, "{}", NOW, NOW + 9, "quit", 1)
-            db.execute("INSERT INTO sessions VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
+            columns = ("id", "mode", "version", "seed", "settings", "started_unix", "ended_unix", "exit_reason")
+            names = ", ".join((*columns, "open_orders_verified"))
+            db.execute(f"INSERT INTO sessions ({names}) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)", row)
             db.execute("INSERT INTO journal (session, unix, kind, body) VALUES (?, ?, 'event', '{}')", (session, NOW))
-        (_fill_3 if schema == 3 else _fill_1)(db, schema, mode)
+        {3: _fill_3, 4: _fill_4}.get(schema, _fill_1)(db, schema, mode)
 
 
 def _fill_1(db: sqlite3.Connection, schema: int, mode: str) -> None:
@@ -166,3 +252,22 @@ def _fill_3(db: sqlite3.Connection, _schema: int, mode: str) -> None:
     db.execute(CORRECTION_3, (2, NOW + 4, "0xn", "NO", 3_000_000, "held at the first sight of the market"))
     db.execute(FILL_3, ("t2", "0xc", 3, 2, "YES", "SELL", 500_000, 4_000_000, "matched", NOW + 6))
     db.execute("INSERT INTO progress VALUES ('trades', ?)", (NOW + 7,))
+
+
+def _fill_4(db: sqlite3.Connection, _schema: int, _mode: str) -> None:
+    db.execute("UPDATE sessions SET account = '0xfeed'")
+    for intent, session, order_id, state in (
+        (1, 1, "0xa", "MATCHED"), (2, 1, "0xb", "LIVE"), (3, 2, "0xc", "CANCELLED"), (4, 2, "", "DENIED"),
+    ):  # fmt: skip
+        db.execute(ORDER_3, (intent, session, order_id, state, NOW, NOW + session))
+    fill = FILL_3.replace("?)", "?, ?)")
+    db.execute(fill, ("t1", "0xa", 1, 1, "YES", "BUY", 470_000, 4_000_000, "confirmed", NOW + 1, 1))
+    db.execute(fill, ("t2", "0xc", 3, 2, "YES", "SELL", 500_000, 4_000_000, "matched", NOW + 6, 3))
+    entry = (
+        "INSERT INTO entries VALUES ('0xfeed', 2, 2, ?, '0xn', 'found', 'NO', 3000000, 500000, NULL, NULL, ?, ?, '')"
+    )
+    db.execute(entry, (NOW + 4, "correction 1", "balance"))
+    amounts = (-1_000, 99_000, 99_000, 0, 0, 0, 0, 100_000, 0, int(NOW // 86_400), 100_000, 0, 98_000, 1)
+    row = (None, 2, "0xfeed", NOW + 6, 4, *amounts)
+    db.execute(f"INSERT INTO equity VALUES ({', '.join('?' * len(row))})", row)
+    db.execute("INSERT INTO progress VALUES ('0xfeed', 'trades', ?)", (NOW + 7,))

@@ -9,6 +9,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Literal, NamedTuple
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,10 +24,12 @@ from core.jobs.job import Baseline
 from core.orders.fills import FINAL, TrackedFill
 from core.orders.order import TERMINAL, Order, State
 from core.portfolio.entries import Booking, Buy, Convert, Flow, Found, Income, Merge, Redeem, Sell, Split
+from core.risk.control import Control, Source
 from core.store.changes import Changes
 from core.store.fold import MARGIN_SEC, RECENT_SEC
 from core.store.lines import MARKS, mark_of
 from core.units import OUTCOMES, SIZE_QUANTUM, Shares, Ticks, grid_of
+from core.views import ControlState
 from tests.builders import MARKET, YES, laws, shares, usd
 from tests.core.store.ledger import NOW, WALLET, a_fill, a_job, a_line, a_mark, an_order, changes, opened, rows
 
@@ -221,6 +224,31 @@ async def test_an_account_goes_on_from_its_last_mark(tmp_path: Path) -> None:
     with closing(sqlite3.connect(path)) as db:
         span = {"account": WALLET, "since": NOW - 60, "until": NOW + 60}
         assert [mark_of(row) for row in db.execute(MARKS, span)] == [marks[2], marks[0]]
+
+
+async def test_control_states_are_the_file_s_and_losses_the_account_s(tmp_path: Path) -> None:
+    """A pause holds whoever trades next; what another account lost is not this one's. The newest row of each counts."""
+    path = tmp_path / "mm_state.db"
+
+    def control(
+        state: ControlState, source: Source, at: float, market: str = "", until: float | None = None
+    ) -> Control:
+        return Control(state, f"{source} \ud800", source, "jo", market, "", NOW + at, until)
+
+    first = [
+        control("PAUSED", "operator", 1, MARKET, NOW + 90), control("KILLED", "kill", 2),
+        control("REDUCE_ONLY", "loss", 3), control("REDUCE_ONLY", "drawdown", 4), control("PAUSED", "operator", 5),
+    ]  # fmt: skip
+    second = [control("ACTIVE", "operator", 6), control("CANCEL_ONLY", "operator", 7, "0xn")]
+    await folded(path, Changes(controls=first))
+    other = await folded(path, Changes(controls=second), wallet="0xother")
+    assert [(one.source, one.market, one.state) for one in other.controls] == [
+        ("operator", MARKET, "PAUSED"), ("kill", "", "KILLED"), ("operator", "0xn", "CANCEL_ONLY"),
+    ]  # fmt: skip
+    assert other.controls[0] == msgspec.structs.replace(first[0], reason="operator ?")
+    own = await folded(path, Changes(controls=[control("ACTIVE", "loss", 8)]))
+    assert [one.source for one in own.controls] == ["operator", "kill", "drawdown", "operator"]
+    assert [one.source for one in (await folded(path, wallet="0xother")).controls] == ["operator", "kill", "operator"]
 
 
 async def test_what_is_held_comes_with_its_last_fair_value(tmp_path: Path) -> None:

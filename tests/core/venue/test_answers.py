@@ -388,3 +388,31 @@ def test_no_answer_raises_and_each_order_gets_one(status: int, body: bytes, head
         assert (each.refusal != "") == (each.outcome == "refused")
     assert [each.order_id for each in answers.cancellations(answer, [A, B])] == [A, B]
     answers.heartbeat(answer), answers.mode_sign(answer), answers.rate_sign(answer, "orders")
+
+
+# Orders that cross
+
+
+@pytest.mark.parametrize(
+    ("raw", "outcome", "matched"),
+    [
+        (leg(A, "matched", makingAmount="12.5", takingAmount="6"), "matched", 12_500_000),
+        (leg(A, "matched"), "matched", None),
+        (leg(A, "matched", makingAmount="a lot"), "matched", None),
+        (leg(A, "delayed"), "delayed", None),
+        (leg(A, "live"), "unknown", None),
+        (leg(A, "unmatched"), "unknown", None),
+        (leg(reason=refusals.FAK_MISSED), "refused", None),
+    ],
+)
+def test_order_that_crosses_never_rests_and_tells_what_it_took(raw: Any, outcome: str, matched: int | None) -> None:
+    """``live`` of a FAK order is no word to believe; a miss is a refusal that is nobody's fault."""
+    [answered] = answers.placements(said([raw]), {1: A}, frozenset({1}))
+    assert (answered.outcome, answered.matched) == (outcome, matched)
+    assert answered.refusal == ("missed" if outcome == "refused" else "")
+
+
+def test_what_a_quote_took_is_not_read() -> None:
+    """A post-only order that matched has matched whole, as ever."""
+    [answered] = answers.placements(said([leg(A, "matched", makingAmount="12.5")]), {1: A})
+    assert answered == OrderAnswered(intent=1, outcome="matched")

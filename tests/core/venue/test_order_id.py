@@ -2,8 +2,8 @@
 
 import pytest
 
+from core.venue.l2 import l2_signature
 from core.venue.order_id import exchange_of, order_id
-from core.venue.private_rest import l2_signature
 
 EOA = "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A"
 DEPOSIT_WALLET = "0x7a57144fAfde87F5cE4a880D570BAe58eeBC83f2"

@@ -8,6 +8,7 @@ import pytest
 from core.actions import Place
 from core.events import CancelAnswered, Event, FillSeen, MarketMessage, OrderAnswered
 from core.market.continuity import TrackedBook
+from core.market.fees import FeeSchedule, taker_fee
 from core.units import MICRO, Shares, Side, Ticks
 from core.venue.paper import ANSWER_SEC, ENTRY_SEC, PaperVenue
 from tests.builders import MARKET, NO, YES, VenueBook, shares, usd
@@ -290,3 +291,64 @@ def test_nothing_scores_without_a_programme_or_a_proven_book() -> None:
     paper.wait(10)
     paper.tracked.lose("test", paper.now)
     assert paper.venue.scoring((near,), paper.now) == ((near, False),)
+
+
+# Orders that cross
+
+
+def crossing(paper: Paper, tick: int, size: float, token: str = YES) -> str:
+    """Sell so much at ``tick`` of the token or better."""
+    paper.intents += 1
+    place = Place(
+        intent=paper.intents,
+        market=MARKET,
+        token=token,
+        order_side="SELL",
+        price=Ticks(tick),
+        price_text=paper.tracked.instrument.grid.text(tick),
+        size=shares(size),
+        side="ask" if token == YES else "bid",
+        layer=0,
+        reason="test",
+        crosses=True,
+    )
+    paper.venue.submit(place, f"o{paper.intents}", paper.now)
+    return f"o{paper.intents}"
+
+
+@pytest.mark.parametrize("token", [YES, NO])
+def test_order_that_crosses_takes_the_levels_it_may_and_never_rests(token: str) -> None:
+    """200 at 45 and 100 of the 400 at 44; of NO the asks mirrored, 53 and 52. Fees and cash are the account's."""
+    paper = Paper()
+    paper.tracked.instrument = msgspec.structs.replace(paper.tracked.instrument, fees=FeeSchedule(rate=40_000))
+    best = 45 if token == YES else 53
+    order = crossing(paper, best - 1, 300, token)
+    events = paper.wait(1.0)
+    answer = next(event for event in events if isinstance(event, OrderAnswered))
+    assert (answer.outcome, answer.matched) == ("matched", shares(300))
+    fill = next(event for event in events if isinstance(event, FillSeen))
+    assert [(part.price, part.size) for part in fill.taken] == [
+        (usd(best / 100), shares(200)),
+        (usd((best - 1) / 100), shares(100)),
+    ]
+    assert not paper.venue.is_open(order) and paper.venue.order_seen(order, 0.0).status == "matched"
+    read = paper.venue.balances(usd(100), [token], 0.0)
+    fee = sum(taker_fee(part.price, part.size, FeeSchedule(rate=40_000)) for part in fill.taken)
+    assert read.cash == usd(100) + sum(part.cash for part in fill.taken) - fee
+    assert read.holdings == ((token, -shares(300)),)
+
+
+def test_order_that_crosses_drops_what_it_does_not_find() -> None:
+    """Only 200 rest at 45: the rest of the order is gone, and a second one finds nothing until the feed shows more."""
+    paper = Paper()
+    order = crossing(paper, 45, 500)
+    events = paper.wait(1.0)
+    assert fills(events) == {order: 200}
+    assert paper.venue.order_seen(order, 0.0).status == "cancelled"
+    again = crossing(paper, 45, 500)
+    [missed] = paper.wait(1.0)
+    assert isinstance(missed, OrderAnswered) and (missed.outcome, missed.refusal) == ("refused", "missed")
+    assert not paper.venue.is_open(again)
+    paper.see(paper.book.set("bid", 45, 50))
+    third = crossing(paper, 45, 500)
+    assert fills(paper.wait(1.0)) == {third: 50}

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from core.errors import MalformedMessage
-from core.events import FillSeen, OrderSeen
+from core.events import FillSeen, OrderSeen, Taken
+from core.units import Usd
 from core.venue.user_channel import decode_user_frame, order_seen, own_fills
-from tests.builders import laws, recorded, shares
+from tests.builders import laws, recorded, shares, usd
 
 OWNER = "key-1"
 WALLET = "0xA3D82Ed56F4c68d2328Fb8c29e568Ba2cAF7d7c8"
@@ -445,3 +446,45 @@ def test_recorded_makers_are_found_by_their_wallet_too() -> None:
     assert [fill.size for fill in fills] == [shares(5)] * 5
     [cross] = decode_user_frame(json.dumps(trades[2]), "78132bc3-22af-6aa2-79ae-11929f821cae")
     assert (cross.order_side, cross.size, cross.price) == ("BUY", shares(10), "0.482")
+
+
+# What a taker met
+
+
+def test_a_taker_learns_what_it_paid_maker_by_maker() -> None:
+    """The same token at the maker's price, the other at what makes up a dollar; off-grid prices give exact dollars."""
+    makers = [
+        stranger(asset_id="1", side="BUY", matched_amount="10", price="0.45"),
+        stranger(order_id="0xc", asset_id="2", side="SELL", matched_amount="2.5", price="0.5600000444600143"),
+    ]
+    ours = {"owner": OWNER, "trader_side": "TAKER", "side": "SELL", "size": "12.5", "price": "0.448"}
+    [fill] = told(a_trade(*makers, **ours))
+    assert fill.taken == (
+        Taken(usd(0.45), shares(10), usd(4.5)),
+        Taken(usd(0.44), shares(2.5), Usd(2_500_000 - 1_400_000)),
+    )
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        stranger(asset_id="1", matched_amount="x", price="0.45"),
+        stranger(asset_id="1", matched_amount="10", price="x"),
+        stranger(asset_id="1", matched_amount="10", price="1.45"),
+        stranger(asset_id="1", matched_amount="9", price="0.45"),
+        "no object",
+    ],
+)
+def test_makers_that_cannot_be_read_leave_a_taker_with_the_trades_price(broken: Any) -> None:
+    """Sizes that do not sum up, prices that are none: the trade's own price, which is the average, has to do."""
+    ours = {"owner": OWNER, "trader_side": "TAKER", "side": "SELL", "size": "10", "price": "0.448"}
+    fills, _ = told_and_amiss(a_trade(broken, **ours))
+    assert [fill.taken for fill in fills] == [(Taken(usd(0.448), shares(10), usd(4.48)),)]
+    fills, _ = told_and_amiss(a_trade(broken, **(ours | {"price": "?"})))
+    assert [fill.taken for fill in fills] == [()]
+
+
+def test_a_makers_fill_tells_nothing_of_what_a_taker_met() -> None:
+    """It is filled at its order's own price, whatever the trade says."""
+    [fill] = told(a_trade(maker(), stranger()))
+    assert fill.taken == ()
