@@ -1,16 +1,19 @@
 """``make bench``: what frames, sockets, decisions, orders, fills, replays, reports, sessions, starts and more cost.
 
-``python -m benchmarks PART ...`` runs only the parts named. Quote the ratios, not the microseconds: the machine's speed
-drifts, both sides of a ratio are measured in one run.
+``python -m benchmarks PART ...`` runs only the parts named; ``--runs N`` makes N kills in each cell of ``kill``. Quote
+the ratios, not the microseconds: the machine's speed drifts, both sides of a ratio are measured in one run.
 """
 
+import argparse
 import sys
 from collections.abc import Callable
+from functools import partial
 from typing import Final
 
 from benchmarks import (
     decision_cost,
     exchange_cost,
+    kill_matrix,
     ledger_cost,
     order_path,
     path_cost,
@@ -30,18 +33,24 @@ PARTS: Final[dict[str, Callable[[], bool]]] = {
     "start": start_cost.run,
     "replay": replay_speed.run,
     "report": report_cost.run,
+    "kill": kill_matrix.run,
     "session": session_cost.run,
     "exchange": exchange_cost.run,
 }
 
 
-def main(wanted: list[str]) -> int:
+def main(arguments: list[str]) -> int:
     """Run the parts wanted, all if none are named; a bar that is not reached makes the exit code 1."""
-    unknown = [name for name in wanted if name not in PARTS]
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", allow_abbrev=False)
+    parser.add_argument("parts", metavar="PART", nargs="*", help=", ".join(PARTS))
+    parser.add_argument("--runs", type=int, default=kill_matrix.RUNS, help="kills in each cell of `kill`")
+    asked = parser.parse_args(arguments)
+    unknown = [name for name in asked.parts if name not in PARTS]
     if unknown:
         print(f"no such part: {', '.join(unknown)}; there are {', '.join(PARTS)}", file=sys.stderr)
         return 2
-    reached = [PARTS[name]() for name in wanted or PARTS]
+    parts = PARTS | {"kill": partial(kill_matrix.run, asked.runs)}
+    reached = [parts[name]() for name in asked.parts or PARTS]
     return 0 if all(reached) else 1
 
 

@@ -354,7 +354,7 @@ class _Maker:
         self.add(
             "equity", None, self.session_of(at), ACCOUNT, BEGIN + at, self.seq + 1, cash, equity, equity, 0, 0,
             round(self.fees / MICRO), round(self.income / MICRO), flows, self.peak, int((BEGIN + at) // DAY), equity, 0,
-            equity, 0,
+            equity, 0, None,
         )  # fmt: skip
 
     def _fairs(self, market: int, resolved: float) -> None:

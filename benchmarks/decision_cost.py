@@ -133,7 +133,8 @@ def _one_decision() -> bool:
 def _many_markets() -> bool:
     """CPU of deciding alone: messages, requests and answers are not counted."""
     stream = make_stream(2 * MARKETS, 60_000)
-    engine = Engine(Settings(base_size_usd=20.0, max_size_usd=95.0), own_in_book=False)
+    settings = Settings(base_size_usd=20.0, max_size_usd=95.0, max_open_orders=1_000)
+    engine = Engine(settings, own_in_book=False)
     said = list(stream.tokens.items())
     for (yes, about), (no, _) in zip(said[::2], said[1::2], strict=True):
         instrument = Instrument(about["market"], yes, no, "?", about["tick"], Shares(5 * MICRO))

@@ -167,6 +167,7 @@ class Maker:
             clock,
             self._emit,
             self._commit,
+            engine.gatekeeper.clear,
             is_neg_risk=lambda market: engine.desks[market].instrument.neg_risk,
             is_wanted=engine.orders.is_wanted,
             open_orders=engine.orders.sent,
@@ -246,6 +247,8 @@ class Maker:
         for answer in await self._gateway.cancel([order.order_id for order in orders]):
             self._emit(answer)
             self._emit(OrderSeen(answer.order_id, "cancelled", Shares(0)))  # the user channel's word
+        for order in orders:  # or the gate would take the next round for a repetition of this one
+            self.engine.gatekeeper.answered(OrderAnswered(intent=order.intent, outcome="denied"), order, _now())
         await self._commit()
 
     def _emit(self, event: Event) -> None:
