@@ -187,7 +187,7 @@ class Settings:
         0.5,
     )
     group_cap: float = _setting(0.10, "fraction of bankroll", "the same for all markets of an event", 0.0001, 0.5)
-    gross_cap: float = _setting(0.30, "fraction of bankroll", "risk of all markets together", 0.0001, 1)
+    gross_cap: float = _setting(0.30, "fraction of bankroll", "risk of all markets together", 0.0001, 0.5)
     daily_loss_limit_pct: float = _setting(
         1.0, "per cent", "loss of the day's opening equity that stops new risk", 0.05, 100
     )

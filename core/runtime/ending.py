@@ -112,7 +112,8 @@ def verdict(
         code, reason = 10, "killed"
     elif trouble:
         code, reason = 12, f"{reason}; our own books do not add up: {trouble}"
-    if not verified and code in (0, 10, 12):
+    is_proven = verified and (started or not killed)  # orders of before the kill: nobody looked
+    if not is_proven and code in (0, 10, 12):
         code = 11
     if not started:
         return code, reason, f"not started: {reason}"

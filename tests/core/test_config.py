@@ -116,6 +116,9 @@ def test_file_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     [
         ("soft_cap_delta_pct", "1.5", "fraction: 0.015 means 1.5 %"),
         ("hard_cap_delta_pct", "3", "fraction: 0.03 means 3 %"),
+        ("market_cap", "0.51", "outside 0.0001 .. 0.5"),
+        ("group_cap", "0.51", "outside 0.0001 .. 0.5"),
+        ("gross_cap", "0.51", "outside 0.0001 .. 0.5"),
         ("daily_loss_limit_pct", "0.01", "per cent: 1.0 means 1 %"),
         ("daily_loss_limit_pct", "0", "per cent"),
         ("order_layers", "0", "outside 1 .. 10 layers"),

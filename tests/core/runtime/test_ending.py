@@ -22,6 +22,7 @@ CALM: dict[str, Any] = {"killed": False, "verified": True, "open_orders": 0, "st
         ({"trouble": "YES is 5 short", "verified": False}, 11, "NOT verified"),
         ({"trouble": "YES is 5 short", "killed": True}, 10, "killed"),
         ({"started": False}, 0, "not started: quit"),
+        ({"started": False, "killed": True}, 11, "not started: killed"),
     ],
 )
 def test_how_it_ended_is_in_code_and_sentence(changes: dict[str, Any], code: int, words: str) -> None:
