@@ -84,13 +84,12 @@ class Operating:
         held = engine.controls.find(control.market, side, "operator")
         if held is not None and strictest(control, held) is held:
             return [refusal(command.market, f"{command.act}: {held.told}; resume first")]
-        if state == "PAUSED":
-            engine.stops.end_flattening(command.market, now, side)
+        ended = engine.stops.end_flattening(command.market, now, side) if state == "PAUSED" else []
         actions, until = self._hold(control, held, command.for_s, now)
         concerned = [o for o in engine.orders.all_at_risk() if control.concerns(o.market, o.side)]
         count = sum(1 for order in concerned if order.cancel_wanted or order.state is State.CANCEL_SENT)
         text = f"{control.scope_words} {control.state_words}{until}, cancelling {count} orders".lstrip()
-        return [*actions, Note("info", command.market, text)]
+        return [*ended, *actions, Note("info", command.market, text)]
 
     def _hold(
         self, control: Control, held: Control | None, for_s: float | None, now: float
@@ -117,11 +116,12 @@ class Operating:
         engine, market = self._engine, command.market
         sides = ("", *SIDES) if command.sides == "both" else (command.sides,)
         engine.stops.lift(RESUMABLE, now, market=market, sides=sides)
+        ended: list[Action] = []
         if command.sides == "both" and market:
-            engine.stops.end_flattening(market, now)
+            ended = engine.stops.end_flattening(market, now)
             engine.findings.quarantine.release(market)
         what = Control(market=market, side="" if command.sides == "both" else command.sides).scope_words
-        return [Note("info", market, f"{what} resumed{self._still(market)}".lstrip())]
+        return [*ended, Note("info", market, f"{what} resumed{self._still(market)}".lstrip())]
 
     def _on_market(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
         count = len(self._engine.orders.at_risk(desk.market))

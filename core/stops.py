@@ -67,13 +67,16 @@ class Stops:
         """Cancel again what a state in force forbids, also what is being cancelled already."""
         return [action for desk in self._desks(control.market) for action in self._cancel(desk, control, now, True)]
 
-    def end_flattening(self, market: str, now: float, side: Side | Literal[""] = "") -> None:
-        """A pause or a resume ends the flattening of a market, or of all; of a side, where it sells on that."""
+    def end_flattening(self, market: str, now: float, side: Side | Literal[""] = "") -> list[Action]:
+        """A pause or a resume ends the flattening of a market, or of all, and its orders; of a side, where it sells."""
+        actions: list[Action] = []
         for desk in self._desks(market):
             sells_on: Side = "ask" if desk.inventory.net > 0 else "bid"
             if desk.flattening is not None and side in ("", sells_on):
                 desk.flattening = None
                 self.lift(("flatten",), now, market=desk.market)
+                actions += desk.pull("the flattening has ended", now)
+        return actions
 
     def advance(self, now: float) -> list[Action]:
         """End what was set for a time that is over."""

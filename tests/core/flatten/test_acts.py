@@ -384,6 +384,20 @@ def test_order_that_crosses_is_left_to_end_by_itself() -> None:
     assert floor.held() == (0, 0)
 
 
+@pytest.mark.parametrize("act", ["resume", "pause", "pause_all"])
+def test_act_that_ends_it_lets_no_crossing_order_out(act: Any) -> None:
+    """What was placed and has not left is not wanted any more; nobody would answer for its fill."""
+    floor = Floor(yes=100)
+    floor.begin(most_cost=usd(40), passive_s=0.0)
+    crossing = []
+    while not crossing:
+        floor.driver.pass_time(0.25)
+        floor.driver.answer_cancels()
+        crossing = [order for order in floor.driver.orders() if order.crosses]
+    floor.act(act, market="" if act == "pause_all" else MARKET)
+    assert not floor.driver.engine.orders.is_wanted(crossing[0].intent)
+
+
 def test_settings_decide_cap_and_wait() -> None:
     """Without numbers of its own a flattening costs at most the setting's part, and waits as long as it says."""
     floor = Floor(yes=500, flatten_cost_frac=0.1, flatten_passive_sec=7.0)
