@@ -25,6 +25,7 @@ Where the venue's behaviour is not known, one was chosen:
   asked for, or by its first order.
 - Conversions need an event whose outcomes are all listed, exactly one of which comes true; the NO tokens given up are
   held by an account nobody has, as the contract holds them, and what they will pay is advanced.
+- An order whose exchange contract may not take what it gives is refused with the shortest form of the balance error.
 - A transaction's receipt logs what it moved of the wallet's cash, in one sum; other logs are left out.
 
 Not built: combos, session keys, readonly and builder keys, limits per IP address.

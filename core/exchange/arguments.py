@@ -20,6 +20,7 @@ INVENTED_ONLY: Final = {
     "paused": False,
     "baiter": False,
     "script": None,
+    "service_account": None,
 }
 """Defaults of what only invented markets are told; a recording would ignore it."""
 
@@ -47,6 +48,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--paused", action="store_true", help="fill the books, then let participants do nothing")
     parser.add_argument("--baiter", action="store_true", help="add one who lures those who follow the touch blindly")
     parser.add_argument("--script", type=Path, metavar="FILE", help="faults, TOML or Python (docs/exchange-scripts.md)")
+    help_account = "write a key file that may read the exchange's sheet, for google_credentials"
+    parser.add_argument("--service-account", type=Path, metavar="FILE", help=help_account)
     parser.add_argument("--recording", type=Path, metavar="FILE", help="play a recording instead of an exchange")
     parser.add_argument("--gamma", type=Path, metavar="FILE", help="Gamma markets of the recording")
 

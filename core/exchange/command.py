@@ -12,7 +12,10 @@ import json
 import os
 import signal
 import sys
+from pathlib import Path
 from typing import Any, Final
+
+import msgspec
 
 from core.clock import SystemClock
 from core.errors import PreflightError, UsageError
@@ -21,6 +24,7 @@ from core.exchange.api.server import RunningExchange, Serving, build_host, loopb
 from core.exchange.arguments import DEFAULT_SEED, INVENTED_ONLY
 from core.exchange.exchange import Exchange
 from core.exchange.faults.script import load
+from core.exchange.sheets.accounts import EMAIL
 from core.exchange.signing import CHAIN_ID, address_of_key
 from core.units import usd_from_float
 from core.venue.wallets import wallets_of
@@ -53,11 +57,37 @@ def account_of(exchange: Exchange) -> dict[str, Any]:
     return {"private_key": "0x" + key, "address": address, "wallets": wallets, "credentials": credentials.wire()}
 
 
+def write_service_account(path: Path, fields: dict[str, str]) -> None:
+    """Write a throw-away key file that only its owner may read, in place of an older one of an exchange at most.
+
+    Raises:
+        UsageError: it cannot be written, or the file holds something else, perhaps a real account's key.
+    """
+    if path.exists() and not _is_throw_away(path):
+        raise UsageError(f"--service-account {path}: a file that no exchange wrote is left alone; name another")
+    try:
+        handle = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+        with os.fdopen(handle, "wb") as file:
+            os.fchmod(handle, 0o600)
+            file.write(msgspec.json.format(msgspec.json.encode(fields)))
+    except OSError as error:
+        raise UsageError(f"--service-account {path}: cannot be written: {error}") from error
+
+
+def _is_throw_away(path: Path) -> bool:
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=dict[str, Any]).get("client_email") == EMAIL
+    except (OSError, msgspec.DecodeError):
+        return False
+
+
 def _refuse_unfit(arguments: argparse.Namespace) -> None:
     """Refuse arguments that would be ignored."""
     if arguments.gamma and not arguments.recording:
         raise UsageError("--gamma describes the markets of a recording; give --recording FILE too")
-    ignored = [f"--{name}" for name, usual in INVENTED_ONLY.items() if getattr(arguments, name) != usual]
+    ignored = [
+        f"--{name.replace('_', '-')}" for name, usual in INVENTED_ONLY.items() if getattr(arguments, name) != usual
+    ]
     if arguments.recording and ignored:
         raise UsageError(f"--recording plays what was recorded; leave out {', '.join(ignored)}")
 
@@ -105,8 +135,11 @@ def _exchange(arguments: argparse.Namespace, address: str) -> tuple[Serving, dic
         clock=SystemClock(),
     )
     host.director.arm(rules)
-    told = {"chain_id": CHAIN_ID} | account_of(host.exchange)
-    return RunningExchange(host, arguments.port, address), told
+    told = {"chain_id": CHAIN_ID, "spreadsheet": host.spreadsheet.url} | account_of(host.exchange)
+    running = RunningExchange(host, arguments.port, address)
+    if arguments.service_account is not None:
+        write_service_account(arguments.service_account, host.accounts.file(f"{running.urls['sheets_url']}/token"))
+    return running, told
 
 
 def _recorded(arguments: argparse.Namespace, address: str) -> tuple[Serving, dict[str, Any]]:

@@ -6,9 +6,9 @@ due time, so the outcome does not depend on how often ``step`` is called.
 
 import hashlib
 from collections import deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 import msgspec
 from msgspec import structs
@@ -64,6 +64,10 @@ class Received(msgspec.Struct, frozen=True):
     order: NewOrder | None
 
 
+Retold = tuple[str, Callable[[dict[str, Any]], dict[str, Any]]]
+"""A market, and the fields that replace those of its description."""
+
+
 class Exchange:
     """Markets, money, matching, settlement and public frames under one clock that only the caller moves.
 
@@ -112,6 +116,8 @@ class Exchange:
         """Trades in which an outside owner took part, by id, oldest first."""
         self.traded: dict[str, int] = {}
         """Micro-shares traded per market since the start."""
+        self.retold: list[Retold] = []
+        """What faults have the catalogue say of markets instead, while one request is served."""
         self.closed_ms: dict[str, int] = {}
         """When trading ended for good, by market."""
         self._delays = delays

@@ -6,10 +6,11 @@ import msgspec
 
 from core.exchange import refusals, signing
 from core.exchange.auth import CLOCK_SLACK_S, Credentials
+from core.exchange.chain.contracts import CTF, POSITION_MANAGER, PUSD
 from core.exchange.exchange import Exchange
 from core.exchange.limits import Limits
 from core.exchange.orders import NewOrder, OrderType
-from core.exchange.signing import SignedOrder, SigningError
+from core.exchange.signing import EXCHANGE, EXCHANGE_V3, NEG_RISK_EXCHANGE, SignedOrder, SigningError
 from core.market.instrument import Instrument
 from core.units import SIZE_QUANTUM, Grid, Shares, Ticks, Usd
 from core.venue.wallets import wallets_of
@@ -82,6 +83,7 @@ class Intake:
             raise Refused(refusals.closed_only(_shown(who)), order_id)
         price, size, budget = _amounts(posted, instrument.grid, order_id)
         self._exchange.admit(signing.spelled(signed.maker))
+        self._check_allowance(signed, instrument, order_id)
         order = NewOrder(
             order_id=order_id,
             account=self._exchange.ledger.account(signed.maker).address,
@@ -97,6 +99,14 @@ class Intake:
             budget=budget,
         )
         return Accepted(order=order, deferred=posted.deferExec)
+
+    def _check_allowance(self, signed: SignedOrder, instrument: Instrument, order_id: str) -> None:
+        """Refuse an order whose exchange contract may not take what it gives (polymarket-api.md 3.6)."""
+        v2 = signing.is_v2_position(signed.tokenId)
+        spender = EXCHANGE_V3 if v2 else NEG_RISK_EXCHANGE if instrument.neg_risk else EXCHANGE
+        token = PUSD if signed.side == "BUY" else POSITION_MANAGER if v2 else CTF
+        if self._exchange.approvals.amount(signed.maker.lower(), token, spender) < int(signed.makerAmount):
+            raise Refused(refusals.ALLOWANCE, order_id)
 
     def _verify(self, signed: SignedOrder, who: Credentials, instrument: Instrument) -> str:
         """Check who signed and when; returns the order id (polymarket-api.md 3.5)."""

@@ -52,7 +52,9 @@ class DemoExchange:
         except (TimeoutError, msgspec.DecodeError) as error:
             await self.stop()
             raise PreflightError("the demo exchange did not start; run `python -m core.exchange` to see why") from error
-        urls = {name: value for name, value in told.items() if name.endswith("_url") and isinstance(value, str)}
+        services = {name: value for name, value in told.items() if name.endswith("_url") and isinstance(value, str)}
+        urls = {name: value for name, value in services.items() if name != "sheets_url"}
+        # The sheet is the user's: a service account's tokens are shown to nobody but whom the settings name.
         return replace(settings, **urls)  # type: ignore[arg-type]
 
     async def stop(self) -> None:

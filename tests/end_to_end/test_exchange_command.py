@@ -16,6 +16,7 @@ import pytest
 
 from core.exchange.auth import l2_signature
 from tests.end_to_end.program import PROGRAM, ROOT, run, started
+from tests.loopback.sheets_client import client_of
 
 PATIENCE_S = 20
 
@@ -73,6 +74,30 @@ def test_the_key_follows_from_the_seed_alone() -> None:
         with running("--markets", "1", "--seed", seed) as (_, told):
             lines.append({name: told[name] for name in ("private_key", "wallets", "credentials")})
     assert lines[0] == lines[1] != lines[2]
+
+
+def test_the_sheet_can_be_read_with_the_line_and_the_key_file_alone(tmp_path: Path) -> None:
+    """As an operator practises: address, spreadsheet and key file are all that any client of Google Sheets needs."""
+    path = tmp_path / "account.json"
+    for _ in range(2):
+        with running("--markets", "3", "--service-account", str(path)) as (_, told):
+            assert path.stat().st_mode & 0o777 == 0o600
+            client = client_of(told["sheets_url"], json.loads(path.read_text()))
+            values = client.open_by_url(told["spreadsheet"]).worksheet("Selected Markets").get_all_values()
+            assert len(values) == 4 and values[0][0] == "market_id"
+            assert httpx.get(told["geoblock_url"]).json()["blocked"] is False
+
+
+def test_a_file_that_no_exchange_wrote_is_left_alone(tmp_path: Path) -> None:
+    """Whoever names the key of a real account by mistake keeps it."""
+    path = tmp_path / "google.json"
+    for text in ('{"type": "service_account", "client_email": "me@real.iam.gserviceaccount.com"}', "hi", "[1]"):
+        path.write_text(text)
+        assert "left alone" in refusal("exchange", "--service-account", str(path))
+        assert path.read_text() == text
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    assert "cannot be written" in refusal("exchange", "--service-account", str(tmp_path / "link"))
+    assert "cannot be written" in refusal("exchange", "--service-account", str(tmp_path / "no" / "a.json"))
 
 
 def test_it_listens_on_loopback_only() -> None:

@@ -245,6 +245,16 @@ async def test_the_balance_cache_is_behind_until_it_is_refreshed(stage: Stage) -
     stage.exchange.ledger.check()
 
 
+async def test_a_wallet_nobody_has_seen_has_nothing_either(stage: Stage) -> None:
+    """It finds its money by being asked for, and the answer still shows none."""
+    stage.arm('do = "stale_balance"\nshows = "zero"\nfor = 30')
+    for seen in ("0", str(50_000 * MICRO)):
+        for kind in range(4):
+            query = f"?asset_type=COLLATERAL&signature_type={kind}"
+            assert (await stage.trader.send("GET", "/balance-allowance", query=query)).json()["balance"] == seen
+        stage.pass_time(30)
+
+
 async def test_a_balance_stays_what_it_was(stage: Stage) -> None:
     stage.arm('do = "stale_balance"\nfor = 30')
     stage.exchange.ledger.deposit(stage.trader.eoa, 7 * MICRO)  # type: ignore[arg-type]

@@ -48,7 +48,7 @@ def test_it_prints_one_line_serves_lean_and_ends_with_its_parent() -> None:
         assert time.monotonic() - begun < 5
         assert set(urls) == {
             "port", "clob_url", "gamma_url", "data_url", "ws_market_url", "ws_user_url", "relayer_url", "rpc_url",
-            "chain_id", "private_key", "address", "wallets", "credentials",
+            "sheets_url", "geoblock_url", "spreadsheet", "chain_id", "private_key", "address", "wallets", "credentials",
         }  # fmt: skip
         assert httpx.get(urls["clob_url"] + "/ok").json() == "OK"
         assert len(httpx.get(urls["gamma_url"] + "/markets").json()) == 8

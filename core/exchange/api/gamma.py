@@ -38,6 +38,9 @@ class Describer:
             fields["events"] = [self._event_head(self._family(listing))]
         if tags:
             fields["tags"] = tags_of(listing)
+        for market, instead in self._exchange.retold:
+            if market == listing.instrument.market:
+                fields |= instead(fields)
         return fields
 
     def event(self, listings: list[Listing]) -> dict[str, Any]:

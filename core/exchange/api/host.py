@@ -18,6 +18,8 @@ from core.exchange.faults.director import Director
 from core.exchange.faults.serving import serve_directed
 from core.exchange.frames import Frame
 from core.exchange.intake import Intake
+from core.exchange.sheets.accounts import Accounts
+from core.exchange.sheets.spreadsheet import default_spreadsheet
 
 PULSE_MS: Final = 20
 """Longest sleep of the clockwork; it wakes earlier when something falls due."""
@@ -84,6 +86,8 @@ class Host(Hub):
         self.population = population
         self.intake = Intake(exchange)
         self.director = Director(exchange, self.intake.limits)
+        self.spreadsheet = default_spreadsheet(exchange)
+        self.accounts = Accounts(exchange.seed)
 
     def now_s(self) -> float:
         """Unix seconds by the venue's clock, which a fault may put wrong."""

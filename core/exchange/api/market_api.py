@@ -16,12 +16,15 @@ from core.exchange.api.marks import mark
 from core.exchange.api.params import Asked, BadParam
 from core.exchange.api.price_series import INTERVALS, MINUTE_S, least_step_s, series
 from core.exchange.exchange import Exchange
+from core.exchange.faults.verbs import VENUE_VERSION
 from core.exchange.listing import Listing
 from core.exchange.rewards import MIN_AGE_MS
 from core.market.instrument import Instrument
 from core.units import MICRO, OUTCOMES
 
 PAGE: Final = 100
+GEOBLOCK: Final = "/api/geoblock"
+"""On the venue's web site, not the CLOB's host (polymarket-api.md 1)."""
 _NAMES: Final = {"YES": "Yes", "NO": "No"}
 _SIMPLE: Final = ("condition_id", "rewards", "tokens", "active", "closed", "archived", "accepting_orders")
 
@@ -60,6 +63,7 @@ class MarketApi:
             ("/ok", self._ok),
             ("/time", self._time),
             ("/version", self._version),
+            (GEOBLOCK, self._geoblock),
             ("/fee-rate", self._fee_rate),
             ("/clob-markets/{market}", self._parameters),
             ("/markets", self._markets),
@@ -79,7 +83,11 @@ class MarketApi:
         return answer(self._host.now_ms() // 1000)
 
     def _version(self, request: Request, body: bytes) -> Response:
-        return answer({"version": 2})
+        return answer({"version": VENUE_VERSION})
+
+    def _geoblock(self, request: Request, body: bytes) -> Response:
+        """Whether orders are taken from where the caller is; nowhere is anybody blocked unless a fault says so."""
+        return answer({"blocked": False, "ip": "203.0.113.7", "country": "CH", "region": "ZH"})
 
     def _fee_rate(self, request: Request, body: bytes) -> Response:
         """The legacy figure, which says nothing about the fee in force (polymarket-api.md 9.1)."""

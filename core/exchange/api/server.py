@@ -22,9 +22,10 @@ from core.exchange.api.chain_api import RELAYER, RPC, ChainApi
 from core.exchange.api.data_api import DATA, DataApi
 from core.exchange.api.gamma_api import GAMMA, GammaApi
 from core.exchange.api.host import Host, answer
-from core.exchange.api.market_api import MarketApi
+from core.exchange.api.market_api import GEOBLOCK, MarketApi
 from core.exchange.api.orders_api import OrdersApi
 from core.exchange.api.rewards_api import RewardsApi
+from core.exchange.api.sheets_api import SHEETS, SheetsApi
 from core.exchange.api.wire_server import WireServer
 from core.exchange.crowd.participants import Population
 from core.exchange.crowd.profiles import Name
@@ -34,8 +35,8 @@ from core.exchange.faults.connection import OpenHttp
 from core.units import Usd
 
 LOOPBACK: Final = "127.0.0.1"
-INPUT_MOST: Final = 1 << 20
-"""Bytes of the largest body or frame taken."""
+INPUT_MOST: Final = 8 << 20
+"""Bytes of the largest body or frame taken: the 10,000 rows of a long market list are half of it."""
 
 
 def build_host(
@@ -59,7 +60,7 @@ def build_app(host: Host) -> Starlette:
     """All routes of the exchange."""
     parts = (
         *(MarketApi(host), RewardsApi(host), OrdersApi(host), GammaApi(host), DataApi(host)),
-        *(ChainApi(host), AdminApi(host), FaultsApi(host)),
+        *(ChainApi(host), SheetsApi(host), AdminApi(host), FaultsApi(host)),
     )
     routes = [route for part in parts for route in part.routes()]
     handlers = {404: _unserved, 405: _unserved}
@@ -102,6 +103,8 @@ def addresses(host: str, port: int) -> dict[str, int | str]:
         "ws_user_url": wire + "/ws/user",
         "relayer_url": web + RELAYER,
         "rpc_url": web + RPC,
+        "sheets_url": web + SHEETS,
+        "geoblock_url": web + GEOBLOCK,
     }
 
 

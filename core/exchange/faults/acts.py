@@ -6,6 +6,8 @@ from typing import Any, Final
 
 import msgspec
 
+from core.exchange import signing
+from core.exchange.chain import contracts
 from core.exchange.exchange import Exchange
 from core.exchange.faults import verbs
 from core.exchange.faults.effects import Link, Scope
@@ -18,6 +20,19 @@ from core.units import MICRO, OrderSide, Outcome, Shares, Side, Ticks
 _OUTCOMES: Final[dict[str, Outcome]] = {"yes": "YES", "no": "NO"}
 _BUCKETS: Final[dict[str, Bucket]] = {"order": "orders", "cancel": "cancels"}
 _OTHER_SIDE: Final[dict[OrderSide, OrderSide]] = {"BUY": "SELL", "SELL": "BUY"}
+_TOKENS: Final = {
+    "collateral": contracts.PUSD,
+    "conditional": contracts.CTF,
+    "conditional-v2": contracts.POSITION_MANAGER,
+}
+_SPENDERS: Final[dict[verbs.Spender, str]] = {
+    "exchange": signing.EXCHANGE,
+    "neg_risk_exchange": signing.NEG_RISK_EXCHANGE,
+    "adapter": contracts.ADAPTER,
+    "neg_risk_adapter": contracts.NEG_RISK_ADAPTER,
+    "exchange_v3": signing.EXCHANGE_V3,
+    "router": contracts.ROUTER,
+}
 NOBODY: Final = "nobody there yet"
 
 
@@ -223,6 +238,14 @@ def _closed_only(verb: verbs.ClosedOnly, stage: Stage) -> str:
     return f"{held.address} may only reduce"
 
 
+def _allowance(verb: verbs.Allowance, stage: Stage) -> str:
+    spenders = verbs.SPENDERS[verb.asset] if verb.spender is None else (verb.spender,)
+    amount = verb.amount if verb.asset == "collateral" or not verb.amount else contracts.UNLIMITED
+    for spender in spenders:
+        stage.exchange.approvals.cut(_TOKENS[verb.asset], _SPENDERS[spender], amount)
+    return f"{verb.asset}: {', '.join(spenders)}"
+
+
 def _pause_market(verb: verbs.PauseMarket, stage: Stage) -> str:
     exchange, market = stage.exchange, stage.market
     was_paused = exchange.phase(market) == "paused"
@@ -282,6 +305,7 @@ _ACTS: Final[dict[type[Verb], Callable[[Any, Stage], str]]] = {
     verbs.TickChange: _tick_change,
     verbs.TakerDelay: _taker_delay,
     verbs.ClosedOnly: _closed_only,
+    verbs.Allowance: _allowance,
     verbs.PauseMarket: _pause_market,
     verbs.CloseMarket: _close_market,
     verbs.Resolve: _resolve,

@@ -5,9 +5,12 @@ from typing import Any
 
 from core.exchange.exchange import Exchange
 from core.exchange.faults import acts, reads, verbs
+from core.exchange.faults.access import GeoblockEffect, VersionEffect
 from core.exchange.faults.answers import BatchEffect, ExpiredEffect, PageEffect, RaceEffect
+from core.exchange.faults.catalogue import DisagreeEffect
 from core.exchange.faults.effects import Effect, Scope
 from core.exchange.faults.requests import RequestEffect
+from core.exchange.faults.spreadsheet import SheetEffect
 from core.exchange.faults.streams import FreezeEffect, StreamEffect
 from core.exchange.faults.verbs import Verb
 
@@ -35,9 +38,14 @@ def work_of(verb: Verb, scope: Scope, exchange: Exchange) -> tuple[type[Effect],
         return ExpiredEffect, {}
     if isinstance(verb, verbs.Title):
         return reads.TitleEffect, {"exchange": exchange}
+    if isinstance(verb, verbs.Disagree):
+        return DisagreeEffect, {"exchange": exchange}
     simple: dict[type[Verb], type[Effect]] = {
         verbs.Freeze: FreezeEffect,
         verbs.OmitPage: PageEffect,
         verbs.ClockOffset: reads.ClockEffect,
+        verbs.Geoblock: GeoblockEffect,
+        verbs.Version: VersionEffect,
+        verbs.Sheet: SheetEffect,
     }
     return simple.get(type(verb), Effect), {}

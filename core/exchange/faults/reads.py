@@ -109,6 +109,8 @@ class BalanceEffect(Effect):
         if placing or asked.path in (_BALANCE, _REFRESH):
             self.note(f"{asked.method} {asked.path}")
             plan.around.append(self._hidden())
+        if verb.shows == "zero" and asked.path in (_BALANCE, _REFRESH):
+            plan.edits.append(_nothing)
 
     @contextlib.contextmanager
     def _hidden(self) -> Iterator[None]:
@@ -129,6 +131,11 @@ class BalanceEffect(Effect):
                 account.cash += less
                 for key, number in fewer.items():
                     account.tokens[key] += number
+
+
+def _nothing(body: bytes) -> bytes:
+    """A balance of nothing, also for a wallet that finds its money by this very request."""
+    return msgspec.json.encode(msgspec.json.decode(body, type=dict[str, Any]) | {"balance": "0"})
 
 
 def cached_balances(exchange: Exchange) -> dict[str, tuple[int, dict[Any, int]]]:

@@ -77,6 +77,12 @@ def json_reply(status: int, error: str, headers: dict[str, str] | None = None) -
     return Reply(status=status, body=msgspec.json.encode({"error": error}), headers=headers or {})
 
 
+def html_reply(status: int) -> Reply:
+    """A page of the edge network in front of the venue."""
+    page = _HTML.format(title=_title(status))
+    return Reply(status=status, body=page.encode(), media_type="text/html; charset=utf-8")
+
+
 class RequestEffect(Effect):
     """A verb that does something to requests."""
 
@@ -102,12 +108,15 @@ class RequestEffect(Effect):
 
 
 def _made_up(verb: verbs.Http) -> Reply:
-    title = f"{verb.status} {_PHRASES.get(verb.status, 'Fault')}"
     if verb.body == "html":
-        text, media_type = _HTML.format(title=title), "text/html; charset=utf-8"
+        reply = html_reply(verb.status)
     elif verb.body == "empty":
-        text, media_type = "", "text/plain"
+        reply = Reply(status=verb.status, body=b"", media_type="text/plain")
     else:
-        text, media_type = msgspec.json.encode({"error": title}).decode(), "application/json"
-    body = text if verb.text is None else verb.text
-    return Reply(status=verb.status, body=body.encode(), headers=dict(verb.headers), media_type=media_type)
+        reply = json_reply(verb.status, _title(verb.status))
+    body = reply.body if verb.text is None else verb.text.encode()
+    return msgspec.structs.replace(reply, body=body, headers=dict(verb.headers))
+
+
+def _title(status: int) -> str:
+    return f"{status} {_PHRASES.get(status, 'Fault')}"

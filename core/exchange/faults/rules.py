@@ -243,6 +243,12 @@ def _check_verb(verb: Verb) -> None:
         raise RuleProblem("tick", f"wants one of {', '.join(verbs.TICKS)}, got {verb.tick!r}")
     if isinstance(verb, verbs.ClockOffset) and verb.seconds == 0:
         raise RuleProblem("seconds", "an offset of 0 changes nothing")
+    if isinstance(verb, verbs.Version) and verb.to == verbs.VENUE_VERSION:
+        raise RuleProblem("to", f"{verb.to} is what the venue says anyway")
+    if isinstance(verb, verbs.Allowance) and verb.spender not in (None, *verbs.SPENDERS[verb.asset]):
+        raise RuleProblem("spender", f"takes no {verb.asset}; it is one of {', '.join(verbs.SPENDERS[verb.asset])}")
+    if isinstance(verb, verbs.Disagree) and verb.source == "clob" and verb.what in verbs.GAMMA_ONLY:
+        raise RuleProblem("what", f'the CLOB has no word of {verb.what}; leave out source = "clob"')
 
 
 def _check_http(verb: verbs.Http) -> None:

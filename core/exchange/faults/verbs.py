@@ -273,6 +273,35 @@ class GhostBook(Lasting, frozen=True, kw_only=True):
     market: Market | None = None
 
 
+class Disagree(Lasting, frozen=True, kw_only=True):
+    """Of a market, Gamma or the CLOB says something else than the other; trading goes on as it is."""
+
+    market: Market
+    what: Literal[
+        "neg_risk", "group", "tokens", "order", "tick", "min_size", "fee", "reward", "delay", "version",
+        "accepting", "closed", "hydrating", "missing", "ended", "resolution",
+    ]  # fmt: skip
+    """``tokens``: each token is the other outcome's; ``order``: outcomes and tokens both turned round, which says the
+    same; ``hydrating``: Gamma has empty token ids, the CLOB 404; ``missing``: Gamma does not know the market."""
+    source: Literal["gamma", "clob"] = "gamma"
+    """Whose word is wrong."""
+
+
+GAMMA_ONLY: Final = frozenset({"closed", "missing", "ended", "resolution"})
+"""What the CLOB's parameters have no word of."""
+
+
+class Sheet(Lasting, frozen=True, kw_only=True):
+    """The spreadsheet with the market list cannot be read, or shows what an accident left of it."""
+
+    what: Literal[
+        "denied", "missing", "quota", "unauthenticated", "unavailable", "disabled", "no_tab",
+        "empty", "header", "half", "mangled", "errors", "header_renamed", "repeated", "flood",
+    ]  # fmt: skip
+    count: Count | None = None
+    """How many reads; unset: one, or with ``for`` all of that time."""
+
+
 class StalePositions(Lasting, frozen=True, kw_only=True):
     """Positions of the Data API stay as they were when it began, or the list is empty."""
 
@@ -292,6 +321,22 @@ class ClockOffset(Lasting, frozen=True, kw_only=True):
     """The venue's clock is off: GET /time says so, and the age of request headers is judged by it."""
 
     seconds: Annotated[float, Meta(ge=-1e9, le=1e9, description="seconds, ahead above 0, behind below 0")]
+
+
+class Geoblock(Lasting, frozen=True, kw_only=True):
+    """The venue takes no orders from where the client is: its site says so, placements meet an HTML 403."""
+
+    country: str = "US"
+    region: str = "NY"
+
+
+VENUE_VERSION: Final = 2
+
+
+class Version(Lasting, frozen=True, kw_only=True):
+    """GET /version names another version, orders are refused with ``order_version_mismatch``."""
+
+    to: Natural = 3
 
 
 class ExpireCredentials(Lasting, frozen=True, kw_only=True):
@@ -393,6 +438,25 @@ class ClosedOnly(Lasting, frozen=True, kw_only=True):
     key: str | None = None
 
 
+Spender = Literal["exchange", "neg_risk_exchange", "adapter", "neg_risk_adapter", "exchange_v3", "router"]
+SPENDERS: Final[dict[str, tuple[Spender, ...]]] = {
+    "collateral": ("exchange", "neg_risk_exchange", "adapter", "neg_risk_adapter", "exchange_v3", "router"),
+    "conditional": ("exchange", "neg_risk_exchange", "adapter", "neg_risk_adapter"),
+    "conditional-v2": ("exchange_v3", "router"),
+}
+"""The contracts a trading wallet lets take each kind of asset (polymarket-api.md 3.6)."""
+
+
+class Allowance(Verb, frozen=True, kw_only=True):
+    """No wallet lets a contract take more than ``amount`` any more, until it approves anew."""
+
+    asset: Literal["collateral", "conditional", "conditional-v2"] = "collateral"
+    spender: Spender | None = None
+    """Unset: every contract that takes this asset."""
+    amount: Natural = 0
+    """Base units; of conditional tokens anything above 0 is all of them."""
+
+
 class PauseMarket(Lasting, frozen=True, kw_only=True):
     """The book stays, new orders are refused."""
 
@@ -424,9 +488,10 @@ VERBS: Final[dict[str, type[Verb]]] = {
     for verb in (
         Freeze, Drop, Duplicate, Reorder, Delay, Burst, BadHash, MuteUser, Say, HalfOpen, Reset, Disconnect,
         Http, Redirect, Blackhole, Slow, OmitPage, BatchShort, BatchShuffle, CancelRace,
-        StaleRest, GhostBook, StalePositions, StaleBalance, Title, ClockOffset, ExpireCredentials,
+        StaleRest, GhostBook, StalePositions, StaleBalance, Title, Disagree, Sheet,
+        ClockOffset, ExpireCredentials, Geoblock, Version,
         Restart, Mode, Throttle, Settle, ForeignOrder, StrangerTrade, DuplicateFill, HeartbeatFork, TakerDelay,
-        ClosedOnly, TickChange, PauseMarket, CloseMarket, Resolve, AutoRedeem,
+        ClosedOnly, Allowance, TickChange, PauseMarket, CloseMarket, Resolve, AutoRedeem,
     )
 }  # fmt: skip
 """Every verb by the word a script uses."""

@@ -108,6 +108,12 @@ MISTAKES = [
     (HEAD.format("http") + 'status = 500\n[fault.headers]\na = "\\n"', 6, "headers.a", "printable"),
     (HEAD.format("redirect") + 'to = "x\\r\\ny"', 4, "to", "printable ASCII"),
     (HEAD.format("clock_offset") + "seconds = 0", 4, "seconds", "changes nothing"),
+    (HEAD.format("version") + "to = 2", 4, "to", "2 is what the venue says anyway"),
+    (HEAD.format("disagree") + 'market = 0\nwhat = "title"', 5, "what", "wants one of neg_risk, group, tokens"),
+    (HEAD.format("disagree") + 'market = 0\nwhat = "ended"\nsource = "clob"', 5, "what", "has no word of ended"),
+    (HEAD.format("disagree") + 'what = "tick"', 1, "", "disagree wants market"),
+    (HEAD.format("sheet") + 'what = "lost"', 4, "what", "wants one of denied, missing, quota"),
+    (HEAD.format("allowance") + 'asset = "conditional"\nspender = "router"', 5, "spender", "takes no conditional"),
     (HEAD.format("tick_change") + 'market = 0\ntick = "0.02"', 5, "tick", "wants one of 0.1, 0.01"),
     (HEAD.format("reset") + 'on = "trade"', 4, "on", "an event and a time cannot"),
     (HEAD.format("reset") + "nth = 2", 4, "nth", "counts events"),
@@ -435,9 +441,9 @@ def test_the_reference_names_every_verb_and_every_key() -> None:
 def test_the_examples_of_the_reference_work() -> None:
     blocks = re.findall(r"```(\w+)\n(.*?)```", REFERENCE.read_text(encoding="utf-8"), re.DOTALL)
     readers = {"toml": read_toml, "python": read_python}
-    rules = [readers[language](text, "reference") for language, text in blocks]
-    assert [len(each) for each in rules] == [4, 10]
-    Director(Exchange(seed=1, markets=1, now_ms=0), Limits()).arm([*rules[0], *rules[1]])
+    rules = [readers[language](text, "reference") for language, text in blocks if language in readers]
+    assert [len(each) for each in rules] == [4, 10, 4]
+    Director(Exchange(seed=1, markets=2, now_ms=0), Limits()).arm([rule for each in rules for rule in each])
 
 
 class _Link:

@@ -15,11 +15,16 @@ from core.runtime.demo import DemoExchange, throw_away_keys
 
 
 async def test_it_comes_up_and_goes_with_its_parent(tmp_path: Path) -> None:
-    """Its addresses replace the venue's, so that a demo cannot talk to the real one."""
-    exchange, settings = DemoExchange(), Settings(demo_markets=1)
+    """Its addresses replace the venue's, so that a demo cannot talk to the real one; the sheet stays the user's.
+
+    A real service account's token must not be shown to the exchange, and an address of Google Sheets is no venue.
+    """
+    exchange, settings = DemoExchange(), Settings(demo_markets=1, spreadsheet_url="https://docs.google.com/x")
     told = await exchange.start(settings)
-    urls = [getattr(told, name) for name in Settings.__slots__ if name.endswith("_url")]
-    assert len(urls) == 7 and all("//127.0.0.1:" in url for url in urls)
+    own = {"sheets_url", "spreadsheet_url"}
+    assert all(getattr(told, name) == getattr(settings, name) for name in own)
+    urls = [getattr(told, name) for name in Settings.__slots__ if name.endswith("_url") and name not in own]
+    assert len(urls) == 8 and all("//127.0.0.1:" in url for url in urls)
     async with httpx.AsyncClient() as http:
         assert (await http.get(told.clob_url + "/ok")).json() == "OK"
         await exchange.stop()
