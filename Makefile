@@ -6,7 +6,7 @@ READY := $(VENV)/.ready
 PYTEST_WORKERS ?= 2
 # Seconds for each fuzz target.
 FUZZ_SEC ?= 60
-FUZZ_TARGETS ?= frames user rows reads recordings
+FUZZ_TARGETS ?= frames user rows reads recordings sources lists
 
 .PHONY: run test check bench fuzz clean snapshots
 

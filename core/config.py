@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from core.errors import ConfigError
 from core.portfolio.markouts import HORIZONS
+from core.units import UnitError, grid_of
 
 Mode = Literal["demo", "paper", "live"]
 SkewMode = Literal["half_spread", "bankroll", "logit"]
@@ -52,6 +53,35 @@ class Settings:
     ws_market_url: str = _setting("wss://ws-subscriptions-clob.polymarket.com/ws/market", "url", "market channel")
     ws_user_url: str = _setting("wss://ws-subscriptions-clob.polymarket.com/ws/user", "url", "user channel")
     rpc_url: str = _setting("https://polygon.drpc.org", "url", "Polygon RPC (POLYGON_RPC_URL)")
+    sheets_url: str = _setting("https://sheets.googleapis.com", "url", "Google Sheets")
+    geoblock_url: str = _setting("https://polymarket.com/api/geoblock", "url", "tells where the venue is closed to us")
+
+    # The market list
+    spreadsheet_url: str = _setting("", "url", "Google Sheet with the market list (SPREADSHEET_URL)")
+    google_credentials: str = _setting(
+        "", "path", "service account file that may read it (GOOGLE_APPLICATION_CREDENTIALS)"
+    )
+    sheet_tab: str = _setting("Selected Markets", "", "tab of the sheet")
+    market_list: str = _setting(
+        "", "path", "market list, CSV or TOML, in place of a sheet; empty: markets.csv beside the user's settings"
+    )
+    list_refresh_sec: float = _setting(300.0, "seconds", "between readings of the market list", 5, 86400)
+    list_deadline_sec: float = _setting(20.0, "seconds", "longest wait for the market list", 0.5, 300)
+    list_rows_max: int = _setting(2000, "rows", "a longer list is taken for a mistake", 1, 100_000)
+    list_removals_max: int = _setting(
+        1, "markets", "most that may leave the list at a time without being approved", 0, 1000
+    )
+    list_shrink_frac: float = _setting(
+        0.25,
+        "fraction",
+        "largest part of the list that may leave it at a time, and in a day, without being approved",
+        0,
+        1,
+    )
+    list_figures_sec: float = _setting(
+        86_400.0, "seconds", "age from which on the list's liquidity and volumes are replaced by Gamma's", 0, 1e8
+    )
+    max_markets: int = _setting(100, "markets", "most that are made at a time, those of the best income first", 1, 1000)
 
     # Orders and holdings at the start
     gateway: OrderClient = _setting(
@@ -81,6 +111,23 @@ class Settings:
     min_weekly_volume: float = _setting(50_000.0, "dollars", "least volume of the last seven days", 0, 1e12)
     min_trend: float = _setting(0.30, "fraction", "least share of the month's volume done in the last week", 0, 1)
     mm_score_min: float = _setting(1e6, "dollars^1.5", "least market score", 0, 1e18)
+    screen_max_spread: float | None = _setting(None, "dollars", "widest spread of a market; unset: any", 0.0001, 1)
+    screen_min_days: float | None = _setting(None, "days", "least time to a market's end; unset: any", 0, 1e5)
+    screen_max_days: float | None = _setting(None, "days", "longest time to a market's end; unset: any", 0, 1e5)
+    screen_min_age_days: float | None = _setting(None, "days", "least time since a market began; unset: any", 0, 1e5)
+    screen_tags: tuple[str, ...] = _setting((), "", "categories of markets, one of which it has to be in; empty: any")
+    screen_not_tags: tuple[str, ...] = _setting((), "", "categories of markets that are not made")
+    screen_max_fee: float | None = _setting(None, "fraction", "highest taker fee rate of a market; unset: any", 0, 1)
+    screen_min_reward: float | None = _setting(
+        None, "dollars a day", "least reward pool of a market; unset: any", 0, 1e9
+    )
+    screen_ticks: tuple[str, ...] = _setting((), "dollars", "ticks of markets that are made; empty: any")
+    screen_hysteresis: float = _setting(
+        0.1, "fraction", "how far a made market may fall beyond a threshold before it fails", 0, 1
+    )
+    screen_min_stay_sec: float = _setting(
+        3600.0, "seconds", "a market is made at least so long before the screen takes it out", 0, 1e8
+    )
 
     # Fair value and volatility
     alpha_fair: float = _setting(
@@ -299,8 +346,14 @@ class Effective:
 
 
 _FIELDS: Final = {item.name: item for item in fields(Settings)}
-_ENVIRONMENT_ALIASES: Final = {"POLYGON_RPC_URL": "rpc_url"}
-_GENERIC: Final = frozenset({"mode", "seed", "markets", "state_dir", "gateway", "adopt_orders", "adopt_shares"})
+_ENVIRONMENT_ALIASES: Final = {
+    "POLYGON_RPC_URL": "rpc_url",
+    "SPREADSHEET_URL": "spreadsheet_url",
+    "GOOGLE_APPLICATION_CREDENTIALS": "google_credentials",
+}
+_GENERIC: Final = frozenset(
+    {"mode", "seed", "markets", "state_dir", "gateway", "adopt_orders", "adopt_shares", "market_list", "max_markets"}
+)
 """Names too general to be taken from the environment without the program's prefix."""
 
 
@@ -310,6 +363,12 @@ def environment_name(name: str) -> str:
         if target == name:
             return alias
     return f"POLYMM_{name.upper()}" if name in _GENERIC or name.endswith("_url") else name.upper()
+
+
+def environment_names() -> frozenset[str]:
+    """Every variable that :func:`load` looks at."""
+    prefixed = {f"POLYMM_{name.upper()}" for name in _ENVIRONMENT_ALIASES.values()}
+    return frozenset({*map(environment_name, _FIELDS), *prefixed})
 
 
 def load(path: Path | None, environment: Mapping[str, str], flags: Mapping[str, Any]) -> Effective:
@@ -505,6 +564,16 @@ def _check_together(settings: Settings) -> None:
         raise ConfigError("tox_horizon_sec must be 1, 5, 30 or 300: fills are marked at these horizons")
     if settings.price_min >= settings.price_max:
         raise ConfigError("price_min must be below price_max; lower the one or raise the other")
+    least, most = settings.screen_min_days, settings.screen_max_days
+    if least is not None and most is not None and least > most:
+        raise ConfigError("screen_min_days is above screen_max_days: no market would pass; lower it or raise the other")
+    if both := {text.casefold() for text in settings.screen_tags} & {t.casefold() for t in settings.screen_not_tags}:
+        raise ConfigError(f"screen_tags and screen_not_tags both name {', '.join(sorted(both))}; take it out of one")
+    for text in settings.screen_ticks:
+        try:
+            grid_of(text)
+        except UnitError as error:
+            raise ConfigError(f"screen_ticks: {error}; ticks are written as 0.01, 0.001") from error
     if settings.base_size_usd and settings.max_size_usd and settings.base_size_usd > settings.max_size_usd:
         raise ConfigError("base_size_usd must not exceed max_size_usd; lower the one or raise the other")
     if settings.bankroll_usd is not None:

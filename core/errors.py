@@ -12,6 +12,7 @@ PolymmError
       VenueRestarting   it says that it will be back
     VenueRefused        do not retry; tell the engine
     OutcomeUnknown      may or may not have happened: a state, never swallowed
+  ListError             the market list cannot be read: the last good one stays   exit 3
   MalformedMessage      count it, change nothing else
   InvariantBroken       stop the session, keep the evidence           exit 15
 
@@ -86,6 +87,12 @@ class VenueRefused(VenueError):
 
 class OutcomeUnknown(VenueError):
     """A request may or may not have been carried out."""
+
+
+class ListError(PolymmError):
+    """The market list cannot be read as a whole; the text says what, where and what to do. Nothing changes by it."""
+
+    exit_code = 3
 
 
 class MalformedMessage(PolymmError):

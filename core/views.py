@@ -637,6 +637,121 @@ class ForeignOrderView(msgspec.Struct, frozen=True, gc=False):
     matched: Shares
 
 
+class RuleView(msgspec.Struct, frozen=True, gc=False):
+    """What one rule of the screen says of a market."""
+
+    rule: str
+    """Stable name."""
+    passed: bool
+    value: str
+    """The market's number, for people; "" when nobody tells it."""
+    bound: str
+    """What it is held against, for people."""
+
+
+class IncomeView(msgspec.Struct, frozen=True, gc=False):
+    """What making a market is expected to earn, dollars a day: an estimate, no part of profit.
+
+    Source: market-making.md 2.13.
+    """
+
+    reward_usd: float
+    rebate_usd: float
+    spread_usd: float
+    """Fills against the middle."""
+    drift_usd: float
+    """What the price takes back afterwards; taken off."""
+    capital_usd: float
+    """What the money in the orders costs; taken off."""
+    at_risk_usd: float
+    """What is lost if one side fills whole and the market resolves against it."""
+    break_even_cents: float | None
+    """Adverse drift a share at which nothing is earned; None when nothing is filled."""
+    words: tuple[str, ...] = ()
+    """What was assumed, each with its number."""
+
+
+ListStanding = Literal["made", "draining", "waiting", "failed", "refused", "off"]
+"""``made``; ``draining``: only reduced, off the list or failed; ``waiting``: passes, not made yet; ``failed``: the
+screen; ``refused``: sources disagree or it is not open; ``off``: not enabled."""
+
+
+class ListedMarketView(msgspec.Struct, frozen=True, gc=False):
+    """One market of the list. Texts may be foreign."""
+
+    market: str
+    title: str
+    row: int
+    standing: ListStanding
+    reason: str
+    """Why it is not simply made, in words; "" when it is."""
+    rules: tuple[RuleView, ...] = ()
+    """Every rule of the screen, in fixed order; () when it was not screened."""
+    figures: str = ""
+    """Where liquidity and volumes are from, in words: the list, or Gamma and why."""
+    score: float | None = None
+    """Dollars to the power 1.5."""
+    income_usd: float | None = None
+    """Expected dollars a day, an estimate."""
+    income_frac: float | None = None
+    """The same for each dollar at risk."""
+    income: IncomeView | None = None
+    """The estimate term by term; None when too little is told for one."""
+    notes: tuple[str, ...] = ()
+    """What its sources say that is told and no obstacle, in words."""
+    note: str = ""
+    profile: str = ""
+    max_usd: Usd | None = None
+
+
+class RejectedRowView(msgspec.Struct, frozen=True, gc=False):
+    """A row of the list that cannot be used. Texts are foreign, cleaned."""
+
+    row: int
+    column: str
+    value: str
+    reason: str
+
+
+class ProposalLineView(msgspec.Struct, frozen=True, gc=False):
+    """One change that waits for approval."""
+
+    kind: Literal["add", "remove", "change"]
+    market: str
+    title: str
+    text: str
+    """What changes, in words: before and after."""
+
+
+class ProposalView(msgspec.Struct, frozen=True, gc=False):
+    """Changes of the market list that wait for an operator."""
+
+    token: str
+    """Names exactly these changes; approving another set is refused."""
+    since_unix: float
+    why: str
+    """Why they wait, in words."""
+    lines: tuple[ProposalLineView, ...]
+
+
+class ListView(msgspec.Struct, frozen=True, gc=False):
+    """The market list and what became of it."""
+
+    source: str
+    """Where it is read, for people."""
+    trouble: str = ""
+    """Why the last reading changed nothing, in words; "" when all is well."""
+    read_unix: float | None = None
+    """When the list in force was read; None before the first."""
+    next_s: float | None = None
+    """Seconds until it is read again."""
+    markets: tuple[ListedMarketView, ...] = ()
+    """Made first, then by expected income."""
+    rejected: tuple[RejectedRowView, ...] = ()
+    notes: tuple[str, ...] = ()
+    proposal: ProposalView | None = None
+
+
 class EventView(msgspec.Struct, frozen=True, gc=False):
     """One line of the event log. ``text`` may contain foreign text."""
 
@@ -708,5 +823,7 @@ class ConsoleView(msgspec.Struct, frozen=True):
     kill: KillView = KillView()
     clock_skew_s: float | None = None
     """Seconds that our clock is ahead of the venue's; None while nobody asked."""
+    market_list: ListView | None = None
+    """None where there is no list (a replay)."""
     journal_stalled_s: float = 0.0
     """How long what is to be written has been waiting for the disk; 0 while it is written."""

@@ -12,6 +12,8 @@ from functools import partial
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
+import httpx
+
 from core.actions import Place, SignedPlace
 from core.clock import Clock
 from core.config import Settings
@@ -48,6 +50,7 @@ try:
     from polymarket import AsyncSecureClient
     from polymarket._internal.actions.orders.market_data import MarketInfo, PlatformFeeInfo
     from polymarket._internal.environment import PRODUCTION_CONFIG, create_environment
+    from polymarket.clients._transport import AsyncTransport
     from polymarket.environments import Environment
     from polymarket.errors import PolymarketError, RequestRejectedError, UserInputError
     from polymarket.models.clob.orders import SignedOrder
@@ -78,6 +81,18 @@ def environment_for(settings: Settings) -> Environment:
         )
         return create_environment(name="polymm", config=config)
     except TypeError as error:
+        raise _another_client() from error
+
+
+def trial_connections(url: str) -> httpx.AsyncClient:
+    """Connections of the kind that the client sends orders over, to any address, for a trial.
+
+    Raises:
+        PreflightError: this version of the client has other parts inside.
+    """
+    try:
+        return AsyncTransport(base_url=url)._client
+    except (AttributeError, TypeError) as error:
         raise _another_client() from error
 
 

@@ -19,9 +19,13 @@ DEADLINE_S: Final = 20.0
 
 
 def http_client(base_url: str, timeout_s: float) -> httpx.AsyncClient:
-    """A client of one service."""
+    """A client of one service; what the environment says of proxies is ignored (reliability.md 5, 18)."""
     return httpx.AsyncClient(
-        base_url=base_url, timeout=timeout_s, headers={"User-Agent": "polymm-tui"}, verify=_certificates()
+        base_url=base_url,
+        timeout=timeout_s,
+        headers={"User-Agent": "polymm-tui"},
+        verify=_certificates(),
+        trust_env=False,
     )
 
 

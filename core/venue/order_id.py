@@ -45,6 +45,11 @@ _SEPARATORS: Final = {
 }
 
 
+def contract_of(exchange: Exchange) -> str:
+    """Address of the contract that settles an exchange's orders, with checksum capitals."""
+    return _EXCHANGES[exchange][1]
+
+
 def exchange_of(token_id: int, neg_risk: bool) -> Exchange:
     """The contract an order is signed for: by the bits of its token, then by its market's flag."""
     return "v3" if token_id & _V3_ZERO_BITS == 0 else "v2_neg_risk" if neg_risk else "v2"

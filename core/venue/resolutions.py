@@ -10,11 +10,11 @@ from typing import Any, Final, NamedTuple, Protocol
 
 import msgspec
 
-from core.errors import MalformedMessage, VenueError, VenueRefused
+from core.errors import MalformedMessage, VenueError
 from core.events import PayoutSeen
 from core.units import MICRO, Usd
-from core.venue.gamma import CONDITIONS_PER_REQUEST, PAGE
-from core.venue.http import answer_of, http_client, json_of
+from core.venue.gamma import CONDITIONS_PER_REQUEST, PAGE, markets_page
+from core.venue.http import http_client
 from core.venue.lenient import text_of
 
 log = logging.getLogger(__name__)
@@ -86,7 +86,9 @@ class Resolutions:
             missing = [market for market in markets if market not in found]
             for start in range(0, len(missing), CONDITIONS_PER_REQUEST):
                 try:
-                    rows = await self._page(missing[start : start + CONDITIONS_PER_REQUEST], closed)
+                    page = missing[start : start + CONDITIONS_PER_REQUEST]
+                    params = [("limit", str(PAGE)), ("closed", closed), *(("condition_ids", each) for each in page)]
+                    rows, _ = await markets_page(self._client, params)
                 except VenueError as error:
                     log.info("payouts_unread", extra={"detail": str(error)})
                     return found
@@ -96,16 +98,6 @@ class Resolutions:
                     except MalformedMessage as error:
                         log.info("payout_unread", extra={"detail": str(error)})
         return {market: found[market] for market in markets if market in found}
-
-    async def _page(self, markets: Sequence[str], closed: str) -> list[Any]:
-        params: list[tuple[str, str | int]] = [("limit", PAGE), ("closed", closed)]
-        params += [("condition_ids", market) for market in markets]
-        where = "Gamma, /markets"
-        status, body = await answer_of(self._client, "GET", "/markets", where=where, params=tuple(params))
-        page = json_of(body, where) if status == 200 else None
-        if not isinstance(page, list):
-            raise VenueRefused(f"{where}: no list of markets (status {status})")
-        return page
 
 
 async def _mined(chain: ChainWord, markets: Sequence[str]) -> dict[str, Payouts | None]:

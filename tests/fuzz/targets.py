@@ -7,18 +7,27 @@ import asyncio
 import copy
 import gzip
 import json
+import math
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, get_args
 
 import httpx
 import msgspec
 
-from core.errors import MalformedMessage, UsageError, VenueError
+from core.clock import ManualClock
+from core.config import Settings
+from core.errors import ListError, MalformedMessage, UsageError, VenueError
 from core.events import BooksRead, FillSeen
 from core.lab.recording import Reading
 from core.market.proof import fits_its_hash
+from core.selection.enrich import Catalogue, Sourced
+from core.selection.files import csv_cells, toml_cells
+from core.selection.listed import COLUMNS, OPTIONAL_COLUMNS, Cell, Kind, ListRow
+from core.selection.rows import checked
+from core.selection.screen import Rule, screened, used_figures
+from core.selection.sheets_client import answered_cells
 from core.venue.account_rows import open_orders_read, trades_read
 from core.venue.public_rest import PublicRest
 from core.venue.user_channel import decode_user_frame
@@ -240,6 +249,145 @@ def _recording_seeds() -> Iterator[bytes]:
     yield from (whole, packed, packed + packed, packed[:-9], packed + b"\0" * 9, packed[:40] + b"\0\0" + packed[42:])
 
 
+def sources(data: bytes) -> None:
+    """What Gamma and the CLOB say of a market, a line each: an instrument is made of what both agree on, or nothing.
+
+    Whatever they say, the market is screened.
+    """
+    listed, _, params = data.partition(b"\n")
+    try:
+        read = _catalogue.answer(listed, params)
+    except VenueError:
+        return
+    msgspec.json.encode(read)
+    used = used_figures(read.row, None, read.market, _SETTINGS, _UNIX)
+    for made_unix in (None, _UNIX - 7_200.0):
+        found = screened(read, used, made_unix, _SETTINGS, _UNIX)
+        assert len(found.results) == len(get_args(Rule)) - 1, data  # an estimate that cannot be made is one rule more
+        assert all(text.isprintable() for rule in found.results for text in (rule.value, rule.bound)), data
+        assert found.income is None or math.isfinite(found.income.usd_per_day), data
+    item = read.instrument
+    if item is None:
+        assert read.refusals or read.lags, data
+        return
+    assert read.market is not None and read.params is not None
+    assert {item.yes_token, item.no_token} == set(read.params.tokens) and item.market == _LISTED["conditionId"], data
+    assert item.grid.k >= 2 and item.min_size > 0 and item.neg_risk is read.params.neg_risk, data
+    assert all(token.isdigit() and token.isascii() for token in read.params.tokens), data
+
+
+_UNIX: Final = 1_790_000_000.0
+_SETTINGS: Final = Settings()
+_LISTED: Final[dict[str, Any]] = {
+    "conditionId": "0x" + "ab" * 32, "outcomes": '["Yes", "No"]', "clobTokenIds": '["11", "22"]', "active": True,
+    "closed": False, "enableOrderBook": True, "acceptingOrders": True, "orderPriceMinTickSize": 0.01, "orderMinSize": 5,
+    "endDate": "2026-12-01T00:00:00Z", "feesEnabled": True, "liquidityNum": 2e4, "volume1wk": 6e4, "spread": 0.01,
+    "feeSchedule": {"exponent": 1, "rate": 0.05, "takerOnly": True, "rebateRate": 0.25}, "rewardsMinSize": 50,
+    "clobRewards": [{"rewardsDailyRate": 30, "startDate": "2026-04-29"}], "events": [{"id": "1", "negRisk": False}],
+}  # fmt: skip
+_PARAMS: Final[dict[str, Any]] = {
+    "c": _LISTED["conditionId"], "t": [{"t": "11", "o": "Yes"}, {"t": "22", "o": "No"}], "mts": 0.01, "mos": 5,
+    "ao": True, "fd": {"r": 0.05, "e": 1, "to": True}, "r": {"mi": 50, "ma": 3.5, "e": True}, "gst": None, "v": "v1",
+}  # fmt: skip
+
+
+class _Sources:
+    """Both catalogues, which answer what they are told to."""
+
+    def __init__(self) -> None:
+        self._bodies = (b"", b"")
+        self._catalogue: Catalogue | None = None
+
+    def answer(self, listed: bytes, params: bytes) -> Sourced:
+        """Look the market up as a session does."""
+        if self._catalogue is None:
+            self._loop = asyncio.new_event_loop()
+            self._catalogue = Catalogue(_SETTINGS, ManualClock(unix=_UNIX))
+            for client in (self._catalogue._gamma, self._catalogue._clob):
+                client._client = httpx.AsyncClient(
+                    transport=httpx.MockTransport(self._serve), base_url="http://localhost"
+                )
+        self._bodies = (listed, params)
+        row = ListRow(2, _LISTED["conditionId"], "11", "22")
+        return self._loop.run_until_complete(self._catalogue.look([row]))[row.market]
+
+    def _serve(self, request: httpx.Request) -> httpx.Response:
+        return httpx.Response(200, content=self._bodies[request.url.path.startswith("/clob-markets/")])
+
+
+_catalogue = _Sources()
+
+
+def _source_seeds() -> Iterator[bytes]:
+    neg = {"negRisk": True, "negRiskMarketID": "0x" + "cd" * 31 + "00", "questionID": "0x" + "cd" * 31 + "03"}
+    for told, params in (
+        ({}, {}),
+        ({"version": "v2", "positionIds": ["33", "44"]}, {"v": "v2", "t": _PARAMS["t"][::-1]}),
+        (neg, {"nr": True, "fd": None, "itode": True}),
+        ({"orderMinSize": 0, "rewardsMinSize": 0}, {}),
+        ({}, {"mos": 0}),
+        ({"closed": True, "umaResolutionStatus": "resolved"}, {"ao": False, "gst": "2026-07-20T10:00:00Z"}),
+        ({"clobTokenIds": '["", ""]', "secondsDelay": 3}, {"t": []}),
+        ({"outcomes": '["Up", "Down"]', "bestBid": 0.4, "bestAsk": 0.44}, {"mts": 0.001, "mos": "5"}),
+    ):
+        yield f"{text({'markets': [_LISTED | told]})}\n{text(_PARAMS | params)}".encode()
+
+
+def lists(data: bytes) -> None:
+    """A market list as CSV, TOML and a sheet's answer: its rows are sound or rejected in words, or it is no list."""
+    for cells_of in (_as_csv, _as_toml, _as_sheet):
+        try:
+            cells, kind = cells_of(data)
+            found = checked(cells, source="list", kind=kind, profiles=("calm",), most_rows=50)
+        except ListError as error:
+            assert str(error).isprintable() and len(str(error)) < 2_000, data
+            continue
+        tokens = [token for row in found.rows for token in (row.yes_token, row.no_token)]
+        assert len(set(tokens)) == len(tokens) and len({row.market for row in found.rows}) == len(found.rows), data
+        assert all(token.isascii() and token.isdigit() and 0 < int(token) < 2**256 for token in tokens), data
+        assert all(row.max_usd is None or row.max_usd > 0 for row in found.rows), data
+        words = [*(row.note for row in found.rows), *found.notes]
+        words += [text for each in found.rejected for text in (each.value, each.reason)]
+        assert all(word.isprintable() for word in words), data
+        msgspec.json.encode(found)
+
+
+def _as_csv(data: bytes) -> tuple[Sequence[Sequence[Cell]], Kind]:
+    return csv_cells(data.decode(errors="replace"), "list")[0], "file"
+
+
+def _as_toml(data: bytes) -> tuple[Sequence[Sequence[Cell]], Kind]:
+    return toml_cells(data.decode(errors="replace"), "list")[0], "file"
+
+
+def _as_sheet(data: bytes) -> tuple[Sequence[Sequence[Cell]], Kind]:
+    try:
+        return answered_cells(json.loads(data)), "sheet"
+    except (ValueError, RecursionError):
+        raise ListError("no data") from None
+
+
+def _list_seeds() -> Iterator[bytes]:
+    header = [*COLUMNS, *OPTIONAL_COLUMNS]
+    ids = ["0x" + "ab" * 32, "1" + "23" * 38, "7" + "31" * 38]
+    row: list[Cell] = [*ids, 2e4, 1, 2, 3, True, "calm", 250, "a note"]
+    for place, cell in (
+        (1, 7.1e76),
+        (1, "7.13E+76"),
+        (2, ids[1]),
+        (3, "#REF!"),
+        (4, -1),
+        (7, "no"),
+        (9, "0"),
+        (10, "\x1b[2J"),
+    ):
+        rows = [header, [*row[:place], cell, *row[place + 1 :]], ["0x" + "cd" * 32, "5" + "67" * 38, "8" + "19" * 38]]
+        yield json.dumps({"range": "A", "values": [*rows, rows[1]]}).encode()
+        yield "\n".join(",".join(map(str, each)) for each in rows).encode()
+        table = "\n".join(f"{name} = {json.dumps(each)}" for name, each in zip(header, rows[1], strict=True))
+        yield f"[[market]]\n{table}\n".encode()
+
+
 def _memory() -> str | None:
     return "/dev/shm" if Path("/dev/shm").is_dir() else None
 
@@ -250,6 +398,8 @@ TARGETS: Final[dict[str, Target]] = {
     "rows": Target(rows, _row_seeds),
     "reads": Target(reads, _read_seeds),
     "recordings": Target(recordings, _recording_seeds),
+    "sources": Target(sources, _source_seeds),
+    "lists": Target(lists, _list_seeds),
 }
 
 
@@ -257,6 +407,8 @@ def dictionary() -> list[bytes]:
     """Words that a fuzzer should know."""
     words: list[Any] = [*KINDS, *OUTCOMES, "event_type", "market", "asset_id", "timestamp", "hash", "bids", "asks"]
     words += ["price_changes", "price", "size", "side", "BUY", "SELL", "best_bid", "best_ask", "tick_size", "0.001"]
+    words += [*COLUMNS, *OPTIONAL_COLUMNS, "[[market]]", "values", "#REF!", "7.1E+76", "calm", "0x" + "ab" * 32]
+    words += [*_LISTED, *_PARAMS, "version", "v2", "positionIds", "negRisk", "nr", "itode"]
     words += [*_ORDER, *_MAKER, *_TRADE, "MATCHED", "TRADE_STATUS_FAILED", "CANCELLATION", "TAKER", OWNER, WALLET]
     words += [poison.raw for poison in POISONS if len(poison.raw) < 30 and poison.raw.isascii()]
     return sorted({str(word).encode() for word in words})

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import math
 from typing import Any
 
 import httpx
@@ -10,10 +11,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.config import Settings
 from core.errors import MalformedMessage, VenueRefused, VenueUnavailable
 from core.market.fees import FeeSchedule
 from core.market.instrument import Instrument
-from core.venue.gamma import GammaClient, parse_market
+from core.selection.screen import screen
+from core.venue.gamma import CONDITIONS_PER_REQUEST, GammaClient, parse_market
 from tests.builders import laws, recorded, shares
 
 
@@ -105,6 +108,9 @@ def test_reward_minimum_may_be_absent(value: object, size: float | None) -> None
         {"orderPriceMinTickSize": "x"},
         {"orderMinSize": float("nan")},
         {"orderMinSize": -1},
+        {"orderMinSize": 0},
+        {"orderMinSize": "0.0"},
+        {"orderMinSize": 1e-7},
     ],
 )
 def test_object_that_is_no_binary_market_is_malformed(over: dict[str, Any]) -> None:
@@ -128,8 +134,10 @@ def test_market_that_takes_no_orders_is_not_tradable(over: dict[str, Any]) -> No
 
 
 def test_figures_may_be_missing_or_texts() -> None:
-    item = parse_market(raw(liquidity="12.5", volume1wk=None, volume1wkClob=7, volume1mo="x"))
-    assert (item.liquidity, item.volume_7d, item.volume_30d) == (12.5, 7.0, 0.0)
+    item = parse_market(raw(liquidity="12.5", volume1wk=None, volume1wkClob=7, volume1mo="x", volume24hr=0))
+    assert (item.liquidity, item.volume_7d, item.volume_24h) == (12.5, 7.0, 0.0)
+    assert math.isnan(item.volume_30d) and item.doubts == ("volume1mo cannot be read: 'x'",)
+    assert item.doubts and math.isnan(parse_market(raw()).volume_24h)
 
 
 # Facts beside what orders are built with
@@ -271,10 +279,123 @@ def test_a_placeholder_is_not_traded() -> None:
     assert not parse_market(raw(negRiskOther=True)).tradable and parse_market(raw(negRiskOther=False)).tradable
 
 
-@pytest.mark.parametrize("value", ["nan", "inf", float("inf"), True])
-def test_a_figure_to_screen_by_that_is_no_number_passes_no_screen(value: object) -> None:
-    read = parse_market(raw(liquidityNum=value, volume1wk=value, volume1mo=value))
-    assert (read.liquidity, read.volume_7d, read.volume_30d) == (0, 0, 0)
+@pytest.mark.parametrize("value", ["nan", "inf", float("inf"), True, -1, "-0.01", 1e13, 1e300, "1e999", [], {}])
+def test_a_figure_to_screen_by_that_is_no_figure_passes_no_screen(value: object) -> None:
+    """Negative and absurd ones too (reliability.md D14): a score made of them would be no score."""
+    read = parse_market(raw(liquidityNum=value, volume1wk=value, volume1mo=value, volume24hr=value))
+    assert all(map(math.isnan, (read.liquidity, read.volume_7d, read.volume_30d, read.volume_24h)))
+    assert len(read.doubts) == 4
+    assert screen(read.liquidity, read.volume_7d, read.volume_30d, Settings()).failures == FAILURES
+
+
+FAILURES = ("liquidity", "weekly_volume", "trend", "score")
+
+
+def test_a_figure_that_a_second_field_tells_is_in_no_doubt() -> None:
+    read = parse_market(raw(volume1wk="x", volume1wkClob=7))
+    assert (read.volume_7d, read.doubts) == (7, ())
+
+
+@pytest.mark.parametrize(
+    ("over", "mid"),
+    [
+        ({"bestBid": 0.4, "bestAsk": 0.44, "lastTradePrice": 0.1}, 0.42),
+        ({"bestBid": None, "bestAsk": 0.001, "lastTradePrice": 0.3}, 0.3),
+        ({"bestBid": 0, "bestAsk": 0, "outcomePrices": '["0.7", "0.3"]'}, 0.7),
+        ({"bestBid": 0.4, "bestAsk": 0.44, "outcomes": '["No", "Yes"]'}, 0.58),
+        ({"outcomePrices": '["0.3", "0.7"]', "outcomes": '["No", "Yes"]'}, 0.7),
+        ({"lastTradePrice": 1, "outcomePrices": '["0", "0"]'}, None),
+        ({"bestBid": "x", "outcomePrices": "[0.1"}, None),
+        ({"outcomePrices": 7}, None),
+        ({"outcomePrices": [0.6]}, None),
+        ({}, None),
+    ],
+)
+def test_a_price_to_estimate_with_is_that_of_yes(over: dict[str, Any], mid: float | None) -> None:
+    """Best prices and the last trade are those of the first outcome; nothing is made up where there are none."""
+    assert parse_market(raw(**over)).mid == (None if mid is None else pytest.approx(mid))
+
+
+def test_what_a_market_is_screened_by_beside_its_figures() -> None:
+    read = parse_market(
+        raw(
+            spread=0.04, secondsDelay=3, startDate="2026-07-01T10:00:00Z", version="v2", positionIds=["33", "44"],
+            acceptingOrdersTimestamp="2026-07-01T10:05:00Z", outcomes='[" YES", "No"]',
+        )
+    )  # fmt: skip
+    assert (read.spread, read.delay_s, read.opened_unix) == (0.04, 3.0, 1782900300.0)
+    assert (read.version, read.other_tokens, read.outcomes) == ("v2", ("11", "22"), ("yes", "no"))
+    assert parse_market(raw(startDate="2026-07-01T10:00:00Z")).opened_unix == 1782900000.0
+    plain = parse_market(raw())
+    assert (plain.spread, plain.delay_s, plain.opened_unix, plain.other_tokens) == (None, 0.0, None, ())
+
+
+@pytest.mark.parametrize("value", ["v3", "", 2, True, [], "V1"])
+def test_a_market_of_a_version_that_is_not_known_is_refused(value: object) -> None:
+    """Which ids are traded, and by which contracts, would be a guess."""
+    with pytest.raises(MalformedMessage, match="version"):
+        parse_market(raw(version=value))
+
+
+@pytest.mark.parametrize(
+    "over",
+    [
+        {"clobTokenIds": None}, {"clobTokenIds": ""}, {"clobTokenIds": "[]"}, {"clobTokenIds": '["", ""]'},
+        {"clobTokenIds": "null", "outcomes": None}, {"version": "v2"}, {"version": "v2", "positionIds": []},
+    ],
+)  # fmt: skip
+def test_a_market_that_is_still_set_up_is_told_as_such(over: dict[str, Any]) -> None:
+    """It exists and its ids are empty (reliability.md D11): later it is a market, and nobody subscribes to \"\"."""
+    with pytest.raises(MalformedMessage, match="without token ids yet"):
+        parse_market(raw(**over))
+
+
+@pytest.mark.parametrize(
+    ("over", "obstacle"),
+    [
+        ({"closed": True}, "closed"),
+        ({"active": False}, "not active"),
+        ({"active": None}, "not active"),
+        ({"enableOrderBook": False}, "without an order book"),
+        ({"acceptingOrders": False}, "not accepting orders"),
+        ({"negRiskOther": True}, "a placeholder for other outcomes"),
+        ({"umaResolutionStatus": "disputed"}, "being resolved (disputed)"),
+    ],
+)
+def test_what_keeps_a_market_from_being_traded_is_told_in_words(over: dict[str, Any], obstacle: str) -> None:
+    read = parse_market(raw(**over))
+    assert read.obstacles == (obstacle,) and not read.tradable
+
+
+@pytest.mark.parametrize("thing", [None, [], 7, "x"])
+def test_what_is_no_object_is_no_market(thing: Any) -> None:
+    with pytest.raises(MalformedMessage, match="no JSON object"):
+        parse_market(thing)
+
+
+GROUP = "0x" + "ab" * 31
+NEG = {"negRisk": True, "negRiskMarketID": GROUP + "00", "questionID": GROUP + "07"}
+OF_GROUP = {"id": "1", "negRisk": True, "negRiskMarketID": GROUP + "00"}
+
+
+@pytest.mark.parametrize(
+    ("over", "words"),
+    [
+        ({**NEG, "events": [OF_GROUP]}, ""),
+        ({**NEG, "events": [{"id": "1"}]}, ""),
+        ({}, ""),
+        ({"events": [{"id": "1", "negRisk": False}]}, ""),
+        ({**NEG, "events": [OF_GROUP | {"negRisk": False}]}, "neg-risk is true by the market"),
+        ({"events": [{"id": "1", "negRisk": True}]}, "neg-risk is false by the market"),
+        ({**NEG, "negRisk": False, "events": []}, "not neg-risk, but of a neg-risk event"),
+        ({**NEG, "events": [OF_GROUP | {"negRiskMarketID": "0xother"}]}, "different neg-risk groups"),
+        ({**NEG, "questionID": "0x" + "cd" * 32, "events": [OF_GROUP]}, "none of its neg-risk group"),
+    ],
+)
+def test_an_object_that_contradicts_itself_about_its_group_says_so(over: dict[str, Any], words: str) -> None:
+    """Orders are signed for one contract, and one outcome of a group wins: neither is guessed (reliability.md X35)."""
+    conflicts = parse_market(raw(**over)).conflicts
+    assert words in "; ".join(conflicts) and bool(conflicts) == bool(words)
 
 
 scalars = st.one_of(
@@ -290,6 +411,8 @@ anything = st.recursive(
 FACTS = (
     *("startDate", "endDate", "gameStartTime", "eventStartTime", "events", "negRisk", "negRiskMarketID", "tags"),
     *("category", "rewardsMinSize", "rewardsMaxSpread", "clobRewards", "feesEnabled", "feeSchedule", "negRiskOther"),
+    *("questionID", "spread", "bestBid", "bestAsk", "lastTradePrice", "outcomePrices", "secondsDelay", "positionIds"),
+    *("acceptingOrdersTimestamp", "liquidityNum", "volume24hr", "volume24hrClob", "volume1wk", "umaResolutionStatus"),
 )
 
 
@@ -303,7 +426,13 @@ def test_whatever_a_fact_is_it_is_read_as_one_or_not_known(over: dict[str, Any],
         assert not isinstance(over.get("negRisk"), bool | None)
         return
     item = read.instrument
-    for moment in (item.start_unix, item.end_unix, item.game_start_unix):
+    for figure in (read.liquidity, read.volume_24h, read.volume_7d):
+        assert math.isnan(figure) or 0 <= figure <= 1e12
+    assert read.mid is None or 0 < read.mid < 1
+    assert read.spread is None or 0 <= read.spread <= 1
+    assert 0 <= read.delay_s <= 86_400 and read.tradable is not bool(read.obstacles)
+    assert all(isinstance(text, str) for text in (*read.other_tokens, *read.obstacles, *read.conflicts))
+    for moment in (item.start_unix, item.end_unix, item.game_start_unix, read.opened_unix):
         assert moment is None or 946_684_800 <= moment < 3e11
     assert item.reward_min_size is None or 0 < item.reward_min_size <= 10**15
     assert item.reward_max_spread_cents is None or 0 < item.reward_max_spread_cents <= 100
@@ -340,22 +469,21 @@ def test_no_recorded_market_is_in_doubt() -> None:
     assert min(programmes, schedules, games, groups) >= 2
 
 
-def test_every_recorded_market_is_read_or_refused_by_name() -> None:
-    """All shapes of the recordings: lists, events, sports lines, closed, legacy and non-binary markets."""
-    read = refused = 0
-    for path in recorded("gamma-*.json") + recorded("book-gamma-pairs-2026-07/gamma-*.json"):
+def test_every_recorded_market_is_read() -> None:
+    """All shapes of the recordings: lists, events, sports lines, closed, legacy and resolved markets."""
+    files = recorded("gamma-*.json") + recorded("book-gamma-pairs-2026-07/gamma-*.json")
+    told: list[Any] = []
+    for path in files:
         found = json.loads(path.read_bytes())
         for entry in found if isinstance(found, list) else [found]:
-            for item in entry.get("markets", [entry]):
-                try:
-                    read += bool(parse_market(item).instrument.market)
-                except MalformedMessage:
-                    refused += 1
+            told += entry.get("markets", [entry])
     for path in recorded("gamma-markets-*.jsonl.gz"):
-        for line in gzip.decompress(path.read_bytes()).splitlines():
-            read += bool(parse_market(json.loads(line)["raw"]).instrument.market)
-    assert read > 400
-    assert refused < 10
+        told += [json.loads(line)["raw"] for line in gzip.decompress(path.read_bytes()).splitlines()]
+    markets = [parse_market(each) for each in told]
+    assert len(files) >= 33 and len(markets) >= 435
+    assert all(market.conflicts == () and market.tradable is not bool(market.obstacles) for market in markets)
+    assert {name for market in markets for name in market.outcomes} > {"yes", "no", "up", "down", "long", "short"}
+    assert sum(market.obstacles[:1] == ("closed",) for market in markets) >= 292
 
 
 def test_catalogue_agrees_with_the_books_recorded_beside_it() -> None:
@@ -375,26 +503,143 @@ def client(answer: Any) -> GammaClient:
     return gamma
 
 
+def page(*markets: Any, cursor: str | None = None) -> httpx.Response:
+    """A page of the current list (polymarket-api.md 7)."""
+    body: dict[str, Any] = {"markets": list(markets)}
+    return httpx.Response(200, json=body if cursor is None else body | {"next_cursor": cursor})
+
+
+class Shelf:
+    """A catalogue of whole objects, which can fail for single pages."""
+
+    def __init__(self, *markets: dict[str, Any], broken: str = "") -> None:
+        self._markets = {each["conditionId"]: each for each in markets}
+        self._broken = broken
+        self.asked: list[tuple[str, list[str]]] = []
+        self.longest = 0
+
+    def __call__(self, request: httpx.Request) -> httpx.Response:
+        params = request.url.params
+        wanted = params.get_list("condition_ids")
+        self.asked.append((params["closed"], wanted))
+        self.longest = max(self.longest, len(str(request.url)))
+        if self._broken in wanted:
+            return httpx.Response(500)
+        closed = params["closed"] == "true"
+        found = [self._markets[name] for name in wanted if name in self._markets]
+        return page(*(each for each in found if each["closed"] is closed))
+
+
+def id_of(number: int) -> str:
+    return f"0x{number:064x}"
+
+
 async def test_markets_come_in_the_order_asked_for_with_a_line_for_each_that_is_missing() -> None:
     asked: list[str] = []
 
     def answer(request: httpx.Request) -> httpx.Response:
         asked.extend(request.url.params.get_list("condition_ids"))
-        return httpx.Response(200, json=[raw(conditionId="0xb"), raw(conditionId="0xa"), {"conditionId": "0xbad"}])
+        if request.url.params["closed"] == "true":
+            return page()
+        return page(raw(conditionId="0xb"), raw(conditionId="0xa"), {"conditionId": "0xbad"})
 
     gamma = client(answer)
-    markets, problems = await gamma.markets(("0xa", "0xb", "0xz"))
+    markets, problems = await gamma.markets(("0xa", "0xb", "0xbad", "0xz"))
     await gamma.close()
-    assert asked == ["0xa", "0xb", "0xz"]
+    assert asked == ["0xa", "0xb", "0xbad", "0xz", "0xbad", "0xz"]
     assert [market.instrument.market for market in markets] == ["0xa", "0xb"]
-    assert len(problems) == 2 and "0xz is not known" in problems[1]
+    assert len(problems) == 2 and "0xbad: market without token ids" in problems[0] and "0xz is not known" in problems[1]
+
+
+async def test_a_closed_market_is_found_and_told_as_closed() -> None:
+    """Lists tell open markets or closed ones (polymarket-api.md 7): the missing are looked for among the others."""
+    shelf = Shelf(raw(conditionId=id_of(1)), raw(conditionId=id_of(2), closed=True))
+    gamma = client(shelf)
+    reading = await gamma.find([id_of(2), id_of(1), id_of(3), id_of(1)])
+    await gamma.close()
+    assert list(reading.markets) == [id_of(2), id_of(1)] and reading.unread == {}
+    assert reading.markets[id_of(2)].obstacles == ("closed",) and reading.markets[id_of(1)].tradable
+    assert shelf.asked == [("false", [id_of(2), id_of(1), id_of(3)]), ("true", [id_of(2), id_of(3)])]
+
+
+async def test_ids_are_asked_for_in_pages_whose_address_every_server_takes() -> None:
+    shelf = Shelf(*(raw(conditionId=id_of(n)) for n in range(120)))
+    gamma = client(shelf)
+    reading = await gamma.find([id_of(n) for n in range(120)])
+    await gamma.close()
+    assert len(reading.markets) == 120
+    assert [len(wanted) for _, wanted in shelf.asked] == [CONDITIONS_PER_REQUEST, CONDITIONS_PER_REQUEST, 20]
+    assert shelf.longest < 5000
+
+
+async def test_a_page_that_fails_takes_no_other_with_it() -> None:
+    """Of its markets nothing is known, which is something else than that they do not exist."""
+    shelf = Shelf(*(raw(conditionId=id_of(n)) for n in range(60)), broken=id_of(55))
+    gamma = client(shelf)
+    reading = await gamma.find([id_of(n) for n in range(60)])
+    await gamma.close()
+    assert list(reading.markets) == [id_of(n) for n in range(50)]
+    assert list(reading.unread) == [id_of(n) for n in range(50, 60)]
+    assert set(reading.unread.values()) == {"Gamma, /markets/keyset: status 500"}
+
+
+async def test_a_catalogue_that_answers_for_nobody_is_out() -> None:
+    gamma = client(lambda _: httpx.Response(503))
+    with pytest.raises(VenueRefused, match="status 503"):
+        await gamma.find([id_of(n) for n in range(60)])
+    await gamma.close()
+
+
+async def test_markets_that_nobody_asked_for_are_not_ours() -> None:
+    """A filter that is not heeded any more brings the first page of everything."""
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        return page(raw(conditionId="0xother"), raw(conditionId=["0xa"]), raw(conditionId=None), 7)
+
+    gamma = client(answer)
+    reading = await gamma.find(["0xa"])
+    await gamma.close()
+    assert (reading.markets, reading.unread, reading.problems) == ({}, {}, ())
+
+
+async def test_open_markets_are_read_page_by_page_to_the_end() -> None:
+    cursors: list[str | None] = []
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        params = request.url.params
+        assert (params["closed"], params["include_tag"]) == ("false", "true")
+        assert (params["order"], params["ascending"], params["limit"]) == ("volume24hr", "false", "100")
+        cursors.append(params.get("after_cursor"))
+        start = int(params.get("after_cursor", 0))
+        found = [raw(conditionId=id_of(n)) for n in range(start, min(start + 100, 230))]
+        return page(*found, cursor=str(start + 100) if start < 200 else None)
+
+    gamma = client(answer)
+    reading = await gamma.open_markets(1000)
+    assert list(reading.markets) == [id_of(n) for n in range(230)] and cursors == [None, "100", "200"]
+    assert list((await gamma.open_markets(150)).markets) == [id_of(n) for n in range(150)]
+    await gamma.close()
+
+
+async def test_a_cursor_that_is_not_heeded_ends_the_reading() -> None:
+    """``cursor`` was ignored silently for months (py-clob-client#334); the same page without end must not hang us."""
+    asked = 0
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        nonlocal asked
+        asked += 1
+        assert request.url.path == "/markets/keyset"
+        return page(raw(conditionId="0xa"), {"question": "no id"}, cursor="again")
+
+    gamma = client(answer)
+    reading = await gamma.open_markets(1000)
+    await gamma.close()
+    assert list(reading.markets) == ["0xa"] and asked == 2
+    assert reading.problems and "token ids" in reading.problems[0]
 
 
 async def test_unreadable_facts_are_told_with_their_market() -> None:
-    def answer(request: httpx.Request) -> httpx.Response:
-        return httpx.Response(200, json=[raw(conditionId="0xa", rewardsMaxSpread="nan")])
-
-    gamma = client(answer)
+    gamma = client(lambda _: page(raw(conditionId="0xa", rewardsMaxSpread="nan")))
     (market,), problems = await gamma.markets(("0xa",))
     await gamma.close()
     assert market.tradable and problems == ["market 0xa: rewardsMaxSpread cannot be read: 'nan'"]
@@ -409,11 +654,11 @@ class Events:
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.asked.append(request.url.path)
-        if request.url.path != "/markets":
+        if request.url.path != "/markets/keyset":
             return httpx.Response(self._status, json=self._event)
         head = {"id": self._event_id, "negRiskMarketID": "0xgroup"}
         wanted = request.url.params.get_list("condition_ids")
-        return httpx.Response(200, json=[raw(conditionId=one, negRisk=True, events=[head]) for one in wanted])
+        return page(*(raw(conditionId=one, negRisk=True, events=[head]) for one in wanted))
 
 
 def event(*closed: bool, **over: object) -> dict[str, object]:
@@ -432,9 +677,50 @@ async def test_a_group_knows_how_many_open_markets_it_has() -> None:
     assert await sizes(Events(event(False, False, False, True)), "0xa", "0xb") == ([3, 3], [])
 
 
+async def test_groups_are_sized_for_markets_that_are_made_and_not_while_looking_around() -> None:
+    events = Events(event(False, False, False))
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.path != "/markets/keyset":
+            return events(request)
+        events.asked.append("".join(request.url.params.get_list("order")))
+        head = {"id": "77", "negRiskMarketID": "0xgroup"}
+        return page(*(raw(conditionId=one, negRisk=True, events=[head]) for one in ("0xb", "0xa")))
+
+    gamma = client(answer)
+    offered = await gamma.open_markets(100)
+    assert [each.instrument.group_size for each in offered.markets.values()] == [0, 0]
+    assert events.asked == ["volume24hr"]
+    markets, problems = await gamma.markets(())
+    await gamma.close()
+    assert [each.instrument.market for each in markets] == ["0xb", "0xa"] and problems == []
+    assert [each.instrument.group_size for each in markets] == [3, 3]
+    assert events.asked == ["volume24hr", "", "/events/77"]
+
+
+async def test_of_two_objects_of_one_market_the_first_that_can_be_read_counts() -> None:
+    good = raw(conditionId="0xa", question="First?")
+    gamma = client(lambda _: page(raw(conditionId="0xa", negRisk=7), good, good | {"question": "Second?"}))
+    reading = await gamma.find(["0xa"])
+    await gamma.close()
+    assert reading.markets["0xa"].instrument.title == "First?" and reading.unread == {}
+
+
+async def test_what_is_wrong_with_an_object_is_not_hidden_by_an_outage() -> None:
+    def answer(request: httpx.Request) -> httpx.Response:
+        return (
+            httpx.Response(500) if request.url.params["closed"] == "true" else page(raw(conditionId="0xa", negRisk=7))
+        )
+
+    gamma = client(answer)
+    reading = await gamma.find(["0xa", "0xb"])
+    await gamma.close()
+    assert "negRisk" in reading.unread["0xa"] and "status 500" in reading.unread["0xb"]
+
+
 async def test_an_event_of_which_we_trade_one_market_is_not_asked_for() -> None:
     alone = Events(event(False, False))
-    assert await sizes(alone, "0xa") == ([0], []) and alone.asked == ["/markets"]
+    assert await sizes(alone, "0xa") == ([0], []) and alone.asked == ["/markets/keyset"]
 
 
 @pytest.mark.parametrize("over", [{"negRiskAugmented": True}, {"negRiskAugmented": None}, {"negRisk": False}])
@@ -459,7 +745,14 @@ async def test_an_event_that_cannot_be_read_has_no_size_and_is_told(events: Even
 
 
 @pytest.mark.parametrize(
-    "answer", [httpx.Response(500), httpx.Response(200, text="<html>"), httpx.Response(200, json={})]
+    "answer",
+    [
+        httpx.Response(500),
+        httpx.Response(200, text="<html>"),
+        httpx.Response(200, json={}),
+        httpx.Response(200, json=[]),
+        httpx.Response(200, json={"markets": None}),
+    ],
 )
 async def test_answer_that_is_no_list_is_refused(answer: httpx.Response) -> None:
     gamma = client(lambda _: answer)

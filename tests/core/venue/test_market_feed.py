@@ -154,7 +154,7 @@ async def test_tokens_are_spread_over_sockets_and_all_books_come(venue: Venue) -
     tokens = named(9)
     feed = await venue.run(tokens, tokens_a_socket=8)
     await venue.until(lambda: len(venue.books()) == 18)
-    assert [len(line.tokens) for line in venue.lines] == [8, 8, 2]
+    assert sorted(len(line.tokens) for line in venue.lines) == [2, 8, 8]
     assert sorted(venue.books()) == sorted(tokens)
     assert [(one.tokens, one.connected, one.frames) for one in feed.sockets] == [
         (8, True, 1),

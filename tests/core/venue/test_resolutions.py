@@ -47,7 +47,7 @@ def catalogue(*markets: dict[str, Any], asked: list[str] | None = None) -> Calla
             asked.extend(wanted)
         is_closed = request.url.params["closed"] == "true"
         found = [each for each in markets if each["conditionId"] in wanted and each["closed"] is is_closed]
-        return httpx.Response(200, json=found)
+        return httpx.Response(200, json={"markets": found})
 
     return answer
 
@@ -129,17 +129,16 @@ def test_an_object_that_is_no_market_is_refused(raw: Any) -> None:
 
 
 async def test_a_catalogue_in_trouble_tells_nothing_and_one_bad_object_costs_no_other() -> None:
-    for status, body in ((503, "[]"), (200, "<html>"), (200, "{}")):
+    for status, body in ((503, '{"markets": []}'), (200, "<html>"), (200, "{}"), (200, "[]")):
         reader = resolutions(None, lambda _, status=status, body=body: httpx.Response(status, text=body))  # type: ignore[misc]
         assert await reader.read([ONE]) == []
-    seen = await resolutions(None, lambda _: httpx.Response(200, json=[None, a_market(outcomes="x"), a_market()])).read(
-        [ONE]
-    )
+    objects = {"markets": [None, a_market(outcomes="x"), a_market()]}
+    seen = await resolutions(None, lambda _: httpx.Response(200, json=objects)).read([ONE])
     assert [each.price for each in seen] == [MICRO]
 
 
 async def test_a_market_that_nobody_asked_about_is_left_out() -> None:
-    assert await resolutions(None, lambda _: httpx.Response(200, json=[a_market(OTHER)])).read([ONE]) == []
+    assert await resolutions(None, lambda _: httpx.Response(200, json={"markets": [a_market(OTHER)]})).read([ONE]) == []
 
 
 def test_recorded_markets_are_read() -> None:
