@@ -90,7 +90,7 @@ class Pipeline:
 
     def _meet_partners(self, raw: str | bytes, now: float) -> None:
         for instrument, book in self._lonely.look(raw):
-            del self._engine.desks[instrument.market]
+            self._engine.data.remove(self._engine.desks[instrument.market])
             self._engine.handle(InstrumentAdded(instrument), now)
             self._engine.handle(
                 FeedChanged(feed="market", connected=True, tokens=(instrument.yes_token, instrument.no_token)), now
@@ -161,7 +161,7 @@ class _Lonely:
     """Markets of which one token is known. The venue tells changes for both, also to who asked for one only."""
 
     def __init__(self, instruments: list[Instrument]) -> None:
-        self.markets = {one.market: one for one in instruments if not one.no_token}
+        self.markets = {one.market: one for one in instruments if one.no_token == _unheard(one.market)}
         self._books: dict[str, MarketMessage] = {}
 
     def look(self, raw: str | bytes) -> list[tuple[Instrument, MarketMessage | None]]:
@@ -189,6 +189,11 @@ def _leave_alone(now: float) -> None:
     """In place of measuring the rate, by which the engine chooses how many hashes are checked."""
 
 
+def _unheard(market: str) -> str:
+    """Stands for the other token of a market until a frame names it."""
+    return f"other token of {market}"
+
+
 def _instruments(tokens: Tokens) -> list[Instrument]:
     """Markets of the tokens listed."""
     pairs: dict[str, list[str]] = {}
@@ -198,7 +203,7 @@ def _instruments(tokens: Tokens) -> list[Instrument]:
         Instrument(
             market=market,
             yes_token=pair[0],
-            no_token=pair[1] if len(pair) > 1 else "",
+            no_token=pair[1] if len(pair) > 1 else _unheard(market),
             title=market,
             tick_text=tokens[pair[0]]["tick"],
             min_size=Shares(parse_micro(tokens[pair[0]].get("min_size", USUAL_MIN_SIZE))),

@@ -204,6 +204,13 @@ class Rearm(msgspec.Struct, frozen=True, tag=True, gc=False):
     reason: str
 
 
+class Retire(msgspec.Struct, frozen=True, tag=True, gc=False):
+    """A market that is off the list has nothing of ours left: it is not made any more, its tokens are not heard."""
+
+    market: str
+    tokens: tuple[str, ...]
+
+
 class Denied(msgspec.Struct, frozen=True, tag=True, gc=False):
     """The gate let an order not through: for the journal, the counters and the console."""
 
@@ -240,4 +247,5 @@ Action = (
     | Kill
     | Rearm
     | Denied
+    | Retire
 )

@@ -31,7 +31,7 @@ from core.quoting.requote import (
     situation_of,
 )
 from core.quoting.routing import Target
-from core.quoting.rules import QuoteRules, rules_of
+from core.quoting.rules import NO_BOUNDS, Bounds, QuoteRules, rules_of
 from core.quoting.stance import Posture
 from core.quoting.volatility import Sigma
 from core.risk.gate import Candidate, Denial
@@ -89,10 +89,11 @@ class RuleSet(NamedTuple):
     """Of the settings it was made from (:func:`core.config.hash_of`)."""
 
 
-def rule_set_of(settings: Settings, instrument: Instrument) -> RuleSet:
-    """Make one market's rules."""
+def rule_set_of(settings: Settings, instrument: Instrument, bounds: Bounds = NO_BOUNDS) -> RuleSet:
+    """Make one market's rules; ``bounds`` are the market list's."""
     judge = decide_literal if settings.requote_triggers == "literal" else decide
-    return RuleSet(rules_of(settings, instrument), requote_rules_of(settings, instrument), judge, hash_of(settings))
+    quotes = rules_of(settings, instrument, bounds)
+    return RuleSet(quotes, requote_rules_of(settings, instrument), judge, hash_of(settings))
 
 
 class Standing(NamedTuple):

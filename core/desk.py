@@ -39,10 +39,10 @@ from core.portfolio.inventory import Inventory
 from core.portfolio.ledger import usd_of
 from core.portfolio.markouts import Drift
 from core.portfolio.position import Position
-from core.profiles import Live, Profiles
+from core.profiles import Listed, Live, Profiles
 from core.quoting.explain import HeldBack, MarketExplanation, explain
 from core.quoting.plan import QuotePlan
-from core.quoting.rules import QuoteRules
+from core.quoting.rules import NO_BOUNDS, Bounds, QuoteRules
 from core.quoting.stance import Posture, Stance
 from core.quoting.volatility import Sigma
 from core.quoting.watch import EVERY_LEVEL, LEVELS_READ, Glance, PriceWatch
@@ -73,6 +73,7 @@ class Desk:
         own_in_book: bool,
         proof: ProofPolicy | None = None,
         profiles: Profiles | None = None,
+        listed: Listed = Listed(),  # noqa: B008 - frozen
     ) -> None:
         """A market that is made from now on.
 
@@ -84,11 +85,13 @@ class Desk:
             own_in_book: the book we see contains our own orders (not so in paper and replay).
             proof: how many changes have their hash checked; shared by all books.
             profiles: what single markets are quoted with; None quotes this one with ``settings``.
+            listed: what the market list asks for it.
         """
         self._profiles = profiles
         self.live = Live()
         """What the operator changed of the settings."""
-        self.chosen = None if profiles is None else profiles.for_market(instrument, self.live)
+        self.listed = listed
+        self.chosen = None if profiles is None else profiles.for_market(instrument, self.live, listed.profile)
         """The settings of this market, with where each comes from; None without profiles."""
         self.settings = settings = settings if self.chosen is None else self.chosen.settings
         self.orders = orders
@@ -96,6 +99,8 @@ class Desk:
         self.tracked = TrackedBook(instrument, proof or ProofPolicy())
         self.silence = Silence(settings.audit_sec, settings.stale_sec)
         self.recovery = Recovery()
+        self.drained = False
+        """The market list wants it no more: what still counts is what is held."""
         self.covered = False
         """A connected socket carries this market."""
         self.check_s = math.inf
@@ -147,7 +152,9 @@ class Desk:
 
     def _make_rules(self) -> None:
         settings, instrument = self.settings, self.tracked.instrument
-        self._rules = rule_set_of(settings, instrument)
+        self.bounds = self.bounds_with(NO_BOUNDS if self.chosen is None else self.chosen.bounds)
+        """What the market list bounds beside the settings."""
+        self._rules = rule_set_of(settings, instrument, self.bounds)
         self._moved = settings.requote_mid_ticks / 2 / instrument.grid.k
         """Dollars of fair value that call for a decision (market-making.md 1.12)."""
 
@@ -167,13 +174,38 @@ class Desk:
             ConfigError: the changes do not fit this market; nothing has changed.
         """
         if self._profiles is not None:
-            self.chosen = self._profiles.for_market(self.instrument, live)  # a profile may go by the tick
-            self.live, self.settings = live, self.chosen.settings
+            chosen = self._profiles.for_market(self.instrument, live, self.listed.profile)  # it may go by the tick
+            self.chosen, self.live, self.settings = chosen, live, chosen.settings
         self.watch.use(self.settings, self.instrument, now)
         self.stance.use(self.settings, self.instrument)
         self._make_rules()
         self.plan = None  # it was made by other rules
         self.touch_due()
+
+    def heed_list(self, listed: Listed, now: float) -> None:
+        """Quote within what the market list asks from now on.
+
+        Raises:
+            ConfigError: its profile does not fit this market; nothing has changed.
+        """
+        if self._profiles is not None:
+            self._profiles.for_market(self.instrument, self.live, listed.profile)
+        self.listed = listed
+        self.use(self.live, now)
+
+    def heed_facts(self, instrument: Instrument, now: float) -> None:
+        """Go on with other facts of the same market: book, signals, orders and fills stay, and no time is lost.
+
+        The profile may go by them. None that facts suggest contradicts what was set (:data:`core.profiles.TOGETHER`).
+        """
+        self.tracked.instrument = instrument
+        self.use(self.live, now)
+        self._decide_at_once()
+
+    def bounds_with(self, bounds: Bounds) -> Bounds:
+        """What the market list bounds, sizes of its profile included."""
+        most = self.listed.max_usd
+        return bounds if most is None else bounds._replace(market=Usd(max(1, most)))
 
     # Identity and position
 
@@ -186,6 +218,11 @@ class Desk:
     def rules(self) -> QuoteRules:
         """What plans are made with."""
         return self._rules.quotes
+
+    @property
+    def profile(self) -> str:
+        """Names of the profiles in use; "" without profiles."""
+        return "" if self.chosen is None else self.chosen.profile
 
     @property
     def settings_hash(self) -> str:
@@ -567,7 +604,9 @@ class Desk:
                 news.setdefault((one.side, one.code), one)
         return list(news.values())
 
-    def preview(self, around: Surroundings, settings: Settings, posture: Posture) -> Draft | None:
+    def preview(
+        self, around: Surroundings, settings: Settings, posture: Posture, bounds: Bounds = NO_BOUNDS
+    ) -> Draft | None:
         """What a decision now would do with other settings and in another posture; nothing changes.
 
         The signals are taken as they are: what other smoothing would have made of the past is not told.
@@ -576,7 +615,7 @@ class Desk:
         standing = self._standing(around, settings)
         if standing is None:
             return None
-        return make_draft(standing, around, posture, rule_set_of(settings, self.instrument))
+        return make_draft(standing, around, posture, rule_set_of(settings, self.instrument, bounds))
 
     def _standing(self, around: Surroundings, settings: Settings) -> Standing | None:
         """Everything of this market that a decision is made from, as it stands; None without a fair value."""

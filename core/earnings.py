@@ -166,6 +166,10 @@ class Earnings:
                 self._samples[desk.market] = (now, max(known[1] + SAMPLE_SEC, now))
                 self._sample(desk, min(now - known[0], MOST_SEC), now, unix)
 
+    def forget(self, market: str) -> None:
+        """A market is made no longer; what it earned stays."""
+        self._samples.pop(market, None)
+
     def take_estimates(self) -> list[Estimate]:
         """What was added since the last call: to be added up by day and market."""
         taken, self._estimates = self._estimates, {}

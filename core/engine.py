@@ -32,10 +32,12 @@ from core.events import (
     FeedChanged,
     HeartbeatSeen,
     InstrumentAdded,
+    InstrumentChanged,
     JobSeen,
     JournalSeen,
     Killed,
     LoopSeen,
+    MarketListed,
     MarketMessage,
     OperatorCommand,
     OrderAnswered,
@@ -50,6 +52,7 @@ from core.events import (
 )
 from core.flatten.acts import FlattenActs
 from core.gatekeeping import Gatekeeper
+from core.listings import Listings
 from core.market_data import Feed, MarketData, Tally
 from core.operating import Operating
 from core.orders.manager import OrderManager
@@ -96,7 +99,6 @@ class Engine:
             profiles: what single markets are quoted with; None quotes all with ``settings``.
         """
         self.settings = settings
-        self._own_in_book = own_in_book
         self.orders = OrderManager()
         self.desks: dict[str, Desk] = {}
         self.tally = Tally()
@@ -132,6 +134,7 @@ class Engine:
         self.account_events = AccountEvents(self)
         self.valuing = Valuing(self)
         self.operating = Operating(self)
+        self.listings = Listings(self, own_in_book=own_in_book)
         self._drifts: deque[tuple[str, Drift]] = deque(maxlen=KEPT_DRIFTS)
         self.wall_s = 0.0
         """Wall clock less engine time, as of the last wake."""
@@ -144,6 +147,8 @@ class Engine:
             Woken: self._on_woken,
             BooksRead: self._on_read,
             InstrumentAdded: self._on_instrument,
+            InstrumentChanged: self.listings.change,
+            MarketListed: self.listings.take,
             FeedChanged: self._on_feed,
             FeedAlive: self._on_alive,
             OrderSigned: self._on_signed,
@@ -194,23 +199,8 @@ class Engine:
     # Markets, account, feeds
 
     def _on_instrument(self, event: InstrumentAdded, now: float) -> list[Action]:
-        instrument = event.instrument
-        if instrument.market in self.desks:
-            return []
-        desk = Desk(
-            instrument,
-            self.settings,
-            self.orders,
-            self.books.portfolio.position(instrument.market),
-            own_in_book=self._own_in_book,
-            proof=self.data.proof,
-            profiles=self.profiles,
-        )
-        self.data.add(desk, now)
-        self.groups.add(desk)
-        self.gatekeeper.add(desk)
         self._wake_s = min(self._wake_s, now + MARK_SEC)
-        return []
+        return self.listings.add(event, now)
 
     def _on_feed(self, event: FeedChanged, now: float) -> list[Action]:
         if event.feed == "market":
@@ -248,7 +238,11 @@ class Engine:
         order = self.orders.by_intent(event.intent)
         actions: list[Action] = list(self.orders.answered(event, now))
         actions += self.gatekeeper.answered(event, order, now)
-        desk = self.desks[order.market]
+        desk = self.desks.get(order.market)
+        if desk is None:  # a late word of what was over when its market was let go
+            left = order.cancel_wanted or "in a market that is not made"
+            self.wake_at_once(now)
+            return [*actions, *(self.orders.cancel(order, left, now) if order.state in IN_BOOK else ())]
         desk.touch_due()
         if event.outcome == "denied" and event.refusal == "rate":
             desk.refused(now, event.retry_s)
@@ -373,6 +367,7 @@ class Engine:
             actions += self.earnings.ask(now)
             actions += self.account_events.ask_payouts(now, event.unix)
             actions += self.inventory.auto(now, event.unix)
+            actions += self.listings.advance(now)
             self.earnings.sample(now, event.unix)
             self.data.measure(now)
         if self._marked_s == now or self.reconciliation.due_s <= now:
@@ -460,7 +455,7 @@ class Engine:
             account_known=self.account.is_open and self.account.bankroll is not None,
             user_feed_up=self.user_feed.connected,
             resolved=desk.resolved or desk.position.payout is not None,
-            recovering=self.reconciliation.recovering(),
+            recovering=self.reconciliation.recovering() or self.reconciliation.unseen(desk.market),
             venue=self.venue.trouble(now),
             quarantine=self.reconciliation.closed(desk.market, now),
             unsettled_s=self.reconciliation.unsettled_s(desk.market, now, now + self.wall_s),

@@ -8,6 +8,7 @@ from core.decision import GroupBounds
 from core.desk import WAITS, Desk
 from core.portfolio.ledger import Pico, usd_of
 from core.quoting.groups import GroupMember, GroupRisk, GroupView, group_view, worst_case
+from core.risk.exposure import size_of
 from core.units import Shares
 
 
@@ -28,8 +29,29 @@ class EventGroups:
         """A market is made from now on."""
         if desk.instrument.group:
             self._members.setdefault(desk.instrument.group, []).append(desk)
+            self.acted(desk)
         else:
             self._alone.append(desk)
+
+    def remove(self, desk: Desk) -> None:
+        """A market is made no longer: one that is left alone is free of what the others asked of it."""
+        group = desk.instrument.group
+        members = self._members.get(group, []) if group else self._alone
+        members.remove(desk)
+        if group and len(members) < 2:
+            self._seen.pop(group, None)
+            self._stale.pop(group, None)
+        self.acted(desk)
+        if group and len(members) == 1:
+            members[0].heed_group(GroupBounds())
+        elif group and not members:
+            del self._members[group]
+
+    def heed_facts(self, desk: Desk) -> None:
+        """Something is told otherwise of a market: whether its event is complete is for all of it to know."""
+        self.acted(desk)
+        for member in self._members.get(desk.instrument.group, []):
+            member.touch_due()
 
     def view(self, desk: Desk) -> GroupView | None:
         """As it was last looked at; None for a market on its own."""
@@ -43,7 +65,7 @@ class EventGroups:
         held = [one.inventory for one in members]
         ledgers = [one.position.ledger for one in members]
         cost = usd_of(Pico(sum(ledger.yes.cost + ledger.no.cost for ledger in ledgers)))
-        is_complete = desk.instrument.group_size == len(members)
+        is_complete = _is_complete(members)
         return worst_case([one.yes for one in held], [one.no for one in held], cost, is_complete=is_complete)
 
     def refresh(self, desk: Desk, now: float) -> None:
@@ -67,9 +89,8 @@ class EventGroups:
         if len(members) < 2:
             return None
         self._stale.pop(group, None)
-        is_complete = members[0].instrument.group_size == len(members)
         told = [_member(one, now) for one in members]
-        view = self._seen[group] = group_view(told, is_complete=is_complete, fraction=self._fraction)
+        view = self._seen[group] = group_view(told, is_complete=_is_complete(members), fraction=self._fraction)
         return view
 
     def exposure_of_others(self, desk: Desk, now: float) -> int:
@@ -85,6 +106,11 @@ class EventGroups:
             if group == own or group not in self._seen:
                 total += sum([other.worst_exposure for other in members])
         return total + sum(view.exposure for group, view in self._seen.items() if group != own)
+
+
+def _is_complete(members: list[Desk]) -> bool:
+    """One of these has to come true, by what was told of each: of an event that grew the latest knows most."""
+    return size_of(member.instrument.group_size for member in members) == len(members)
 
 
 def _fair(desk: Desk, now: float) -> float | None:

@@ -81,6 +81,29 @@ class InstrumentAdded(_Event, frozen=True):
     """A market is to be made."""
 
     instrument: Instrument
+    profile: str = ""
+    """Parameter set that the market list names; "" for none."""
+    max_usd: Usd | None = None
+    """Most it may lose at cost by the market list, which only lowers a cap; None: by the settings."""
+
+
+class MarketListed(_Event, frozen=True):
+    """What the market list and its screening say now of a market that is made."""
+
+    market: str
+    drain: str
+    """Why only orders that reduce are wanted here, in words; "" when it is made as usual."""
+    retires: bool = False
+    """It is to be left: once nothing of ours is left in it, it is made no longer (action ``Retire``)."""
+    profile: str = ""
+    max_usd: Usd | None = None
+
+
+class InstrumentChanged(_Event, frozen=True):
+    """What catalogue and exchange both say now of a market that is made: its facts change, what it is does not."""
+
+    instrument: Instrument
+    """As it would be added now (:mod:`core.market.changed` says what of it is taken)."""
 
 
 class AccountSeen(_Event, frozen=True):
@@ -566,6 +589,9 @@ Act = Literal[
     "convert",
     "job_confirmed",
     "job_failed",
+    "list_approve",
+    "list_reject",
+    "list_refresh",
 ]
 
 
@@ -665,6 +691,8 @@ class Woken(_Event, frozen=True):
 Event = (
     MarketMessage
     | InstrumentAdded
+    | InstrumentChanged
+    | MarketListed
     | AccountSeen
     | FeedChanged
     | FeedAlive

@@ -12,6 +12,7 @@ from core.events import OrderAnswered
 from core.market.instrument import Instrument
 from core.orders.order import Order
 from core.quoting.caps import CostRoom
+from core.quoting.rules import Bounds
 from core.risk.exposure import Exposures, Worst
 from core.risk.gate import (
     Candidate,
@@ -21,6 +22,7 @@ from core.risk.gate import (
     GateRules,
     OrderGate,
     candidate_of,
+    closed,
     gate_rules_of,
 )
 from core.risk.permission import Clause, clause_of
@@ -45,7 +47,7 @@ class Gatekeeper:
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
         self._gate = OrderGate()
-        self._rules: dict[str, tuple[Settings, Instrument, GateRules]] = {}
+        self._rules: dict[str, tuple[Settings, Instrument, Bounds, GateRules]] = {}
         self.exposures = Exposures(engine.books.portfolio, engine.orders)
         self.denials: dict[str, DenialCount] = {}
         """By code, in the order of their first."""
@@ -55,13 +57,17 @@ class Gatekeeper:
         instrument = desk.instrument
         self.exposures.join(instrument.market, instrument.group, instrument.group_size)
 
+    def remove(self, market: str) -> None:
+        """A market is made no longer. What may still be lost there goes on being counted, in its event too."""
+        self._rules.pop(market, None)
+
     def rules(self, desk: Desk) -> GateRules:
-        """What a market's orders are judged by; made anew when its settings or its tick change."""
-        known = self._rules.get(desk.market)
-        if known is not None and known[0] is desk.settings and known[1] is desk.instrument:
-            return known[2]
-        rules = gate_rules_of(desk.settings, desk.instrument, self._engine.settings)
-        self._rules[desk.market] = desk.settings, desk.instrument, rules
+        """What a market's orders are judged by; made anew when its settings, its tick or the market list change."""
+        known, bounds = self._rules.get(desk.market), desk.bounds
+        if known is not None and known[0] is desk.settings and known[1] is desk.instrument and known[2] is bounds:
+            return known[3]
+        rules = gate_rules_of(desk.settings, desk.instrument, self._engine.settings, bounds)
+        self._rules[desk.market] = desk.settings, desk.instrument, bounds, rules
         return rules
 
     def judge(self, desk: Desk, candidate: Candidate, now: float) -> Denial | None:
@@ -80,7 +86,9 @@ class Gatekeeper:
         """The last look at a signed order, right before its first byte leaves."""
         engine = self._engine
         order = engine.orders.by_intent(signed.place.intent)
-        desk, candidate = engine.desks[order.market], candidate_of(order)
+        desk, candidate = engine.desks.get(order.market), candidate_of(order)
+        if desk is None:
+            return closed("the market is not made any more")
         worst, clause = self.exposures.without_order(order), clause_of(engine.facts(desk, now))
         facts = self._facts(desk, candidate, order, clause, worst, now)
         return self._gate.clear(signed, desk.market, candidate, facts, self.rules(desk), now)

@@ -17,6 +17,7 @@ from core.errors import MalformedMessage
 from core.events import BooksRead, FeedChanged, MarketMessage
 from core.market.audit import Finding, audit
 from core.market.continuity import BEHIND, Applied, ProofPolicy, TrackedBook
+from core.market.proof import Evidence
 from core.market.readings import Signals, TradeStats, signals_of, trade_stats_of
 from core.market.recovery import Durations, Step
 from core.units import UnitError, grid_of
@@ -58,6 +59,10 @@ class Tally(msgspec.Struct):
     audits_implausible: int = 0
     audits_missing: int = 0
     """REST told nothing of the market."""
+    duplicates: int = 0
+    """Of the books of markets that are not made any more, as the next two."""
+    stale: int = 0
+    evidence: Evidence = msgspec.field(default_factory=Evidence)
 
 
 class Feed(msgspec.Struct):
@@ -106,6 +111,17 @@ class MarketData:
         self._by_token |= {instrument.yes_token: desk, instrument.no_token: desk}
         desk.recovery.expect(now)
         self._look(desk, desk.recovery.due_s)
+
+    def remove(self, desk: Desk) -> None:
+        """A market is not to be followed any more; what was counted of it stays counted."""
+        del self.desks[desk.market]
+        for token in _tokens_of(desk):
+            del self._by_token[token]
+        tally, tracked = self._tally, desk.tracked
+        tally.duplicates += tracked.duplicates
+        tally.stale += tracked.stale
+        tally.evidence.add(tracked.evidence)
+        tally.evidence.hash_checked -= tracked.unexplained  # nobody will ever say
 
     def find(self, token_id: str) -> TrackedBook | None:
         """The book of a token's market; None for a stranger."""
@@ -429,8 +445,9 @@ class MarketData:
         ]
 
     def _win_back(self, desk: Desk, now: float) -> Action:
-        """Take the next step for a lost book."""
-        kind = _KIND_OF[desk.recovery.step(now)]
+        """Take the next step for a lost book; one that may be closed for good is worth no new socket."""
+        step = desk.recovery.step(now)
+        kind = _KIND_OF["read" if desk.drained and step == "reconnect" else step]
         desk.tracked.resyncing(now)
         self._look(desk, desk.recovery.due_s)
         return kind(tokens=_tokens_of(desk), reason=LOST)

@@ -42,7 +42,8 @@ def exposure_of(desk: Desk, now: float) -> Usd:
 
 def inventory_view(engine: Engine, desk: Desk, now: float) -> InventoryView:
     """What is held in a market, ours and not ours."""
-    held, position, bankroll = desk.inventory, desk.position, engine.account.bankroll or 0
+    held, position, bankroll = desk.inventory, desk.position, engine.account.bankroll or Usd(0)
+    soft, hard = desk.rules.caps(bankroll)
     ledger, instrument, orders = position.ledger, desk.instrument, engine.orders
     foreign, mark = engine.reconciliation.foreign.shares, desk.mark(now)
     settled = {"YES": position.settled_yes - position.locked_yes, "NO": position.settled_no - position.locked_no}
@@ -54,8 +55,8 @@ def inventory_view(engine: Engine, desk: Desk, now: float) -> InventoryView:
         net=held.net,
         average=(ledger.yes if held.net > 0 else ledger.no).average if held.net else None,
         exposure=exposure_of(desk, now),
-        soft_cap=Usd(int(desk.settings.soft_cap_delta_pct * bankroll)),
-        hard_cap=Usd(int(desk.settings.hard_cap_delta_pct * bankroll)),
+        soft_cap=Usd(int(soft * bankroll)),
+        hard_cap=Usd(int(hard * bankroll)),
         provisional=Shares(position.provisional),
         unsettled_s=unsettled if position.provisional else 0.0,
         average_yes=ledger.yes.average,

@@ -17,6 +17,7 @@ from core.events import OperatorCommand
 from core.orders.order import IN_BOOK, State
 from core.quoting.adjust import AdjustmentRefused, Adjustments, KeptAdjustments, adjusted
 from core.quoting.explain import preview_words
+from core.quoting.rules import Bounds
 from core.risk.control import RESUMABLE, Control, strictest
 from core.risk.permission import why_not_quote
 from core.units import SIDES, Side
@@ -34,6 +35,8 @@ class Operating:
 
     def __init__(self, engine: "Engine") -> None:
         self._engine = engine
+        self._adjusted: dict[str, KeptAdjustments] = {}
+        """What was asked of the quotes of markets that are not made now."""
 
     def take(self, command: OperatorCommand, now: float) -> list[Action]:
         """Carry out an act at ``now`` (monotonic seconds)."""
@@ -50,7 +53,7 @@ class Operating:
             return self._on_all(command, now)
         if command.act in ("pause_all", "reduce_all", "resume_all"):
             command = msgspec.structs.replace(command, market="")
-        elif command.market not in engine.desks:
+        elif command.market not in engine.desks and not self._is_let_go(command):
             return [refusal("", f"{command.act}: no such market")]
         if command.act in ("pause", "reduce", "pause_all", "reduce_all"):
             return self._restrain(command, now)
@@ -60,6 +63,11 @@ class Operating:
         if not command.preview:
             desk.touch_due()
         return self._on_market(desk, command, now)
+
+    def _is_let_go(self, command: OperatorCommand) -> bool:
+        """A market that is not made is to be let go of what still holds it: it may be made again."""
+        held = any(control.market == command.market for control in self._engine.controls.held())
+        return command.act == "resume" and bool(command.market) and held
 
     def _on_all(self, command: OperatorCommand, now: float) -> list[Action]:
         engine, count = self._engine, sum(1 for _ in self._engine.orders.all_at_risk())
@@ -151,7 +159,7 @@ class Operating:
         except AdjustmentRefused as error:
             return [refusal(desk.market, f"{command.act}: {error}")]
         if command.preview:
-            return [self._preview(desk, desk.settings, adjustments, adjustments.words(now), now)]
+            return [self._preview(desk, (desk.settings, desk.bounds), adjustments, adjustments.words(now), now)]
         desk.stance.adjustments = adjustments
         kept = KeptAdjustments(desk.market, desk.instrument.grid.k, adjustments.moved(self._engine.wall_s))
         return [KeepAdjustments(kept), Note("info", desk.market, adjustments.words(now))]
@@ -161,12 +169,26 @@ class Operating:
         notes: list[Action] = []
         for kept in adjustments:
             desk = self._engine.desks.get(kept.market)
-            if desk is None or desk.stance.adjustments.in_force:
-                continue
-            desk.stance.adjustments = left = kept.restored(desk.instrument.grid.k, now, now + self._engine.wall_s)
-            if left.in_force:
-                notes.append(Note("info", desk.market, f"since an earlier session {left.words(now)}"))
+            if desk is None:
+                self._adjusted[kept.market] = kept
+            elif not desk.stance.adjustments.in_force:
+                notes += self._restore(desk, kept, "since an earlier session", now)
         return notes
+
+    def added(self, desk: Desk, now: float) -> list[Action]:
+        """A market is made from now on: what was asked of its quotes when it was made before goes on."""
+        kept = self._adjusted.pop(desk.market, None)
+        return [] if kept is None else self._restore(desk, kept, "since it was made before", now)
+
+    def removed(self, desk: Desk) -> None:
+        """A market is made no longer."""
+        if desk.stance.adjustments.in_force:
+            adjustments = desk.stance.adjustments.moved(self._engine.wall_s)
+            self._adjusted[desk.market] = KeptAdjustments(desk.market, desk.instrument.grid.k, adjustments)
+
+    def _restore(self, desk: Desk, kept: KeptAdjustments, since: str, now: float) -> list[Action]:
+        desk.stance.adjustments = left = kept.restored(desk.instrument.grid.k, now, now + self._engine.wall_s)
+        return [Note("info", desk.market, f"{since} {left.words(now)}")] if left.in_force else []
 
     def _change_settings(self, desk: Desk, command: OperatorCommand, now: float) -> list[Action]:
         """Take or preview other settings for one market."""
@@ -175,24 +197,27 @@ class Operating:
             return [refusal(desk.market, "this run has no profiles")]
         try:
             live = profiles.changed(desk.instrument, desk.live, command.profile, command.changes)
-            made = profiles.for_market(desk.instrument, live)
+            made = profiles.for_market(desk.instrument, live, desk.listed.profile)
             self._engine.valuing.check_sizes(made.settings)
         except ConfigError as error:
             return [refusal(desk.market, str(error))]
         changes = ", ".join(f"{name} = {value}" for name, value in live.changes) or "no changes"
         what = f"profile {made.profile}; {changes}"
         if command.preview:
-            return [self._preview(desk, made.settings, desk.stance.adjustments, what, now)]
+            made_of = made.settings, desk.bounds_with(made.bounds)
+            return [self._preview(desk, made_of, desk.stance.adjustments, what, now)]
         desk.use(live, now)
         oversized = self._engine.valuing.oversized(made.settings)
         return [*([Note("warning", desk.market, oversized)] if oversized else []), Note("info", desk.market, what)]
 
-    def _preview(self, desk: Desk, settings: Settings, adjustments: Adjustments, what: str, now: float) -> Note:
+    def _preview(
+        self, desk: Desk, made_of: tuple[Settings, Bounds], adjustments: Adjustments, what: str, now: float
+    ) -> Note:
         """What is asked for, and what would become of the market's orders; a line for each that moves."""
-        unix = now + self._engine.wall_s
+        unix, (settings, bounds) = now + self._engine.wall_s, made_of
         posture = desk.stance.preview(settings, adjustments, now, unix)
         reason = why_not_quote(msgspec.structs.replace(self._engine.facts(desk, now), stance=posture.forbids))
-        draft = None if reason else desk.preview(self._engine.surroundings(desk, unix, now), settings, posture)
+        draft = None if reason else desk.preview(self._engine.surroundings(desk, unix, now), settings, posture, bounds)
         if draft is None:
             pulled = sum(1 for order in self._engine.orders.at_risk(desk.market) if order.state in IN_BOOK)
             text = f"nothing would be quoted, {pulled} orders pulled: {reason or 'no fair value yet'}"

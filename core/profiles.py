@@ -4,12 +4,16 @@ From weak to strong: defaults; the profile of the market's tick; the profile tha
 environment and flags set for all markets; a profile that the operator named for the market, in the file or live; the
 market's own table; the operator's changes. So a profile that nobody asked for never overrules what somebody set (nor
 its like: see :data:`TOGETHER`), and what was asked for one market always overrules what was asked for all.
+
+A profile that the market list names stands where one would that the operator named, if he named none; but whoever may
+write the list may not thereby risk more: of each limit (:data:`LIMITS`) the stricter one holds, with and without it
+(reliability.md 5, 26).
 """
 
 import re
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, Final, Literal, NamedTuple
 
 import msgspec
 
@@ -17,6 +21,8 @@ from core.config import Effective, Settings, known_setting, typed_setting, with_
 from core.errors import ConfigError
 from core.market.instrument import Instrument
 from core.quoting.calendar import read_calendar
+from core.quoting.rules import NO_BOUNDS, Bounds
+from core.units import Usd
 
 QUOTE_KEYS: Final = frozenset(
     {
@@ -41,6 +47,19 @@ QUOTE_KEYS: Final = frozenset(
 
 FIXED_KEYS: Final = frozenset({"vol_space"})
 """Those of them that cannot change while a market runs."""
+
+LIMITS: Final[Mapping[str, Literal["less", "more", "less, 0 is never", "as it is"]]] = {
+    "market_cap": "less", "hard_cap_delta_pct": "less", "soft_cap_delta_pct": "less", "room_reserve_frac": "more",
+    "base_size_usd": "less", "max_size_usd": "less", "max_order_usd": "less", "order_layers": "less",
+    "layer_ratio": "less", "reward_bump": "less", "caution_size_mult": "less", "overdue_size_mult": "less",
+    "collar_ticks": "less", "collar_frac": "less", "flatten_cost_frac": "less", "flatten_gap_ticks": "less",
+    "price_min": "more", "price_max": "less", "fade_sec": "more", "reduce_sec": "more", "close_sec": "more",
+    "repeat_fills": "less, 0 is never", "repeat_sec": "more",
+    "markout_stop_ticks": "less, 0 is never", "markout_stop_fills": "as it is", "markout_cooloff_sec": "more",
+    "streak_fills": "less, 0 is never", "streak_sec": "more", "streak_cooloff_sec": "more",
+    "reject_stop": "less, 0 is never", "reject_sec": "more", "reject_cooloff_sec": "more",
+}  # fmt: skip
+"""Settings that limit what is risked, and which of two values is the stricter one."""
 
 AUTO: Final = "auto"
 """Stands for the profile that the market's facts suggest."""
@@ -132,6 +151,15 @@ class Live(msgspec.Struct, frozen=True):
     """(setting, value as text), by name."""
 
 
+class Listed(NamedTuple):
+    """What the market list asks for one market."""
+
+    profile: str = ""
+    """Name; "" for no wish."""
+    max_usd: Usd | None = None
+    """Most the market may lose at cost, micro-dollars; None: as much as the settings say."""
+
+
 @dataclass(frozen=True, slots=True)
 class MarketSettings:
     """The settings of one market together with where each value came from."""
@@ -143,6 +171,8 @@ class MarketSettings:
     """As in :class:`core.config.Effective`, and ``profile NAME ...``, ``FILE [market...]`` or ``operator``."""
     table: str
     """The market's table in the file, as ``FILE: [market...]``; "" without one."""
+    bounds: Bounds = NO_BOUNDS
+    """Sizes of the market list's profile where the settings go by the bankroll."""
 
     def rows(self) -> list[dict[str, Any]]:
         """As :meth:`core.config.Effective.rows`, for the settings that may differ from market to market."""
@@ -178,7 +208,7 @@ def tick_profile(tick: float) -> str:
 def profile_of(instrument: Instrument) -> str:
     """The profile that a market's facts suggest beyond its tick; "" when they suggest none.
 
-    Facts only: the choice never changes while a market runs.
+    Facts only: the choice changes when they do, never with the price or by how it is traded.
     """
     tags = {tag.lower() for tag in instrument.tags}
     if instrument.game_start_unix is not None or tags & _SPORTS:
@@ -235,16 +265,35 @@ class Profiles:
         """Markets that have a table of their own in the file."""
         return tuple(self._tables)
 
-    def for_market(self, instrument: Instrument, live: Live = Live()) -> MarketSettings:  # noqa: B008 - frozen
+    def for_market(
+        self,
+        instrument: Instrument,
+        live: Live = Live(),  # noqa: B008 - frozen
+        listed: str = "",
+    ) -> MarketSettings:
         """The settings of a market.
 
+        Args:
+            instrument: the market.
+            live: what the operator changed.
+            listed: profile that the market list names, or "".
+
         Raises:
-            ConfigError: what the operator changed is unknown, out of range or does not fit together.
+            ConfigError: what the operator changed is unknown, out of range or does not fit together, or the list's
+                profile does not.
         """
         table = self._tables.get(instrument.market.lower(), _NO_TABLE)
-        named = live.profile or table.profile
+        tick, named = tick_profile(instrument.grid.tick), live.profile or table.profile
+        listed = "" if named or listed == AUTO else listed
         named = "" if named == AUTO else self._existing(named, "operator") if named else ""
-        return self._settle((tick_profile(instrument.grid.tick), named or profile_of(instrument)), named, table, live)
+        plain = self._settle((tick, named or profile_of(instrument)), named, table, live)
+        if not listed:
+            return plain
+        self._existing(listed, "the market list")
+        made = _narrowed(plain, self._settle((tick, listed), listed, table, live, "by the market list"))
+        if made.settings.price_min >= made.settings.price_max:
+            raise ConfigError(f"the market list: profile {listed} and the settings share no price to quote")
+        return made
 
     def without_facts(self, market: str) -> MarketSettings:
         """What is known of a market's settings before its tick, dates and tags are."""
@@ -277,7 +326,9 @@ class Profiles:
         self.for_market(instrument, after)
         return after
 
-    def _settle(self, profiles: tuple[str, str], named: str, table: _Table, live: Live) -> MarketSettings:
+    def _settle(
+        self, profiles: tuple[str, str], named: str, table: _Table, live: Live, how: str = "named"
+    ) -> MarketSettings:
         """Lay everything over each other, weak first; ``profiles`` are the tick's and the topic's."""
         tick, topic = profiles
         by_tick = "" if topic in TICK_PROFILES else tick
@@ -290,8 +341,7 @@ class Profiles:
         if by_tick:
             layers.append((BUILT_IN[by_tick], f"profile {by_tick}, by its tick", True))
         if topic:
-            how = "named" if named else "by its facts"
-            layers.append((self._values(topic), f"profile {topic}, {how}", not named))
+            layers.append((self._values(topic), f"profile {topic}, {how if named else 'by its facts'}", not named))
         layers.append((table.values, table.where, False))
         layers.append((changes, "operator", False))
         for layer, origin, is_weak in layers:
@@ -343,6 +393,37 @@ class Profiles:
             profile = _text(profile, f"{where}: profile")
             profile = "" if profile == AUTO else self._existing(profile, f"{where}: profile")
         return _Table(profile, _quote_values(table, where), where)
+
+
+def _narrowed(plain: MarketSettings, wished: MarketSettings) -> MarketSettings:
+    """The settings that the list's profile makes, each limit as strict as without it at least.
+
+    Limits that are checked against each other fit together as they did, because of each the stricter value is taken;
+    but the prices that both would quote may be none.
+    """
+    values, origins, bounds = dict[str, Any](), dict(wished.origins), dict[str, float]()
+    for name in LIMITS:
+        before, after = getattr(plain.settings, name), getattr(wished.settings, name)
+        if before is None and after is not None:
+            bounds[name] = after  # what was allowed goes by the bankroll, which nobody knows here: both hold
+        if _stricter(name, before, after) is not after:
+            values[name], origins[name] = before, plain.origins[name]
+    most = Bounds(None, *[bounds.get(name) for name in ("base_size_usd", "max_size_usd", "max_order_usd")])
+    return replace(wished, settings=replace(wished.settings, **values), origins=origins, bounds=most)
+
+
+def _stricter(name: str, before: Any, after: Any) -> Any:
+    """The stricter of two values of a limit; ``before`` where they are alike or none is."""
+    if before is None or after is None or before == after:
+        return before
+    match LIMITS[name]:
+        case "more":
+            return max(before, after)
+        case "less, 0 is never":
+            return min(before, after) or max(before, after)
+        case "as it is":
+            return before
+    return min(before, after)
 
 
 def _quote_values(table: Mapping[str, Any], where: str) -> dict[str, Any]:

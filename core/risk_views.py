@@ -24,16 +24,17 @@ def cap_views(engine: Engine, now: float) -> tuple[CapView, ...]:
     shared = engine.gatekeeper.rules(desks[0])
     caps = [CapView("account", "", "", exposures.account_worst, _share(shared.account_cap, bankroll))]
     titles = {desk.instrument.group: desk.instrument.title for desk in reversed(desks)}
-    caps += [
-        CapView("group", titles.get(group, ""), "", exposures.group_worst(group), _share(shared.group_cap, bankroll))
-        for group in exposures.groups
-    ]
+    left = {instrument.group: instrument.title for instrument in engine.inventory.elsewhere.values()}
+    for group in exposures.groups:  # one without a market that is made counts as long as something may be lost
+        worst, title = exposures.group_worst(group), titles.get(group) or left.get(group, "")
+        if worst or group in titles:
+            caps.append(CapView("group", title, "", worst, _share(shared.group_cap, bankroll)))
     for desk in desks:
-        cap = _share(engine.gatekeeper.rules(desk).market_cap, bankroll)
+        cap = usd_of(Pico(engine.gatekeeper.rules(desk).limits(bankroll).market))
         worst = usd_of(Pico(exposures.loss(desk.market).worst))
         caps.append(CapView("market", desk.instrument.title, desk.market, worst, cap))
     for desk in desks:
-        caps += _tokens(desk, _share(engine.gatekeeper.rules(desk).token_cap, bankroll), now)
+        caps += _tokens(desk, usd_of(Pico(engine.gatekeeper.rules(desk).token_limit(bankroll))), now)
     return tuple(caps)
 
 

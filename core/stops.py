@@ -90,12 +90,18 @@ class Stops:
         return actions
 
     def restore(self, controls: Iterable[Control], now: float) -> list[Action]:
-        """Go on with the states that an earlier session left; the day's loss stands even if nobody wrote its state."""
+        """Go on with the states that an earlier session left; the day's loss stands even if nobody wrote its state.
+
+        Of markets that are not made any more the market list says nothing: it speaks when they come back.
+        """
         engine = self._engine
         left = [one for one in controls if one.source != "kill" or one.since_unix > self._armed_unix]
         engine.controls.restore(left, now, now + engine.wall_s)
         actions: list[Action] = []
         for control in engine.controls.held():
+            if control.source == "selection" and control.market not in engine.desks:
+                self.lift(("selection",), now, market=control.market)
+                continue
             actions.append(Note("warning", control.market, f"since an earlier session {control.told}"))
             for desk in self._desks(control.market):  # orders of that session may be kept
                 actions += self._cancel(desk, control, now, insists=False)
@@ -267,6 +273,12 @@ class Stops:
         return actions
 
     # Orders
+
+    def pull_adding(self, desk: Desk, reason: str, now: float) -> list[Action]:
+        """Cancel the orders of a market but for what together surely only reduces."""
+        reducing, orders = Control("REDUCE_ONLY", reason, market=desk.market), self._engine.orders
+        forbidden = _forbidden(reducing, desk.position, orders.at_risk(desk.market))
+        return [action for order in forbidden for action in orders.cancel(order, reason, now)]
 
     def _desks(self, market: str) -> list[Desk]:
         """Those that a state is about; a market that is not made has none."""

@@ -34,7 +34,8 @@ class Valuing:
         A holding whose book was never proven in this session must not switch the limits off for all others. After
         :data:`UNVALUED_SEC` it is valued as one in a market that is not made: at its last known price, as before a
         restart, because a floor would pass for a loss that nobody made. Shares that wait for a price are in no book
-        of ours yet, and count as nothing. Only the first mark ever waits for all of it: nothing is quoted before.
+        of ours yet, and count as nothing. Only the first mark ever waits for all of it, as nothing is quoted before,
+        but for markets that the list drains: one that is closed never has a book again.
 
         Raises:
             ConfigError: at the first mark, when a size is over the bankroll.
@@ -48,7 +49,7 @@ class Valuing:
             return actions
         values = {desk.market: desk.conservative_value() for desk in self._engine.desks.values()}
         unknown = sorted({*books.unpriced, *(market for market, value in values.items() if value is None)})
-        if self._must_wait(bool(unknown), now):
+        if self._must_wait(unknown, now):
             return actions
         actions += self._tell_assumed(tuple(unknown))
         made = [market for market, value in values.items() if value is not None]
@@ -64,13 +65,15 @@ class Valuing:
         self._engine.protections.trips["loss"] += marked.limit == "reached"
         return [*actions, *self._engine.stops.heed_day(marked, now), *books.marked(unix, equity)]
 
-    def _must_wait(self, is_unknown: bool, now: float) -> bool:
-        """What is held cannot be valued, and that may be different in a moment."""
-        if not is_unknown:
+    def _must_wait(self, unknown: list[str], now: float) -> bool:
+        """What is held in some markets cannot be valued, and that may be different in a moment."""
+        if not unknown:
             self._waits_s = None
             return False
         self._waits_s = now if self._waits_s is None else self._waits_s
-        return self._engine.account.bankroll is None or now - self._waits_s < UNVALUED_SEC
+        desks, is_first = self._engine.desks, self._engine.account.bankroll is None
+        is_to_come = any(market not in desks or not desks[market].drained for market in unknown)
+        return (is_first and is_to_come) or now - self._waits_s < UNVALUED_SEC
 
     def _tell_assumed(self, markets: tuple[str, ...]) -> list[Action]:
         """Say once of which markets the value is not this session's."""

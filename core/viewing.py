@@ -47,6 +47,7 @@ from core.views import (
     KillView,
     LayerView,
     LevelView,
+    ListView,
     MarketView,
     MarkoutView,
     OrderView,
@@ -80,14 +81,14 @@ class Stage(msgspec.Struct, frozen=True):
     budget: BudgetView | None = None
     """What may be sent; None where nothing is."""
     kill: KillView = KillView()
+    market_list: ListView | None = None
 
 
 def console_view(engine: Engine, stage: Stage) -> ConsoleView:
     """The whole view at one moment."""
     now = stage.now
     orders = list(engine.orders.all_at_risk())
-    grids = {desk.market: desk.instrument.grid for desk in engine.desks.values()}
-    notional = sum(grids[o.market].notional(o.price, o.remaining) for o in orders)
+    notional = sum(order.grid.notional(order.price, order.remaining) for order in orders)
     reject = engine.orders.last_reject_s
     reconciliation = engine.reconciliation
     return ConsoleView(
@@ -96,6 +97,7 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         mode=stage.mode,
         control=engine.controls.of_all().state,
         kill=stage.kill,
+        market_list=stage.market_list,
         stopping=engine.stopping,
         finished=stage.finished,
         feeds=(

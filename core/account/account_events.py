@@ -64,6 +64,7 @@ class AccountEvents:
         unix = now + self._engine.wall_s
         actions = self._engine.books.begin(event.cash, unix)
         held = dict(event.holdings)
+        self._engine.reconciliation.balances.unseen.clear()  # told of all at once
         for desk in self._engine.desks.values():
             for outcome in OUTCOMES:
                 shares = held.get(desk.instrument.token_of(outcome), Shares(0))
@@ -230,7 +231,11 @@ class AccountEvents:
             return []
         self._payouts_s = now
         desks = self._engine.desks
-        decided = [desk for desk in desks.values() if desk.resolved or (desk.instrument.end_unix or unix) < unix]
+        decided = [
+            desk
+            for desk in desks.values()
+            if desk.resolved or desk.drained or (desk.instrument.end_unix or unix) < unix
+        ]  # the venue may have closed what is drained, and that was told before this session
         markets = self._engine.books.claims({desk.market for desk in decided}, desks)
         return [ReadPayouts(markets)] if markets else []
 

@@ -23,7 +23,7 @@ from core.events import BalancesRead, TradesRead
 from core.orders.fills import FINAL, TrackedFill
 from core.orders.manager import OrderManager
 from core.portfolio.account import Account
-from core.units import MICRO, SIZE_QUANTUM, Outcome, Shares, Usd, micro_text
+from core.units import MICRO, OUTCOMES, SIZE_QUANTUM, Outcome, Shares, Usd, micro_text
 
 LASTING_SEC: Final = 25.0
 """A difference that lasts so long is no reading at two moments: a cadence lies between."""
@@ -83,6 +83,10 @@ class Balances:
         """Something differed lastingly when it was last compared, and the index of activity may know why."""
         self.known_markets: set[str] = set()
         """Markets whose holdings the journal or an earlier reading has told."""
+        self.is_read = False
+        """Somebody reads the account."""
+        self.unseen: dict[str, float] = {}
+        """Markets whose shares were not compared since they are made, and when that began."""
         self._asked = deque[tuple[float, dict[str, int]]]([(-math.inf, {})], KEPT_ASKED)
         """When balances were asked for, and how far the fills had come then: a late answer is compared with its own
         question. Asked again without news of fills, the earlier question stands for both."""
@@ -108,6 +112,7 @@ class Balances:
         """Take balances; True when trades are to be read for them."""
         if not event.complete or event.cash is None or event.asked_s < self._taken_s:
             return False
+        self.is_read = True
         while len(self._asked) > 1 and self._asked[1][0] <= event.asked_s:
             self._asked.popleft()
         asked_s, versions = self._asked[0]
@@ -116,6 +121,14 @@ class Balances:
         self._taken_s = event.asked_s
         self._sandwich = _Sandwich(event, now, versions)
         return True
+
+    def remove(self, desk: Desk) -> None:
+        """A market is made no longer: what differed then says nothing when it comes back."""
+        self.unseen.pop(desk.market, None)
+        for _, token in tokens_of(desk):
+            self._seen.pop(token, None)
+            self._differing.pop(token, None)
+            self._missing.pop(token, None)
 
     def closed(self, market: str) -> str:
         """Why a market is not to be quoted, in words; "" when its shares are all there."""
@@ -133,7 +146,7 @@ class Balances:
             return [], [], False
         self._sandwich = None
         versions = self._orders.book.versions
-        is_still = versions == sandwich.versions
+        is_still, opens = versions == sandwich.versions, not self._account.is_open
         if not self._account.is_open and not is_still:
             return [], [], True
         self.wants_activity = False
@@ -146,13 +159,17 @@ class Balances:
                 actions += self._compare_cash(cash, found, now, unix)
         told = dict(sandwich.read.holdings)
         for desk in self._desks.values():
+            if self.unseen.get(desk.market, -math.inf) > sandwich.read.asked_s:
+                continue  # nobody asked for its tokens
             has_moved = versions.get(desk.market, 0) != sandwich.versions.get(desk.market, 0)
-            if not has_moved and not self._is_busy(desk.market):
-                for outcome, token in tokens_of(desk):
-                    if token in told:
-                        actions += self._compare_shares(desk, outcome, token, told[token], found, now, unix)
-        self.known_markets.update(self._desks)
-        return actions, found, False
+            rests = not has_moved and not self._is_busy(desk.market)
+            shown = [(outcome, token) for outcome, token in tokens_of(desk) if token in told]
+            for outcome, token in shown if rests else ():
+                actions += self._compare_shares(desk, outcome, token, told[token], found, now, unix)
+            if opens or (rests and len(shown) == len(OUTCOMES)):
+                self.unseen.pop(desk.market, None)
+        self.known_markets.update(market for market in self._desks if market not in self.unseen)
+        return actions, found, any(since_s > sandwich.read.asked_s for since_s in self.unseen.values())
 
     def _open(self, told: Usd, unix: float) -> list[Action]:
         """The first reading opens the account, also while an inventory operation is under way."""

@@ -14,8 +14,9 @@ from core.desk import Desk
 from core.events import JobSeen, OperatorCommand, Recovered, RouteSeen
 from core.jobs.job import JobKind
 from core.jobs.jobs import Jobs
-from core.jobs.planning import Plan, Purse, Refused, Stock
+from core.jobs.planning import LEAST, WITHOUT_CHAIN, Plan, Purse, Refused, Stock
 from core.market.instrument import Instrument
+from core.portfolio.ledger import usd_of
 from core.units import MICRO, SIZE_QUANTUM, Shares, Usd, micro_text
 
 if TYPE_CHECKING:
@@ -87,6 +88,29 @@ class InventoryActs:
         plan = self.jobs.plan("merge", market, Shares(0), idle, self._purse(), now + self._engine.wall_s)
         return plan.why if isinstance(plan, Refused) else ""
 
+    def way_out(self, market: str, now: float, *, is_decided: bool) -> str | None:
+        """How an operation takes away what is held in a market, in words; None when none can, or it is too little.
+
+        Pairs below the least merge are too little, and so is what pays less than a dollar.
+        """
+        settings, position = self._engine.settings, self._engine.books.portfolio.position(market)
+        if self.route.venue in WITHOUT_CHAIN:
+            return None
+        if position.payout is not None:
+            if usd_of(position.ledger.value(position.payout)) < MICRO:
+                return None
+            words = "to be redeemed" if settings.auto_redeem else "redeem it"
+        elif is_decided:
+            most = max(position.inventory.yes, position.inventory.no)
+            return "to be redeemed; what it pays is not told yet" if most >= MICRO else None
+        elif (pairs := self.pairs(market)) >= LEAST:
+            is_due = settings.auto_merge and pairs >= round(settings.merge_min_shares * MICRO)
+            words = "pairs to be merged" if is_due else "pairs: merge them"
+        else:
+            return None
+        waits = self.note(now + self._engine.wall_s)
+        return f"{words}; {waits}" if waits else words
+
     def merge(self, market: str, size: Shares, who: str, now: float) -> list[Action] | Refused:
         """Merge pairs for a flattening."""
         unix = now + self._engine.wall_s
@@ -108,7 +132,8 @@ class InventoryActs:
         """Merge pairs, and redeem what is resolved, by itself where that is due (market-making.md 1.11, 3.5)."""
         engine = self._engine
         for desk in engine.desks.values():
-            if desk.plan is not None or engine.orders.at_risk(desk.market):
+            quotes = desk.plan is not None and not desk.drained  # one that is worked off may have nothing to quote
+            if quotes or engine.orders.at_risk(desk.market):
                 self._busy_s[desk.market] = now
             self._busy_s.setdefault(desk.market, now)
         if now - self._looked_s < AUTO_SEC or engine.stopping:

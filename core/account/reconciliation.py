@@ -148,6 +148,21 @@ class Reconciliation:
         self._blind: set[str] = set()
         """Ids of orders of which a trade cannot be read: their markets are closed, and recovery skips them."""
 
+    def add(self, desk: Desk, now: float) -> None:
+        """A market is made from now on: what the account has there is read before anything is placed.
+
+        Where it was told at once (:class:`core.events.AccountSeen`) and nobody reads it, there is nothing to wait for.
+        """
+        if self._account.is_open and not self.balances.is_read:
+            return
+        self.balances.unseen[desk.market] = now
+        if self._account.is_open:
+            self.wish(("orders", "trades", "balances"), "a market is made from now on")
+
+    def remove(self, desk: Desk) -> None:
+        """A market is made no longer."""
+        self.balances.remove(desk)
+
     # What to read
 
     def wish(self, sections: Iterable[AccountSection], reason: str) -> None:
@@ -269,6 +284,11 @@ class Reconciliation:
         if unproven:
             return f"recovering: {len(unproven)} earlier orders are not settled yet"
         return "recovering: balances are not proven yet" if not self._account.is_open else ""
+
+    def unseen(self, market: str) -> str:
+        """Why nothing is quoted yet in a market that was added, in words; "" once its shares were compared."""
+        waits = self._account.is_open and market in self.balances.unseen
+        return "recovering: its shares on the account are not read yet" if waits else ""
 
     def look(self) -> None:
         """Something may have been learned: end the recovery when nothing is left of it."""

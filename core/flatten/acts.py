@@ -9,9 +9,9 @@ import msgspec
 from core.actions import Action, Note, refusal
 from core.desk import WAITS, Desk
 from core.events import OperatorCommand
-from core.flatten.cost import Terms, value_of
+from core.flatten.cost import LEAST_TAKEN, Terms, value_of
 from core.flatten.machine import Cross, End, Flattening, Look, MergePairs, Pull, Wait, Wish, passive_price
-from core.flatten.preview import HOLDS_SEC, Facts, Preview, preview, size_text, why_nothing, why_stale
+from core.flatten.preview import HOLDS_SEC, Facts, Preview, preview, size_text, walk, why_nothing, why_stale
 from core.jobs.planning import Refused
 from core.market.book import Level
 from core.quoting.explain import NANO, LayerExplanation, Term
@@ -158,7 +158,9 @@ class FlattenActs:
         if now - offer.made_s > HOLDS_SEC:
             return f"the preview is {now - offer.made_s:.0f} s old, {HOLDS_SEC:.0f} s are the most"
         for made in offer.previews:
-            desk = self._engine.desks[made.facts.market]
+            desk = self._engine.desks.get(made.facts.market)
+            if desk is None:
+                return "a market of it is not made any more"
             if desk.flattening is not None:
                 return "it is being flattened"
             state = self._engine.controls.of(desk.market).state
@@ -166,6 +168,8 @@ class FlattenActs:
                 return f"the market is {state.lower().replace('_', '-')}"
             if desk.instrument.grid is not made.terms.grid:
                 return "the tick of the market has changed"
+            if desk.instrument.fees != made.terms.fees:
+                return "the fees of the market have changed"
             if why := why_stale(made.facts, self._facts(desk, now)):
                 return why
         return ""
@@ -180,6 +184,26 @@ class FlattenActs:
         merged = f"merging {size_text(made.merge)} pairs, " if made.merge else ""
         text = f"flattening: {merged}{sold}, for at most {made.worst / MICRO:.2f} dollars"
         return [*actions, *desk.pull("flattening", now), Note("info", desk.market, text)]
+
+    def prospect(self, desk: Desk, now: float) -> str | None:
+        """What crossing with the surplus of a token waits for, in words; "" for nothing, whatever the cost.
+
+        None when there is too little of it, or nobody told what taking costs. While nobody bids, or the book is not
+        to be believed, the fair value says what it is worth; a share whose value nobody knows may be worth a dollar.
+        """
+        instrument, net = desk.instrument, desk.inventory.net
+        outcome: Outcome = "YES" if net > 0 else "NO"
+        size = Shares(abs(net) // SIZE_QUANTUM * SIZE_QUANTUM)
+        if not size:
+            return None
+        bids, _ = _sold_into(desk, outcome)
+        waits = "" if desk.data_trouble in WAITS else desk.data_trouble
+        if bids and not waits:
+            terms = Terms(Usd(0), instrument.grid, instrument.fees, desk.settings.flatten_gap_ticks)
+            return "" if walk(bids, size, Usd(size), terms)[0] else None
+        fair = _fair_of(desk, outcome, now)
+        worth = size if fair is None else value_of(fair, size)
+        return waits or "nobody bids" if worth >= LEAST_TAKEN else None
 
     # What is under way
 

@@ -15,6 +15,7 @@ from core.events import JobSeen, KnownJob
 from core.jobs.effects import Effect, effects_of
 from core.jobs.job import FINAL_STATES, Job, JobKind, JobState
 from core.jobs.planning import (
+    WITHOUT_CHAIN,
     Plan,
     Purse,
     Refused,
@@ -166,7 +167,7 @@ class Jobs:
 
     def forbidden(self, purse: Purse, unix: float) -> Refused | None:
         """Why nothing may begin at all; ``unix`` in seconds."""
-        if purse.venue in ("paper", "replay"):
+        if purse.venue in WITHOUT_CHAIN:
             return Refused(f"nothing goes to the chain in {purse.venue}")
         if purse.route is None:
             return Refused(purse.obstacle or "transactions cannot be sent")

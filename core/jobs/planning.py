@@ -14,6 +14,8 @@ _DOLLAR: Final = MICRO
 """Micro-dollars."""
 
 Venue = Literal["live", "demo", "paper", "replay"]
+WITHOUT_CHAIN: Final[tuple[Venue, ...]] = ("paper", "replay")
+"""Where no operation ever leaves."""
 
 
 class Stock(msgspec.Struct, frozen=True, gc=False):

@@ -1,9 +1,15 @@
 """What one market is: names, tokens, grid, minimums, event, programme and fees. Facts only, no state."""
 
+import re
+from typing import Final
+
 import msgspec
 
 from core.market.fees import FeeSchedule
 from core.units import Grid, Outcome, Shares, grid_of
+
+TOKEN_ID: Final = re.compile(r"[0-9]{1,78}")
+"""How token ids are spelled: 256 bits in decimal (polymarket-api.md 2.1)."""
 
 
 class Instrument(msgspec.Struct, frozen=True):

@@ -160,6 +160,14 @@ class FillBook:
                 price, yes_price = retick(fill.price), retick(fill.yes_price)
                 known.fill = msgspec.structs.replace(fill, price=price, yes_price=yes_price)
 
+    def regrid(self, market: str, nearest: Callable[[Usd], Ticks]) -> None:
+        """Tell a market's fills in the ticks that are nearest to their dollars."""
+        for known in self._known.values():
+            fill = known.fill
+            if fill.market == market:
+                yes_usd = fill.usd if fill.outcome == "YES" else Usd(MICRO - fill.usd)
+                known.fill = msgspec.structs.replace(fill, price=nearest(fill.usd), yes_price=nearest(yes_usd))
+
     def take_touched(self) -> tuple[list[TrackedFill], list[Step]]:
         """Fills and steps since the last call, for the journal."""
         touched, steps = list(self._touched.values()), self._steps

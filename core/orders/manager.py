@@ -27,9 +27,9 @@ from core.orders.doubts import MOST_CANCELS, READ_SEC, Doubts, asked_for, wants_
 from core.orders.evidence import RECENT_GUARD_SEC
 from core.orders.fills import FINAL, Fill, FillBook, FillChange, Step, TrackedFill, fill_of
 from core.orders.order import IN_BOOK, TERMINAL, Order, OrderEvent, State
-from core.orders.restored import restored
+from core.orders.restored import nearest, restored
 from core.quoting.explain import LayerExplanation
-from core.units import SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd, parse_micro
+from core.units import MICRO, SIZE_QUANTUM, Grid, OrderSide, Outcome, Shares, Side, Ticks, Usd, parse_micro
 
 CANCEL_HOLD_SEC: Final = 1.0
 """How long a cancelled order still counts when only the cancel's answer told of it: a fill may have been faster."""
@@ -323,6 +323,18 @@ class OrderManager:
                 order.grid = new
                 order.price, order.yes_price = old.onto(new, order.price), old.onto(new, order.yes_price)
         self.book.change_grid(market, partial(old.onto, new))
+
+    def regrid(self, market: str, grid: Grid) -> None:
+        """Tell a market's orders and fills of earlier in the nearest ticks of its present grid, by their dollars."""
+        other = [one for one in self._by_intent.values() if one.market == market and one.grid is not grid]
+        if not other:
+            return
+        self.version += 1
+        self._change(market)
+        for order in other:
+            yes_usd = order.usd if order.outcome == "YES" else Usd(MICRO - order.usd)
+            order.grid, order.price, order.yes_price = grid, nearest(grid, order.usd), nearest(grid, yes_usd)
+        self.book.regrid(market, partial(nearest, grid))
 
     # What the venue says
 

@@ -23,8 +23,8 @@ def restored(known: KnownOrder, now: float, unix: float, grid: Grid | None) -> O
         outcome=known.outcome,
         order_side=known.order_side,
         grid=grid,
-        price=_nearest(grid, known.usd),
-        yes_price=_nearest(grid, yes_usd),
+        price=nearest(grid, known.usd),
+        yes_price=nearest(grid, yes_usd),
         size=known.size,
         side=known.side,
         layer=known.layer,
@@ -39,5 +39,6 @@ def restored(known: KnownOrder, now: float, unix: float, grid: Grid | None) -> O
     return order
 
 
-def _nearest(grid: Grid, usd: Usd) -> Ticks:
+def nearest(grid: Grid, usd: Usd) -> Ticks:
+    """The tick of a grid that is nearest to some micro-dollars."""
     return Ticks((usd + grid.tick_usd // 2) // grid.tick_usd)

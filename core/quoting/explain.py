@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import msgspec
 
 from core.quoting.layers import SizeSteps, layer_prices, layer_sizes, layer_step
-from core.quoting.plan import QuoteInputs, QuotePlan, SidePlan, price_limits, side_dollars
+from core.quoting.plan import QuoteInputs, QuotePlan, SidePlan, only_reduces, price_limits, side_dollars
 from core.quoting.prices import Pricing
 from core.quoting.requote import Diff, LiveOrder
 from core.quoting.routing import Target
@@ -191,7 +191,11 @@ def _side(
     step = layer_step(half, rules)
     ticks = layer_prices(plan.ticks, side, step, rules)
     steps: list[SizeSteps] = []
-    layer_sizes(side, ticks, inputs.fair, side_dollars(inputs, rules), plan.multiplier, plan.usable, rules, steps)
+    first, whole, order = side_dollars(side, inputs, rules)
+    layer_sizes(
+        side, ticks, inputs.fair, (first, whole), plan.multiplier, plan.usable, rules, steps, order,
+        leaves_no_rest=only_reduces(side, inputs),
+    )  # fmt: skip
     explained: list[LayerExplanation] = []
     for layer in range(rules.layers):
         if layer >= len(ticks):
@@ -280,7 +284,8 @@ def _size(steps: SizeSteps, size: Shares, plan: SidePlan, inputs: QuoteInputs) -
         ("order value", steps.order_value - steps.rounded),
         (f"room ({plan.limit.replace('_', ' ')})", steps.room - steps.order_value),
         ("reward minimum", steps.bump - steps.room),
-        ("least size", steps.final - steps.bump),
+        ("the rest of it", steps.rest - steps.bump),
+        ("least size", steps.final - steps.rest),
         ("funds", size - steps.final),
     ]
     kept = _terms(*terms)

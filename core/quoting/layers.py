@@ -60,6 +60,8 @@ class SizeSteps(NamedTuple):
     room: int
     bump: int
     """Raised to the reward minimum."""
+    rest: int
+    """So that nothing is left that is too little for an order, where all of the room is to be worked off."""
     final: int
     """0 when below the least size of an order."""
 
@@ -73,6 +75,9 @@ def layer_sizes(
     room: Shares | None,
     rules: QuoteRules,
     steps: list[SizeSteps] | None = None,
+    order_usd: float | None = None,
+    *,
+    leaves_no_rest: bool = False,
 ) -> list[Shares]:
     """Sizes of a side's layers in hundredths of a share, innermost first, 0 where nothing is placed.
 
@@ -85,12 +90,15 @@ def layer_sizes(
         room: shares the side may sum to; None without a limit.
         rules: of the market.
         steps: takes how each layer came to its size, when somebody wants to know.
+        order_usd: what an order may be worth, dollars; None: by the rules.
+        leaves_no_rest: no layer leaves less of the room than an order has at least.
 
     Source: market-making.md 1.9, ``size.layers``.
     """
     wanted_usd, left_usd = usd
     left = math.inf if room is None else room
-    most_usd = usd_from_float(left_usd if rules.order_usd is None else rules.order_usd)
+    order_usd = rules.order_usd if order_usd is None else order_usd
+    most_usd = usd_from_float(left_usd if order_usd is None else order_usd)
     bump_to = rules.reward_min if rules.reward_bump else None
     k, min_size, ratio, matched = rules.grid.k, rules.min_size, rules.layer_ratio, rules.size_mode == "matched"
     per_share = fair if fair > 0.5 else 1.0 - fair
@@ -108,11 +116,15 @@ def layer_sizes(
         roomed = size
         if bump_to is not None and bump_to <= most and rules.bump_fraction * bump_to <= size < bump_to <= left:
             size = bump_to
+        bumped = size
+        if leaves_no_rest and size and 0 < left - size < min_size:
+            whole = int(left) // SIZE_QUANTUM * SIZE_QUANTUM
+            size = whole if whole <= most else max(0, whole - min_size)
         final = size if size >= min_size else 0
         left -= final
         sizes.append(final)
         if steps is not None:
             base, capped = (round(dollars / per_share * MICRO) for dollars in (wanted_usd, layer_usd))
-            steps.append(SizeSteps(base, capped, rounded, valued, roomed, size, final))
+            steps.append(SizeSteps(base, capped, rounded, valued, roomed, bumped, size, final))
         wanted_usd *= ratio
     return cast("list[Shares]", sizes)

@@ -5,7 +5,7 @@ a reason, never a default (market-making.md 0.4).
 """
 
 from operator import attrgetter
-from typing import Final, Literal
+from typing import Final, Literal, NamedTuple
 
 import msgspec
 
@@ -14,7 +14,7 @@ from core.quoting.layers import layer_prices, layer_sizes, layer_step
 from core.quoting.prices import PriceStatus, Pricing, SidePrice, half_spread, quote_prices
 from core.quoting.reservation import inventory_shift
 from core.quoting.routing import Funds, Layer, Target, route
-from core.quoting.rules import BASE_SIZE_FRACTION, MAX_SIZE_FRACTION, QuoteRules
+from core.quoting.rules import BASE_SIZE_FRACTION, MAX_SIZE_FRACTION, NO_BOUNDS, QuoteRules, least
 from core.units import MICRO, Shares, Side, Ticks, Usd
 
 Problem = Literal["bad_fair", "bad_sigma", "bad_equity", "bad_inventory", "bad_adjustment", "crossed"]
@@ -130,16 +130,15 @@ def plan_quotes(inputs: QuoteInputs, rules: QuoteRules) -> QuotePlan:
     problem = _problem_of(inputs, rules)
     if problem is not None:
         return QuotePlan(SidePlan(problem), SidePlan(problem))
-    caps = inventory_caps(Shares(inputs.yes - inputs.no), inputs.fair, inputs.equity, rules.soft, rules.hard)
+    caps = inventory_caps(Shares(inputs.yes - inputs.no), inputs.fair, inputs.equity, *rules.caps(inputs.equity))
     pricing = _pricing(inputs, caps, rules)
     reservation, half_bid, half_ask = pricing.reservation, pricing.half_bid, pricing.half_ask
     most_bid, least_ask = price_limits(inputs, rules)
     bid_price, ask_price = quote_prices(
         reservation, half_bid, half_ask, inputs.best_bid, inputs.best_ask, rules, most_bid, least_ask
     )
-    dollars = side_dollars(inputs, rules)
-    bid = _side_plan("bid", bid_price, half_bid, dollars, caps, inputs, rules)
-    ask = _side_plan("ask", ask_price, half_ask, dollars, caps, inputs, rules)
+    bid = _side_plan("bid", bid_price, half_bid, caps, inputs, rules)
+    ask = _side_plan("ask", ask_price, half_ask, caps, inputs, rules)
     wanted = sorted(bid.layers + ask.layers, key=_layer_of)  # stable: the bid of a layer comes before its ask
     funds = Funds(inputs.free_yes, inputs.free_no, inputs.free_cash)
     targets = route(wanted, funds, rules.grid, rules.min_size, rules.reward_min)
@@ -227,25 +226,51 @@ def _problem_of(inputs: QuoteInputs, rules: QuoteRules) -> Problem | None:
     return None if is_sound else "bad_adjustment"
 
 
-def side_dollars(inputs: QuoteInputs, rules: QuoteRules) -> tuple[float, float]:
-    """Dollars at risk of the innermost layer, and of all layers of a side (market-making.md 1.9)."""
-    bankroll = inputs.equity / MICRO
-    return (
-        BASE_SIZE_FRACTION * bankroll if rules.base_usd is None else rules.base_usd,
-        MAX_SIZE_FRACTION * bankroll if rules.max_usd is None else rules.max_usd,
-    )
+class SideDollars(NamedTuple):
+    """What one side's orders may be, dollars."""
+
+    layer: float
+    """At risk of the innermost layer."""
+    whole: float
+    """At risk of all layers."""
+    order: float
+    """That one order may be worth."""
+
+
+def side_dollars(side: Side, inputs: QuoteInputs, rules: QuoteRules) -> SideDollars:
+    """Dollars of a side (market-making.md 1.9). What the market list bounds may still close the position at once."""
+    bankroll, bounds = inputs.equity / MICRO, rules.bounds
+    layer = BASE_SIZE_FRACTION * bankroll if rules.base_usd is None else rules.base_usd
+    whole = MAX_SIZE_FRACTION * bankroll if rules.max_usd is None else rules.max_usd
+    if bounds is not NO_BOUNDS:
+        layer, whole = least(layer, bounds.base), least(whole, bounds.side)
+    order = whole if rules.order_usd is None else rules.order_usd
+    if bounds is NO_BOUNDS:
+        return SideDollars(layer, whole, order)
+    order = least(order, bounds.order)
+    if bounds.market is None:
+        return SideDollars(layer, whole, order)
+    net = inputs.yes - inputs.no
+    held = max(0, net if side == "ask" else -net) / MICRO
+    fair = inputs.fair if side == "bid" else 1.0 - inputs.fair
+    most = max(bounds.market / MICRO, held * (fair if rules.size_mode == "capital" else max(fair, 1.0 - fair)))
+    return SideDollars(least(layer, most), least(whole, most), least(order, most))
+
+
+def only_reduces(side: Side, inputs: QuoteInputs) -> bool:
+    """A side may only work the position off."""
+    return inputs.reduce_only or side in inputs.reducing
 
 
 def _side_plan(
     side: Side,
     price: SidePrice,
     half: float,
-    dollars: tuple[float, float],
     caps: Caps,
     inputs: QuoteInputs,
     rules: QuoteRules,
 ) -> SidePlan:
-    """Prices and sizes of one side before funding; ``dollars`` from :func:`side_dollars`."""
+    """Prices and sizes of one side before funding."""
     if inputs.sides not in ("both", side):
         return _ONE_SIDE
     if side in inputs.held:
@@ -255,9 +280,9 @@ def _side_plan(
         pending, adds = inputs.pending_bid, caps.net >= 0
     else:
         pending, adds = inputs.pending_ask, caps.net <= 0
-    only_reduces = inputs.reduce_only or side in inputs.reducing
-    unsure = (inputs.unsure_ask if side == "bid" else inputs.unsure_bid) if only_reduces else 0
-    room, limit = side_room(side, caps, fair, Shares(pending + unsure), only_reduces, inputs.gross_room)
+    works_off = only_reduces(side, inputs)
+    unsure = (inputs.unsure_ask if side == "bid" else inputs.unsure_bid) if works_off else 0
+    room, limit = side_room(side, caps, fair, Shares(pending + unsure), works_off, inputs.gross_room)
     first = price.ticks
     if first is None:
         return SidePlan(price.status, room=room)
@@ -269,7 +294,7 @@ def _side_plan(
     if adds:
         multiplier *= inputs.time_factor * caps.adding_multiplier
     usable = Shares(int(room * (1.0 - rules.room_reserve)))
-    if usable < min_size:
+    if usable < min_size or works_off:  # what is only worked off drifts with no fair value, and is to end at nothing
         usable = room
     if not adds:
         held = max(0, abs(caps.net) - pending)  # beyond it the side would add, and that fades
@@ -277,7 +302,10 @@ def _side_plan(
         if fading < usable:
             usable, limit = fading, "fading"
     ticks = layer_prices(first, side, layer_step(half, rules), rules)
-    sizes = layer_sizes(side, ticks, fair, dollars, multiplier, usable, rules)
+    layer, whole, order = side_dollars(side, inputs, rules)
+    sizes = layer_sizes(
+        side, ticks, fair, (layer, whole), multiplier, usable, rules, order_usd=order, leaves_no_rest=works_off
+    )
     layers = tuple([Layer(side, n, ticks[n], size) for n, size in enumerate(sizes) if size])
     reason: SideReason = "ok" if layers else "below_min"
     return SidePlan(reason, first, price.post_only_ticks, room, layers, multiplier, usable, limit, adds)

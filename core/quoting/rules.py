@@ -4,14 +4,14 @@ Build again when settings or the grid change; nothing in it changes while orders
 """
 
 from hashlib import sha256
-from typing import Final
+from typing import Final, NamedTuple
 
 import msgspec
 
 from core.config import Settings, SizeMode, SkewMode
 from core.market.instrument import Instrument
 from core.quoting.collar import Collar, collar_of
-from core.units import Grid, Shares, Side, Ticks
+from core.units import Grid, Shares, Side, Ticks, Usd
 
 BASE_SIZE_FRACTION: Final = 0.006
 """Risk of the innermost layer over the bankroll when BASE_SIZE_USD is unset (design.md 13)."""
@@ -19,6 +19,27 @@ MAX_SIZE_FRACTION: Final = 0.03
 """Risk of a side over the bankroll when MAX_SIZE_USD is unset (design.md 13)."""
 REWARD_BUMP_FRACTION: Final = 0.5
 """A layer of at least this share of the reward minimum is raised to it (market-making.md 1.9)."""
+
+
+class Bounds(NamedTuple):
+    """What the market list allows at most, beside the settings and never beyond them; None: as much as they do."""
+
+    market: Usd | None = None
+    """What the market may lose, and what its orders may add to that; micro-dollars, above 0."""
+    base: float | None = None
+    """Dollars at risk of the innermost layer."""
+    side: float | None = None
+    """Dollars at risk of all layers of a side."""
+    order: float | None = None
+    """Dollars that an order may be worth."""
+
+
+NO_BOUNDS: Final = Bounds()
+
+
+def least(allowed: float, *bounds: float | None) -> float:
+    """What is allowed when bounds apply too; None is none."""
+    return min([allowed, *[bound for bound in bounds if bound is not None]])
 
 
 class QuoteRules(msgspec.Struct, frozen=True):
@@ -63,10 +84,19 @@ class QuoteRules(msgspec.Struct, frozen=True):
     """Share of a side's room that the plan leaves free."""
     collar: Collar | None = None
     """How far beyond the middle of the book quotes may reach; None: as far as they like."""
+    bounds: Bounds = NO_BOUNDS
+
+    def caps(self, equity: Usd) -> tuple[float, float]:
+        """Soft and hard cap as fractions of the bankroll; one that the market list lowers keeps their ratio."""
+        most = self.bounds.market
+        if most is None or most >= self.hard * equity:
+            return self.soft, self.hard
+        hard = most / equity
+        return self.soft * hard / self.hard, hard
 
 
-def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
-    """Make one market's rules.
+def rules_of(settings: Settings, instrument: Instrument, bounds: Bounds = NO_BOUNDS) -> QuoteRules:
+    """Make one market's rules; ``bounds`` are the market list's.
 
     Source: market-making.md 1.8 (bounds), 1.14 (names and defaults).
     """
@@ -108,6 +138,7 @@ def rules_of(settings: Settings, instrument: Instrument) -> QuoteRules:
         ask_jitter=jitter["ask"],
         room_reserve=settings.room_reserve_frac,
         collar=collar_of(settings),
+        bounds=bounds,
     )
 
 

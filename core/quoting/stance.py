@@ -104,7 +104,7 @@ class Stance:
         self._adjustments, self._posture = adjustments, None
 
     def use(self, settings: Settings, instrument: Instrument) -> None:
-        """Go on with other settings or on another grid; what was seen is kept where the rules allow it."""
+        """Go on with other settings, facts or grid; what was seen is kept where the rules allow it."""
         was, is_now = self._instrument.grid, instrument.grid
         if was.k != is_now.k:
             self._adjustments = self._adjustments.onto(is_now.k / was.k)

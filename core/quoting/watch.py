@@ -109,9 +109,9 @@ class PriceWatch:
         return glance
 
     def use(self, settings: Settings, instrument: Instrument, now: float) -> None:
-        """Go on with other settings; averages keep what they know as long as it is of the same kind."""
+        """Go on with other settings or facts; averages keep what they know as long as it is of the same kind."""
         fresh, fair, variance = PriceWatch(settings, instrument), self.fair, self.variance
-        for name in ("_settings", "_depths", "cutoff", "_micro_rules"):
+        for name in ("_settings", "_end_unix", "_depths", "cutoff", "_micro_rules"):
             setattr(self, name, getattr(fresh, name))
         self._looked, self.unmoved_until_s = None, -math.inf
         fair.settle(now, fresh.fair.theta)

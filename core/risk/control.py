@@ -25,6 +25,7 @@ Source = Literal[
     "markout",
     "streak",
     "rejects",
+    "selection",
 ]
 """Who or what sets states; every source has at most one of each scope."""
 RESUMABLE: Final[tuple[Source, ...]] = ("operator", "venue", "flatten", "repeat", "markout", "streak", "rejects")

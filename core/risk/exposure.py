@@ -127,19 +127,32 @@ class Worst(NamedTuple):
     """Of all events and single markets together."""
 
 
+def size_of(told: Iterable[int]) -> int:
+    """How many markets make an event complete, by what was told of each, at different times; 0: another may win."""
+    sizes = tuple(told)
+    return max(sizes) if all(sizes) else 0
+
+
 class _Group:
     """One event: its markets' losses, and what makes its worst case."""
 
-    __slots__ = ("_ranked", "losses", "no", "size")
+    __slots__ = ("_ranked", "_sizes", "losses", "no", "size")
 
-    def __init__(self, size: int) -> None:
-        self.size = size
+    def __init__(self) -> None:
+        self.size = 0
         """Markets that make it complete; 0 when another outcome may win."""
+        self._sizes: dict[str, int] = {}
+        """The same as told of each market."""
         self.losses: dict[str, Loss] = {}
         self.no = 0
         """Lost if none of them comes true."""
         self._ranked: list[tuple[int, str]] = []
         """The two winners that cost most beyond that, the worse one first; empty when they are to be found anew."""
+
+    def join(self, market: str, size: int) -> None:
+        """A market is one of it, by what was told of that market."""
+        self._sizes[market] = size
+        self.size = size_of(self._sizes.values())
 
     def put(self, market: str, loss: Loss) -> None:
         """A market may lose something else."""
@@ -202,13 +215,15 @@ class Exposures:
 
     def join(self, market: str, group: str, size: int) -> None:
         """A market is one of an event that is complete with ``size`` markets; 0 when another outcome may win."""
-        if not group or market in self._group_of:
+        if not group or self._group_of.get(market, group) != group:
             return
         loss = self.loss(market)
-        self._sum -= loss.worst
+        joined = self._groups.setdefault(group, _Group())
+        if market not in self._group_of:
+            self._sum -= loss.worst
         self._group_of[market] = group
-        joined = self._groups.setdefault(group, _Group(size))
         self._sum -= joined.worst()
+        joined.join(market, size)
         joined.put(market, loss)
         self._sum += joined.worst()
 

@@ -19,7 +19,7 @@ from core.market.instrument import Instrument
 from core.orders.order import TERMINAL, Order
 from core.portfolio.ledger import Pico, usd_of
 from core.quoting.collar import Collar, collar_of
-from core.quoting.rules import MAX_SIZE_FRACTION
+from core.quoting.rules import MAX_SIZE_FRACTION, NO_BOUNDS, Bounds
 from core.risk.control import Control, allows_orders
 from core.risk.exposure import CostLimits, Worst
 from core.risk.permission import Clause, code_of
@@ -52,6 +52,7 @@ DENIALS: Final[dict[str, str]] = {
     "markout": "the price moved against the market's last fills",
     "streak": "too many fills in a row on the side",
     "rejects": "the venue refused too many orders",
+    "selection": "the market list wants the market no more: what does not reduce",
     "books": "our books do not add up: what does not reduce",
     "watchdog": "nobody stands guard over the session",
     "resolved": "the question is resolved",
@@ -195,20 +196,42 @@ class GateRules(NamedTuple):
     market_cap: int
     group_cap: int
     account_cap: int
+    most_loss: Usd | None = None
+    """What the market list lets the market lose at most; None: as much as its caps."""
+    most_listed: Usd | None = None
+    """What it lets an order be worth at most."""
 
     def limits(self, bankroll: Usd) -> CostLimits:
         """The caps at cost, Pico."""
-        return CostLimits(self.market_cap * bankroll, self.group_cap * bankroll, self.account_cap * bankroll)
+        market = self._listed(self.market_cap * bankroll)
+        return CostLimits(market, self.group_cap * bankroll, self.account_cap * bankroll)
+
+    def token_limit(self, bankroll: Usd) -> int:
+        """What one token's position may be worth with all its orders, Pico."""
+        return self._listed(self.token_cap * bankroll)
+
+    def order_limit(self, bankroll: Usd) -> Usd:
+        """What one order that adds may be worth, micro-dollars."""
+        most = Usd(round(MAX_SIZE_FRACTION * bankroll)) if self.most_value is None else self.most_value
+        return min([most, *[bound for bound in (self.most_loss, self.most_listed) if bound is not None]])
+
+    def _listed(self, cap: int) -> int:
+        return cap if self.most_loss is None else min(cap, self.most_loss * _MILLION)
 
 
-def gate_rules_of(settings: Settings, instrument: Instrument, shared: Settings) -> GateRules:
+def gate_rules_of(
+    settings: Settings, instrument: Instrument, shared: Settings, bounds: Bounds = NO_BOUNDS
+) -> GateRules:
     """Make one market's rules.
 
     Args:
         settings: of the market.
         instrument: the market.
         shared: of the whole run: what is capped for all markets together.
+        bounds: of the market list.
     """
+    most_listed = [bounds.order, bounds.side if settings.max_order_usd is None else None]
+    listed = [usd_from_float(bound) for bound in most_listed if bound is not None]
     most = settings.max_size_usd if settings.max_order_usd is None else settings.max_order_usd
     return GateRules(
         grid=instrument.grid,
@@ -221,6 +244,8 @@ def gate_rules_of(settings: Settings, instrument: Instrument, shared: Settings) 
         market_cap=_millionths(settings.market_cap),
         group_cap=_millionths(shared.group_cap),
         account_cap=_millionths(shared.gross_cap),
+        most_loss=bounds.market,
+        most_listed=min(listed, default=None),
     )
 
 
@@ -373,10 +398,10 @@ def _of_caps(candidate: Candidate, facts: GateFacts, rules: GateRules) -> Denial
         return None
     bankroll = facts.bankroll
     if not reduces(candidate, facts):
-        most = round(MAX_SIZE_FRACTION * bankroll) if rules.most_value is None else rules.most_value
+        most = rules.order_limit(bankroll)
         if candidate.value > most:
             return Denial("order_value", f"{_dollars(candidate.value)}, at most {_dollars(most)}")
-        if denial := _of_token(candidate, facts, rules.token_cap * bankroll):
+        if denial := _of_token(candidate, facts, rules.token_limit(bankroll)):
             return denial
     limits = rules.limits(bankroll)
     scopes: tuple[tuple[str, str, int, int, int], ...] = (

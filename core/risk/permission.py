@@ -15,7 +15,9 @@ Effect = Literal["pull", "hold", "no_new"]
 always, only that nothing is placed."""
 
 
-_OF_RULES: Final[frozenset[Source]] = frozenset({"loss", "drawdown", "repeat", "markout", "streak", "rejects"})
+_OF_RULES: Final[frozenset[Source]] = frozenset(
+    {"loss", "drawdown", "repeat", "markout", "streak", "rejects", "selection"}
+)
 """Sources of control states that are codes of their own."""
 
 

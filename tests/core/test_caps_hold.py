@@ -247,9 +247,9 @@ class CapsHold(RuleBasedStateMachine):
 
     def wants(self, market: str, side: Side, outcome: Outcome, depth: int, size: int) -> None:
         world = self.world
-        desk = world.engine.desks[market]
-        bid, ask = desk.touch_of_others
-        if bid is None or ask is None:
+        desk = world.engine.desks.get(market)
+        bid, ask = (None, None) if desk is None else desk.touch_of_others
+        if desk is None or bid is None or ask is None:
             return
         tick = max(1, ask - depth) if side == "bid" else min(99, bid + depth)
         price = Ticks(tick if outcome == "YES" else 100 - tick)
@@ -401,8 +401,9 @@ class CapsHold(RuleBasedStateMachine):
         It may open a hedge of an event: then the event's caps have their say, except of a flattening.
         """
         world = self.world
-        for name in NAMES:
-            desk = world.engine.desks[name]
+        gate = world.engine.gatekeeper._gate
+        placed = dict(gate._placed)
+        for name, desk in world.engine.desks.items():
             position, is_long, (bid, ask) = desk.position, desk.inventory.net > 0, desk.touch_of_others
             side: Side = "ask" if is_long else "bid"
             busy = any(order.side == side for order in world.engine.orders.at_risk(name)) or position.provisional
@@ -416,6 +417,7 @@ class CapsHold(RuleBasedStateMachine):
             assert denial is None or denial.code not in (CAPS if name == "lone" else CAPS - OF_EVENTS), denial
             denial = world.engine.gatekeeper.judge(desk, sale._replace(flattens=True), world.now)
             assert denial is None or denial.code not in CAPS, denial
+        gate._placed = placed  # these were questions only
 
 
 TestCapsHold = CapsHold.TestCase

@@ -46,7 +46,7 @@ def test_what_a_decision_places_may_be_sent() -> None:
 @pytest.mark.parametrize(
     ("source", "state", "code"),
     [("operator", "PAUSED", "control"), ("loss", "REDUCE_ONLY", "loss"), ("repeat", "PAUSED", "repeat"),
-     ("drawdown", "REDUCE_ONLY", "drawdown"), ("kill", "KILLED", "control")],
+     ("drawdown", "REDUCE_ONLY", "drawdown"), ("selection", "REDUCE_ONLY", "selection"), ("kill", "KILLED", "control")],
 )  # fmt: skip
 @pytest.mark.parametrize("side", ["", "bid"])
 def test_state_that_is_set_between_decision_and_socket_stops_the_order(

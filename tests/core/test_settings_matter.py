@@ -4,22 +4,26 @@ The table below holds one scenario for each field of the settings. A field witho
 """
 
 import asyncio
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Sequence
 from dataclasses import fields
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, Final
+from unittest.mock import patch
 
 import pytest
 
 from core.account.inventory_acts import IDLE_SEC
 from core.actions import Note, Place, SendJob
-from core.clock import ManualClock
+from core.clock import Clock, ManualClock
 from core.config import Settings
-from core.errors import PreflightError
+from core.errors import ListError, PreflightError
 from core.events import BalancesRead, KnownOrder, PayoutSeen, Recovered, Woken
 from core.lab.replay import Replay
 from core.orders.order import State
+from core.preflight.ask import place_of
+from core.preflight.machine import hosts
 from core.quoting.plan import plan_quotes
 from core.quoting.requote import LiveOrder, Situation, decide, requote_rules_of
 from core.quoting.routing import Target
@@ -27,15 +31,24 @@ from core.runtime import compose, demo, session
 from core.runtime.feeds import Feeds
 from core.runtime.logs import Redactor
 from core.runtime.places import Places
-from core.selection.screen import screen
+from core.selection.aside import Aside
+from core.selection.enrich import Catalogue, Sourced
+from core.selection.files import FileProvider
+from core.selection.listed import COLUMNS, Figures, ListRow
+from core.selection.provider import provider_of
+from core.selection.screen import screened, used_figures
 from core.units import Shares, Ticks, Usd
 from core.venue.credentials import Secret, Wallet
-from core.venue.gamma import GammaClient, GammaMarket
 from tests.builders import MARKET, NOON, Driver, VenueBook, a_market, usd
 from tests.core.account.test_inventory_acts import a_world
 from tests.core.flatten.floor import Floor
 from tests.core.quoting.arrange import inputs, market, rules, shares
+from tests.core.runtime.test_selecting import Sheet
+from tests.core.runtime.test_selecting import Stage as ListStage
+from tests.core.runtime.test_selecting import Venue as ListVenue
+from tests.core.selection.sources import NOW, a_gamma, a_source
 from tests.core.test_protections import drifting, one_sided, refused, repeated
+from tests.loopback.jumping import jumping_runner
 
 EAGER: Final[dict[str, Any]] = {"hyst_ticks": 0, "min_life_sec": 0.0, "requote_queue_levels": 1}
 BASE: Final[dict[str, Any]] = {"jitter_ticks": 9, "base_size_usd": 300.0, "max_size_usd": 1500.0}
@@ -324,8 +337,17 @@ def bid_after_a_move(settings: dict[str, Any]) -> object:
     return len(driver.actions), driver.engine.tally.decisions
 
 
-def screened(settings: dict[str, Any]) -> object:
-    return screen(20_000.0, 80_000.0, 200_000.0, Settings(**settings)).failures
+def made(since_s: float | None = None) -> Callable[[dict[str, Any]], object]:
+    """What the screen says of one market that is made for so long, None for not at all; whose figures it goes by."""
+
+    def judge(settings: dict[str, Any]) -> object:
+        row_figures = Figures(20_000.0, 20_000.0, 80_000.0, 200_000.0)
+        source = a_source(a_gamma(liquidity=9_500.0 if since_s is not None else 20_000.0), figures=row_figures)
+        held = Settings(**settings)
+        used = used_figures(source.row, None if since_s is not None else NOW - 3_600.0, source.market, held, NOW)
+        return used.words, screened(source, used, None if since_s is None else NOW - since_s, held, NOW).passes
+
+    return judge
 
 
 def addresses(settings: dict[str, Any]) -> object:
@@ -335,48 +357,32 @@ def addresses(settings: dict[str, Any]) -> object:
     return repr(environment_for(Settings(**settings))._config)
 
 
-def listed(settings: dict[str, Any]) -> object:
-    """Which of two markets is made: one lives an hour, the other two."""
-    lives = {"short": 3_600.0, "long": 7_200.0}
-    items = [a_market(market=name, start_unix=NOON, end_unix=NOON + life) for name, life in lives.items()]
-    markets = [GammaMarket(item, 1e9, 1e9, 1e9, True) for item in items]
-
-    class Catalogue(GammaClient):
-        def __init__(self, base_url: str) -> None:
-            """Goes nowhere."""
-
-        async def markets(self, conditions: tuple[str, ...]) -> Any:
-            return markets, []
-
-        async def close(self) -> None:
-            """Nothing was opened."""
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(compose, "GammaClient", Catalogue)
-        stub: Any = SimpleNamespace(note=lambda *_: None)
-        made = asyncio.run(compose._instruments(stub, Settings(**settings)))
-    return [each.instrument.market for each in made]
-
-
 def catalogue(settings: dict[str, Any]) -> object:
     """Which markets are asked for at which address."""
     asked: list[object] = []
 
-    class Catalogue(GammaClient):
-        def __init__(self, base_url: str) -> None:
-            asked.append(base_url)
+    class Asked(Catalogue):
+        def __init__(self, own: Settings, clock: Clock) -> None:
+            super().__init__(own, clock)
+            asked.append(own.gamma_url)
 
-        async def markets(self, conditions: tuple[str, ...]) -> Any:
-            asked.append(conditions)
-            return [], []
+        async def look(self, rows: Sequence[ListRow]) -> dict[str, Sourced]:
+            asked.append([row.market for row in rows])
+            return {}
 
-        async def close(self) -> None:
-            """Nothing was opened."""
-
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(PreflightError):
-        patch.setattr(compose, "GammaClient", Catalogue)
-        stub: Any = SimpleNamespace(note=lambda *_: None)
-        asyncio.run(compose._instruments(stub, Settings(**({"markets": ("0xa",), "mode": "live"} | settings))))
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        pytest.MonkeyPatch.context() as patch,
+        pytest.raises(PreflightError),
+    ):
+        patch.setattr(compose, "Catalogue", Asked)
+        places, engine = Places(Path(folder), "paper"), SimpleNamespace(profiles=None)
+        places.directory.mkdir(mode=0o700)
+        stub: Any = SimpleNamespace(
+            note=lambda *_: None, engine=engine, clock=ManualClock(), places=places, subscribe=None, emit_quietly=None
+        )
+        own = Settings(**({"markets": (MARKET,), "mode": "live"} | settings))
+        asyncio.run(compose._selected(stub, own, {"HOME": folder}))
     return asked
 
 
@@ -438,13 +444,70 @@ def paper_cash(settings: dict[str, Any]) -> object:
     return replay.engine.books.cash
 
 
+def geoblock_place(settings: dict[str, Any]) -> object:
+    """Whom a look before a start asks whether the venue is closed to us, and whether that is the venue's own word."""
+    configured = Settings(**({"mode": "live"} | settings))
+    return place_of(configured.geoblock_url), hosts(configured).level
+
+
+def list_place(settings: dict[str, Any]) -> object:
+    """Where a configuration has its market list read, and what comes of it."""
+    named = {"mode": "paper", "spreadsheet_url": "x" * 44, "google_credentials": "a.json"}
+    provider = provider_of(Settings(**(named | settings)), {}, ())
+    where = [provider.source, *(getattr(provider, name, None) for name in ("spreadsheet", "base"))]
+    try:
+        asyncio.run(provider.read())
+    except ListError as error:
+        return [*where, str(error)]
+    raise AssertionError("there is nothing to be read")
+
+
+def market_list(settings: dict[str, Any]) -> object:
+    """What becomes in twelve minutes of a list of six markets from which one is taken: made, drained, read so often."""
+
+    async def scene(root: Path, clock: ManualClock) -> object:
+        stage = ListStage(root, clock, Sheet(*range(6)), ListVenue(), Settings(min_trend=0.0, **settings))
+        try:
+            await stage.begin()
+            stage.sheet.of(*range(5))
+            await asyncio.sleep(720.0)
+            return stage.drains(), stage.view().proposal, stage.sheet.reads
+        finally:
+            await stage.end()
+
+    clock = ManualClock(unix=NOON)
+    with tempfile.TemporaryDirectory() as folder, jumping_runner(clock) as runner:
+        return runner.run(scene(Path(folder), clock))
+
+
+def list_bounds(settings: dict[str, Any]) -> object:
+    """How long a market list of two rows is waited for, and whether that is too many."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "markets.csv")
+        ids = [f"0x{number:064x},{number},{number + 5}" for number in (1, 2)]
+        path.write_text("\n".join([",".join(COLUMNS), *(f"{line},1,2,3,4" for line in ids)]))
+        provider = FileProvider(path, Settings(**settings), ())
+        waits = []
+        call = Aside.call
+
+        def noted(self: Any, work: Any, deadline_s: float) -> Any:
+            waits.append(deadline_s)
+            return call(self, work, deadline_s)
+
+        with patch.object(Aside, "call", noted):
+            try:
+                return waits, asyncio.run(provider.read()).rows
+            except ListError:
+                return waits
+
+
 TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "mode": ("live", state_place),
     "seed": (2, plan),
     "state_dir": ("elsewhere", state_place),
     "metrics_port": (0, metrics),
     "demo_markets": (2, demo_arguments),
-    "markets": (("0xb",), catalogue),
+    "markets": (("0x" + "b" * 64,), catalogue),
     "bankroll_usd": (10_000.0, story()),
     "paper_cash_usd": (1_000.0, paper_cash),
     "clob_url": ("https://a.example", addresses),
@@ -454,14 +517,38 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "ws_market_url": ("wss://a.example", addresses),
     "ws_user_url": ("wss://a.example", addresses),
     "rpc_url": ("https://a.example", addresses),
+    "sheets_url": ("http://127.0.0.1:9", list_place),
+    "geoblock_url": ("http://127.0.0.1:9", geoblock_place),
+    "spreadsheet_url": ("y" * 44, list_place),
+    "google_credentials": ("b.json", list_place),
+    "sheet_tab": ("Others", list_place),
+    "market_list": ("no/list.csv", list_place),
+    "list_deadline_sec": (5.0, list_bounds),
+    "list_rows_max": (1, list_bounds),
+    "list_refresh_sec": (60.0, market_list),
+    "list_removals_max": (0, market_list),
+    "list_shrink_frac": (0.1, market_list),
+    "max_markets": (2, market_list),
     "ws_tokens": (2, sockets),
     "ws_copies": (2, sockets),
     "ws_recycle_sec": (60.0, sockets),
     "audit_sec": (0.0, after_a_freeze),
-    "min_liquidity": (30_000.0, screened),
-    "min_weekly_volume": (90_000.0, screened),
-    "min_trend": (0.5, screened),
-    "mm_score_min": (1e9, screened),
+    "list_figures_sec": (60.0, made()),
+    "min_liquidity": (30_000.0, made()),
+    "min_weekly_volume": (90_000.0, made()),
+    "min_trend": (0.5, made()),
+    "mm_score_min": (1e9, made()),
+    "screen_max_spread": (0.01, made()),
+    "screen_min_days": (30.0, made()),
+    "screen_max_days": (10.0, made()),
+    "screen_min_age_days": (30.0, made()),
+    "screen_tags": (("sports",), made()),
+    "screen_not_tags": (("politics",), made()),
+    "screen_max_fee": (0.01, made()),
+    "screen_min_reward": (100.0, made()),
+    "screen_ticks": (("0.001",), made()),
+    "screen_hysteresis": (0.0, made(86_400.0)),
+    "screen_min_stay_sec": (0.0, lambda settings: made(60.0)({"screen_hysteresis": 0.0} | settings)),
     "alpha_fair": (0.9, story()),
     "jump_reset_ticks": (2, story(drop_to=456)),
     "micro_levels": (4, story()),
@@ -513,7 +600,7 @@ TABLE: Final[dict[str, tuple[object, Callable[[dict[str, Any]], object]]]] = {
     "close_sec": (3_500.0, towards_an_end(3_600.0, held=5_000)),
     "overdue_size_mult": (0.2, towards_an_end(-8_000.0)),
     "overdue_spread_mult": (4.0, towards_an_end(-8_000.0)),
-    "min_market_life_sec": (4_000.0, listed),
+    "min_market_life_sec": (30 * 86_400.0, made()),
     "group_project_frac": (1.0, of_one_event),
     "soft_cap_delta_pct": (0.01, plan),
     "hard_cap_delta_pct": (0.02, plan),
