@@ -5,7 +5,7 @@ import os
 import re
 import signal
 import traceback
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, NoReturn
 
@@ -118,6 +118,8 @@ def _parser() -> argparse.ArgumentParser:
     _add_report(commands)
     _add_export(commands)
     _add_lab(commands)
+    _add_markets(commands)
+    _add_doctor(commands)
     config = commands.add_parser("config", help="settings")
     shows = config.add_subparsers(required=True, metavar="show")
     show = shows.add_parser("show", help="effective values, units and origin")
@@ -133,6 +135,12 @@ _OF_SESSION: Final = (
     "session runs or answers."
 )
 _MARKET: Final = "condition id, the beginning of it, or a part of the title"
+_OF_LIST: Final = (
+    "It is for exactly the changes that `markets diff` showed: others are refused. A session that runs carries it out; "
+    "without one it holds from the next start."
+)
+_MOST_FOUND: Final = 200
+_MOST_SCANNED: Final = 5_000
 
 
 def _add_status(commands: Any) -> None:
@@ -374,6 +382,69 @@ def _add_lab(commands: Any) -> None:
     compare.set_defaults(run=_run_compare)
 
 
+def _add_markets(commands: Any) -> None:
+    markets = commands.add_parser(
+        "markets",
+        help="the market list: what is made and why not, what waits, and a list to begin with",
+        description="Asks the session that runs, of --mode where that is given and needed; without one the list is "
+        "read here, and shown as a start would take it. Ends with 0; with 2 when something is refused; with 3 when the "
+        "list or the venue cannot be read.",
+    )
+    _add_session_flags(markets)
+    markets.set_defaults(run=_run_markets, markets_command="list")
+    whats = markets.add_subparsers(title="commands", metavar="list|screen|diff|approve|reject|discover")
+    for name, told in (
+        ("list", "every market, what became of it and why; rows that cannot be used"),
+        ("screen", "every rule of the screen with number and bound, and the expected income, for every market"),
+        ("diff", "the changes that wait, else what a reading of the list would change now"),
+    ):
+        shown = whats.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}.")
+        _add_session_flags(shown)
+        shown.set_defaults(markets_command=name)
+    for name, told in (
+        ("approve", "carry out the changes that wait"),
+        ("reject", "drop the changes that wait; they are not proposed again until the list differs"),
+    ):
+        decision = whats.add_parser(name, help=told, description=f"{told[0].upper()}{told[1:]}. {_OF_LIST}")
+        which = decision.add_mutually_exclusive_group(required=True)
+        which.add_argument("token", nargs="?", type=_list_token, metavar="TOKEN", help="what `markets diff` gave")
+        which.add_argument("--yes", action="store_true", help="the changes that wait now, whatever they are")
+        _add_session_flags(decision)
+        decision.set_defaults(markets_command=name)
+    discover = whats.add_parser(
+        "discover",
+        help="rank the venue's open markets by expected income, and write a list of the best",
+        description="Looks over the open markets with the largest volume of the day, screens them by the settings, "
+        "confirms the best against the exchange, and ranks them by expected income for each dollar at risk. Needs no "
+        "account and no session, and reads Polymarket also in demo mode.",
+    )
+    discover.add_argument(
+        "--out", type=Path, metavar="FILE", help="write those that pass as a market list, CSV; it must not exist"
+    )
+    discover.add_argument("--force", action="store_true", help="replace a file that is there")
+    discover.add_argument("--most", type=_up_to(_MOST_FOUND), metavar="N", default=25, help="markets (default: 25)")
+    discover.add_argument(
+        "--scan", type=_up_to(_MOST_SCANNED), metavar="N", default=500, help="open markets to look at (default: 500)"
+    )
+    _add_session_flags(discover)
+    discover.set_defaults(markets_command="discover")
+
+
+def _add_doctor(commands: Any) -> None:
+    doctor = commands.add_parser(
+        "doctor",
+        help="look at everything a session needs before it is started: what is well, what is not, what to do",
+        description="Settings, file modes, clock, reachability, version and geoblock of the venue, key, wallet, "
+        "credentials, balance and approvals, market list and sources, signing, disk, ports, latch, other instances: "
+        "each ok, a warning or failed, with its cause and the next step. Places no order and changes nothing. Runs "
+        "before every live start too. Demo and paper need no key. Ends with 0 when nothing failed, warnings allowed; "
+        "else with the code of the first that did: 2 settings, 13 key or credentials, 4 another instance, 5 database, "
+        "3 anything else.",
+    )
+    _add_session_flags(doctor)
+    doctor.set_defaults(run=_run_doctor)
+
+
 def _add_config(parser: argparse.ArgumentParser) -> None:
     """Flags that mean the same before and after a command: without a default of the command's own, which would win."""
     parser.add_argument("--config", type=Path, metavar="FILE", default=argparse.SUPPRESS, help="settings, TOML")
@@ -466,6 +537,12 @@ def _token(text: str) -> str:
     return text
 
 
+def _list_token(text: str) -> str:
+    if not text.strip() or len(text) > _MOST_REASON:
+        raise argparse.ArgumentTypeError(f"{text[:20]!r} is nothing that `markets diff` gave")
+    return text
+
+
 def _speed(text: str) -> float:
     value = float("inf") if text == "max" else _positive(text)
     if value is None:
@@ -477,6 +554,18 @@ def _count(text: str) -> int:
     if not (text.isascii() and text.isdecimal()) or len(text) > 9 or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive whole number")
     return int(text)
+
+
+def _up_to(most: int) -> Callable[[str], int]:
+    """What reads a whole number from 1 to ``most``."""
+
+    def read(text: str) -> int:
+        number = _count(text)
+        if number > most:
+            raise argparse.ArgumentTypeError(f"{text!r} is more than {most:,}")
+        return number
+
+    return read
 
 
 def _numbers(text: str) -> tuple[int, ...]:
@@ -702,6 +791,20 @@ def _run_record(options: argparse.Namespace) -> int:
     )
 
 
+def _run_doctor(options: argparse.Namespace) -> int:
+    from core.children import drop_proxies
+    from polymm_tui.doctoring import run_doctor
+
+    _refuse_flags(options, "doctor", "duration", "seed", "no_ui")
+    effective: Effective | ConfigError
+    try:
+        effective = _settings(options, mode=options.mode)
+        mode = effective.settings.mode
+    except ConfigError as error:
+        effective, mode = error, options.mode or "demo"
+    return run_doctor(effective, mode, drop_proxies(os.environ), as_json=options.json)
+
+
 def _run_exchange(options: argparse.Namespace) -> int:
     signal.signal(signal.SIGINT, signal.SIG_DFL)  # until it serves: an interrupt amid the imports could get lost
     from core.exchange.command import run
@@ -726,6 +829,28 @@ def _run_compare(options: argparse.Namespace) -> int:
         jobs=options.jobs,
         as_json=options.json,
     )
+
+
+def _run_markets(options: argparse.Namespace) -> int:
+    from polymm_tui.markets import run_decision, run_diff, run_discover, run_list
+
+    command = options.markets_command
+    effective = _session_settings(options, f"markets {command}")
+    match command:
+        case "list" | "screen":
+            return run_list(effective, command, as_json=options.json)
+        case "diff":
+            return run_diff(effective, as_json=options.json)
+        case "discover":
+            return run_discover(
+                effective,
+                scan=options.scan,
+                most=options.most,
+                out=options.out,
+                force=options.force,
+                as_json=options.json,
+            )
+    return run_decision(effective, command, options.token or "", yes=options.yes, as_json=options.json)
 
 
 def _show_config(options: argparse.Namespace) -> int:

@@ -13,11 +13,22 @@ from core.events import Act as Command
 from core.events import OperatorCommand
 from core.explaining import Explained, explained
 from core.market.naming import Named, meant
-from core.runtime.control_socket import ANSWER_SEC, WHO, Act, Answers, Done, Explain, ShellAct, Status
+from core.runtime.control_socket import (
+    ANSWER_SEC,
+    WHO,
+    Act,
+    Answers,
+    Done,
+    Explain,
+    ListAct,
+    Markets,
+    ShellAct,
+    Status,
+)
 from core.runtime.link import CommandResult
 from core.standing import Standing, standing
 from core.units import Usd
-from core.views import ConsoleView
+from core.views import ConsoleView, ListView
 
 _OPENING: Final[frozenset[ShellAct]] = frozenset({"resume", "rearm", "widen", "flatten"})
 _OF_ONE: Final[dict[ShellAct, Command]] = {
@@ -29,6 +40,7 @@ _OF_ONE: Final[dict[ShellAct, Command]] = {
     "flatten": "flatten",
     "flatten_stop": "flatten_stop",
 }
+_OF_LIST: Final[dict[str, Command]] = {"approve": "list_approve", "reject": "list_reject", "refresh": "list_refresh"}
 _OF_ALL: Final[dict[ShellAct, Command]] = {
     "pause": "pause_all",
     "resume": "resume_all",
@@ -67,7 +79,13 @@ class Answering:
     @property
     def answers(self) -> Answers:
         """What can be asked, and what answers it."""
-        return {Explain: self.explain, Status: self.status, Act: self.act}
+        return {
+            Explain: self.explain,
+            Status: self.status,
+            Act: self.act,
+            Markets: self.markets,
+            ListAct: self.list_act,
+        }
 
     def explain(self, request: Explain) -> Explained:
         """Why a market is quoted as it is."""
@@ -79,9 +97,8 @@ class Answering:
 
     def act(self, request: Act) -> Done:
         """Do what an operator asks for, or say why not."""
-        late_s = self._clock.monotonic() - request.asked_s
-        if request.act in _OPENING and not 0 <= late_s <= ANSWER_SEC:
-            return Done(False, f"{request.act}: it was asked for {late_s:.0f} s ago, which is too long; ask again")
+        if request.act in _OPENING and (why := self._why_late(request)):
+            return Done(False, why)
         if request.act == "rearm":
             return self._take(request, "rearm", None)
         if request.every == bool(request.market.strip()):
@@ -98,6 +115,24 @@ class Answering:
             return Done(False, f"{request.act}: no market is made yet; try again")
         done = [self._take(request, _OF_ONE[request.act], named) for named in known]
         return Done(any(one.done for one in done), "\n".join(f"{one.title}: {one.text}" for one in done))
+
+    def markets(self, request: Markets) -> ListView:
+        """The market list and what became of it."""
+        return self._look().market_list or ListView(source="", trouble="no market list has been read yet")
+
+    def list_act(self, request: ListAct) -> Done:
+        """Do what an operator asks for of the market list, or say why not."""
+        if request.act == "approve" and (why := self._why_late(request)):
+            return Done(False, why)
+        result = self._command(OperatorCommand(act=_OF_LIST[request.act], who=WHO, confirm=request.confirm))
+        return Done(result.done, result.text)
+
+    def _why_late(self, request: Act | ListAct) -> str:
+        """Why it is too late for what opens something, in words; "" when it is not."""
+        late_s = self._clock.monotonic() - request.asked_s
+        if 0 <= late_s <= ANSWER_SEC:
+            return ""
+        return f"{request.act}: it was asked for {late_s:.0f} s ago, which is too long; ask again"
 
     def _take(self, request: Act, act: Command, named: Named | None) -> Done:
         """Hand one command to the session."""

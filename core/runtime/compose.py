@@ -7,19 +7,22 @@ import asyncio
 import itertools
 import threading
 from collections.abc import Awaitable, Callable, Mapping
-from typing import TYPE_CHECKING, Final, Literal
+from functools import partial
+from typing import TYPE_CHECKING, Final, Literal, NamedTuple
 
 import msgspec
 
 from core.config import Settings
-from core.errors import PreflightError, VenueRestarting
+from core.errors import ListError, PreflightError, VenueRestarting
 from core.events import InstrumentAdded, RouteSeen
 from core.kill.stored import KillCredentials
-from core.quoting.schedule import lives_long_enough
 from core.runtime.demo import DemoExchange, throw_away_keys
 from core.runtime.places import state_home
+from core.runtime.selecting import Selecting
 from core.runtime.session import Compose, Parts, Session
-from core.selection.screen import screen
+from core.selection.books import read_books
+from core.selection.enrich import Catalogue
+from core.selection.provider import provider_of
 from core.units import usd_from_float
 from core.venue.channel import subscribe_user_frame
 from core.venue.credentials import (
@@ -30,7 +33,6 @@ from core.venue.credentials import (
     relayer_key_from_environment,
     wallet_from_environment,
 )
-from core.venue.gamma import GammaClient
 from core.venue.gateway import Gateway
 from core.venue.gateway_paper import PaperGateway
 from core.venue.paper import PaperVenue
@@ -48,6 +50,15 @@ RESTART_WAITS_SEC: Final = (1.0, 2.0, 4.0, 8.0)
 """Between tries to open an account at a venue that restarts (reliability.md 2.2, X01)."""
 
 
+class Selected(NamedTuple):
+    """The market list of a session."""
+
+    selection: Selecting
+    instruments: tuple[InstrumentAdded, ...]
+    """Markets of it that are made."""
+    close: Callable[[], Awaitable[None]]
+
+
 def composer(environment: Mapping[str, str], painted: threading.Event) -> Compose:
     """The function that makes a session's parts for its mode.
 
@@ -59,24 +70,24 @@ def composer(environment: Mapping[str, str], painted: threading.Event) -> Compos
     async def compose(session: Session) -> Parts:
         match session.settings.mode:
             case "demo":
-                return await _demo(session, painted)
+                return await _demo(session, environment, painted)
             case "paper":
-                return await _paper(session)
+                return await _paper(session, environment)
             case "live":
                 return await _live(session, environment, painted)
 
     return compose
 
 
-async def _demo(session: Session, painted: threading.Event) -> Parts:
+async def _demo(session: Session, environment: Mapping[str, str], painted: threading.Event) -> Parts:
     exchange = DemoExchange()
     await asyncio.to_thread(painted.wait, FIRST_PAINT_SEC)
     session.note("info", "starting the demo exchange")
     try:
         settings = await exchange.start(session.settings)
-        instruments = await _instruments(session, settings)
+        selected = await _selected(session, settings, environment)
         wallet, relayer_key = throw_away_keys()
-        return await _signed(session, settings, wallet, instruments, relayer_key, exchange.stop)
+        return await _signed(session, settings, wallet, selected, relayer_key, exchange.stop)
     except BaseException:
         await exchange.stop()
         raise
@@ -94,15 +105,15 @@ async def _live(session: Session, environment: Mapping[str, str], painted: threa
         if isinstance(secret, Secret):
             session.redactor.add(secret.reveal())
     await asyncio.to_thread(painted.wait, FIRST_PAINT_SEC)
-    instruments = await _instruments(session, session.settings)
-    return await _signed(session, session.settings, wallet, instruments, relayer_key, _nothing)
+    selected = await _selected(session, session.settings, environment)
+    return await _signed(session, session.settings, wallet, selected, relayer_key, _nothing)
 
 
 async def _signed(
     session: Session,
     settings: Settings,
     wallet: Wallet,
-    instruments: tuple[InstrumentAdded, ...],
+    selected: Selected,
     relayer_key: RelayerKey | BuilderKey | None,
     close: Callable[[], Awaitable[None]],
 ) -> Parts:
@@ -128,6 +139,7 @@ async def _signed(
         raise
 
     async def close_all() -> None:
+        await selected.close()
         if chain is not None:
             await chain.close()
         await close()
@@ -138,7 +150,8 @@ async def _signed(
         chain=chain,
         route=route,
         rest=PublicRest(settings.clob_url),
-        instruments=instruments,
+        instruments=selected.instruments,
+        selection=selected.selection,
         user_frame=user_frame,
         owner=api.key.reveal(),
         wallet=gateway.account.wallet,
@@ -193,56 +206,53 @@ def gateway_of(settings: Settings, wallet: Wallet, session: Session) -> "ClobGat
     return PolymarketGateway(settings, wallet, session.clock, session.take_sign, session.is_closed)
 
 
-async def _paper(session: Session) -> Parts:
+async def _paper(session: Session, environment: Mapping[str, str]) -> Parts:
     settings, engine = session.settings, session.engine
     venue = PaperVenue(lambda market: engine.desks[market].tracked)
     cash = usd_from_float(settings.paper_cash_usd)
     resolutions = Resolutions(settings.gamma_url, None)
     gateway = PaperGateway(venue, cash, session.clock, session.emit_quietly, resolutions)
+    selected = await _selected(session, settings, environment)
     return Parts(
         settings=settings,
         gateway=gateway,
         chain=None,
         route=RouteSeen(venue="paper", route=None, obstacle="a paper account has no wallet"),
         rest=PublicRest(settings.clob_url),
-        instruments=await _instruments(session, settings),
+        instruments=selected.instruments,
+        selection=selected.selection,
         user_frame=None,
         owner="",
         wallet="",
-        close=_nothing,
+        close=selected.close,
     )
 
 
-async def _instruments(session: Session, settings: Settings) -> tuple[InstrumentAdded, ...]:
-    """The markets to make: asked for by id, or all of the demo exchange's; screened, with a line for each left out.
+async def _selected(session: Session, settings: Settings, environment: Mapping[str, str]) -> Selected:
+    """Read the market list, and choose what is made.
 
     Raises:
-        PreflightError: none is left.
+        PreflightError: there is no list, or no market of it can be made.
+        VenueError: Gamma or the CLOB does not answer.
     """
-    if settings.mode != "demo" and not settings.markets:
-        raise PreflightError("no markets: give condition ids as `markets` in the configuration file or POLYMM_MARKETS")
-    gamma = GammaClient(settings.gamma_url)
+    profiles = session.engine.profiles
     try:
-        markets, problems = await gamma.markets(settings.markets)
-    finally:
-        await gamma.close()
-    for problem in problems:
-        session.note("warning", problem)
-    taken = []
-    for market in markets:
-        screening = screen(market.liquidity, market.volume_7d, market.volume_30d, settings)
-        failures = [] if market.tradable else ["not open for orders"]
-        failures += [name.replace("_", " ") for name in screening.failures]
-        instrument = market.instrument
-        if not lives_long_enough(instrument.start_unix, instrument.end_unix, settings.min_market_life_sec):
-            failures.append(f"a life of {settings.min_market_life_sec:g} seconds at most")
-        if failures:
-            session.note("warning", f"left out for {', '.join(failures)}: {market.instrument.title}")
-        else:
-            taken.append(InstrumentAdded(instrument=market.instrument))
-    if not taken:
-        raise PreflightError("no market passed the screen; lower its minimums or choose other markets")
-    return tuple(taken)
+        provider = provider_of(settings, environment, () if profiles is None else profiles.names)
+    except ListError as error:
+        raise PreflightError(str(error)) from error
+    catalogue, rest = Catalogue(settings, session.clock), PublicRest(settings.clob_url)
+    selection = Selecting(session, settings, provider, catalogue, partial(read_books, rest), session.places.market_list)
+
+    async def close() -> None:
+        await selection.close()
+        await catalogue.close()
+        await rest.close()
+
+    try:
+        return Selected(selection, await selection.first(), close)
+    except BaseException:
+        await close()
+        raise
 
 
 async def _nothing() -> None:

@@ -35,8 +35,8 @@ PAUSE_SEC: Final = 0.02
 """After each answer: nobody can keep the session busy with questions."""
 ANSWER_SEC: Final = 5.0
 """Longest wait of whoever asks."""
-_LONGEST_PATH: Final = 100
-"""Bytes; socket addresses hold 104 on some systems, 108 on others."""
+LONGEST_PATH: Final = 100
+"""Bytes of a path that is used as it is; socket addresses hold 104 on some systems, 108 on others."""
 _CREDENTIALS: Final = struct.Struct("iII")
 _encode: Final = msgspec.json.Encoder().encode
 
@@ -98,8 +98,22 @@ class Act(Request, frozen=True, tag="act", forbid_unknown_fields=True, kw_only=T
     """``flatten``: how long it waits at the touch before it crosses; None by the settings."""
 
 
+class Markets(Request, frozen=True, tag="markets"):
+    """What is the market list, and what became of it?"""
+
+
+class ListAct(Request, frozen=True, tag="list_act", forbid_unknown_fields=True, kw_only=True):
+    """Approve or reject what the market list proposes, or have it read now."""
+
+    act: Literal["approve", "reject", "refresh"]
+    asked_s: float
+    """When, by the machine's monotonic clock, as in :class:`Act`."""
+    confirm: Annotated[str, msgspec.Meta(max_length=200)] = ""
+    """Token of the proposal that was looked at; for ``refresh`` none."""
+
+
 class Done(msgspec.Struct, frozen=True):
-    """What became of an :class:`Act`."""
+    """What became of an :class:`Act` or a :class:`ListAct`."""
 
     done: bool
     """False: it was refused, and nothing changed."""
@@ -340,7 +354,7 @@ def _listening(path: Path) -> socket.socket:
 @contextlib.contextmanager
 def _reachable(path: Path) -> Iterator[str]:
     """The path as a socket address can hold it: a long one by way of a link that lives as long as the context."""
-    if len(os.fsencode(path)) <= _LONGEST_PATH:
+    if len(os.fsencode(path)) <= LONGEST_PATH:
         yield str(path)
         return
     with tempfile.TemporaryDirectory(prefix="polymm-") as short:

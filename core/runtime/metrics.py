@@ -1,8 +1,8 @@
 """Prometheus metrics on loopback, read from the session's own counters when they are asked for.
 
 Nothing is counted twice: a scrape reads integers that engine, ingest, feed and reader keep anyway (performance.md 7).
-docs/data-health.md, docs/account.md and docs/risk.md list all names. Three metrics have a series a token, one has a
-series a market and one two; the number of the others is bounded.
+docs/data-health.md, docs/account.md, docs/risk.md and docs/markets.md list all names. Three metrics have a series a
+token, one has a series a market and one two; the number of the others is bounded.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ from core.risk.budget import BucketName, SignerBudget
 from core.risk.gate import DENIALS
 from core.risk.protections import NAMES
 from core.units import MICRO, SIDES
-from core.views import BookState, Freshness, VenueMode
+from core.views import BookState, Freshness, ListStanding, ListView, VenueMode
 
 READ_SEC: Final = 2.0
 """Longest wait for the session's loop; a scrape that fails tells of a loop that hangs."""
@@ -76,6 +76,22 @@ class ReaderCounts(Protocol):
     failures: int
 
 
+class ListCounts(Protocol):
+    """What :class:`core.runtime.selecting.Selecting` tells."""
+
+    readings: Counter[str]
+    changes: Counter[str]
+
+    @property
+    def standings(self) -> Mapping[str, int]:
+        """Markets by what became of them."""
+        ...
+
+    def view(self, now: float) -> ListView:
+        """The list as it stands at ``now``, monotonic seconds."""
+        ...
+
+
 class Sources(msgspec.Struct):
     """What stands around the engine; the session fills in each part once it exists."""
 
@@ -84,6 +100,7 @@ class Sources(msgspec.Struct):
     reader: ReaderCounts | None = None
     user: UserCounts | None = None
     budget: SignerBudget | None = None
+    selection: ListCounts | None = None
     lag_s: Callable[[], float] | None = None
     """Longest delay of the loop since it was last called, seconds: a scrape's own reader of it."""
 
@@ -126,6 +143,7 @@ class EngineCollector(Collector):
         yield from self._controls()
         yield from self._protections()
         yield from self._gate()
+        yield from self._market_list(now)
         yield _gauge("mm_gc_pause_seconds", "Longest pause of the garbage collector.", self._gc_pause_s())
         lag_s = self._sources.lag_s
         yield _gauge("mm_loop_lag_seconds", "Longest delay of the loop since the last scrape.", lag_s() if lag_s else 0)
@@ -160,9 +178,10 @@ class EngineCollector(Collector):
         yield _counter("mm_unknown_types", "Market messages of a type nobody knows.", tally.unknown_types)
         yield _counter("mm_foreign_messages", "Messages of markets that are not followed.", tally.foreign)
         yield _counter("mm_new_markets", "Markets that opened at the venue.", tally.new_markets)
-        duplicates = sum(desk.tracked.duplicates for desk in desks)
+        duplicates = tally.duplicates + sum(desk.tracked.duplicates for desk in desks)
         yield _counter("mm_duplicates", "Changes that had been applied already.", duplicates)
-        yield _counter("mm_stale", "Messages older than the book.", sum(desk.tracked.stale for desk in desks))
+        stale = tally.stale + sum(desk.tracked.stale for desk in desks)
+        yield _counter("mm_stale", "Messages older than the book.", stale)
 
     def _books(self, now: float) -> Iterator[Metric]:
         """State and age of each book."""
@@ -192,6 +211,7 @@ class EngineCollector(Collector):
         """Comparisons of hashes, touches and books, and how long it took to win lost books back."""
         engine, tally = self._engine, self._engine.tally
         total, in_doubt = Evidence(), 0
+        total.add(tally.evidence)
         for desk in engine.desks.values():
             total.add(desk.tracked.evidence)
             in_doubt += desk.tracked.unexplained
@@ -286,6 +306,26 @@ class EngineCollector(Collector):
         yield _gauge(
             "mm_journal_stalled_seconds", "How long the journal has been waiting for the disk.", vitals.stalled_s
         )
+
+    def _market_list(self, now: float) -> Iterator[Metric]:
+        """The list of markets: what became of it, and whether it waits for somebody."""
+        if (selection := self._sources.selection) is None:
+            return
+        view, unix = selection.view(now), now + self._engine.wall_s
+        standings = _all(get_args(ListStanding), selection.standings)
+        yield _gauges("mm_list_markets", "Markets of the list by what became of them.", "standing", standings)
+        yield _gauge("mm_list_rejected_rows", "Rows of the list that cannot be used.", len(view.rejected))
+        yield _gauge("mm_list_trouble", "1 while the list or its markets cannot be read.", bool(view.trouble))
+        waiting = 0 if view.proposal is None else len(view.proposal.lines)
+        yield _gauge("mm_list_waiting_changes", "Changes of the list that wait for an operator.", waiting)
+        age = GaugeMetricFamily("mm_list_age_seconds", "Since the list in force was read.")
+        if view.read_unix is not None:
+            age.add_metric([], max(0.0, unix - view.read_unix))
+        yield age
+        readings = _all(("read", "failed"), selection.readings)
+        yield _counters("mm_list_readings", "Readings of the list.", "result", readings)
+        changes = _all(("add", "remove", "change"), selection.changes)
+        yield _counters("mm_list_changes", "Changes of the list that were put into force.", "kind", changes)
 
     def _account(self, now: float) -> Iterator[Metric]:
         """What is not known yet, what does not fit, and what is not ours."""

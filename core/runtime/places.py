@@ -2,15 +2,21 @@
 
 import fcntl
 import os
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
 from core.config import Settings
 from core.errors import InstanceError, PreflightError
+from core.selection import kept
 
 MODES: Final = ("demo", "paper", "live")
 """Modes of sessions, each with a directory of its own."""
+_LOOKS: Final = 5
+_LOOK_SEC: Final = 0.02
+"""Longer than a look at a lock takes, many times over."""
 _MOST_HOLDER: Final = 500
 """Bytes of what a lease says of its holder."""
 
@@ -48,6 +54,19 @@ def wallet_holders(home: Path) -> set[str]:
     return holders
 
 
+def _lock(descriptor: int) -> None:
+    """Take a file for ourselves. Who only looks whether it is held has it, shared, for a moment: that is waited out.
+
+    Raises:
+        OSError: somebody holds it.
+    """
+    for _ in range(_LOOKS):
+        with suppress(BlockingIOError):
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        time.sleep(_LOOK_SEC)
+    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
 class Places:
     """The directory of one session, locked for it."""
 
@@ -57,6 +76,7 @@ class Places:
         self.database = self.directory / "mm_state.db"
         self.log = self.directory / "polymm.log"
         self.control = self.directory / "control.sock"
+        self.market_list = self.directory / kept.NAME
         self._lock: int | None = None
         self._leases: dict[str, int] = {}
         """Wallet -> descriptor of its locked file."""
@@ -74,7 +94,7 @@ class Places:
         except OSError as error:
             raise PreflightError(f"{self.directory}: {error.strerror}; set state_dir to a writable place") from error
         try:
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(self._lock)
         except OSError as error:
             self.release()
             raise InstanceError(
@@ -102,7 +122,7 @@ class Places:
         except OSError as error:
             raise PreflightError(f"{path}: {error.strerror}; the lease of the wallet has to be there") from error
         try:
-            fcntl.flock(lease, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lease)
         except OSError as error:
             holder = os.pread(lease, _MOST_HOLDER, 0).decode(errors="replace").strip() or "a process it does not name"
             os.close(lease)
@@ -119,8 +139,9 @@ class Places:
             os.close(descriptor)
 
     def start_afresh(self) -> None:
-        """Set the last run's database aside: a demo account does not outlive its exchange; a kill does."""
-        for path in (self.database, *(self.database.with_name(self.database.name + end) for end in ("-wal", "-shm"))):
+        """Set the last run's database and market list aside: both do not outlive the demo's exchange; a kill does."""
+        logs = (self.database.with_name(self.database.name + end) for end in ("-wal", "-shm"))
+        for path in (self.database, *logs, self.market_list):
             previous = path.with_name("previous-" + path.name)
             previous.unlink(missing_ok=True)  # an old log beside another database would be played into it
             if path.exists():

@@ -8,7 +8,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
-from typing import Any, Final, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Literal, TypeVar
 
 import msgspec
 
@@ -34,6 +34,7 @@ from core.actions import (
     Rearm,
     Reconnect,
     Resubscribe,
+    Retire,
     SendJob,
     Unsubscribe,
 )
@@ -92,6 +93,9 @@ from core.venue.gateway import AuthSign, Gateway, Sign
 from core.viewing import Stage, budget_view, console_view
 from core.views import ConsoleView, EventView
 
+if TYPE_CHECKING:
+    from core.runtime.selecting import Selecting
+
 log = logging.getLogger(__name__)
 
 VIEW_SEC: Final = 0.1
@@ -108,6 +112,7 @@ DOUBT_SEC: Final = 10.0
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
+_LIST_ACTS: Final = ("list_approve", "list_reject", "list_refresh")
 _LISTS: Final = (
     OpenOrdersRead,
     TradesRead,
@@ -140,6 +145,8 @@ class Parts(msgspec.Struct, frozen=True):
     """Address that holds the money; its fills are ours too."""
     close: Callable[[], Awaitable[None]]
     """Ends what was started for the mode; called last."""
+    selection: "Selecting | None" = None
+    """The market list that the markets are from; None where they are given and stay as they are."""
     kill: KillCredentials | None = None
     """What a watchdog cancels with; None where nothing rests at a venue (paper)."""
     has_own_venue: bool = False
@@ -252,6 +259,10 @@ class Session:
         """Let an operator act, also before trading has begun; the answer is what the engine says of it."""
         self._store.journal("command", command)
         self.guard.heed()
+        if command.act in _LIST_ACTS:
+            if self._parts is None or (selection := self._parts.selection) is None:
+                return CommandResult(done=False, text="there is no market list yet; try again")
+            return selection.command(command)
         if why := self._why_not(command):
             return CommandResult(done=False, text=f"{command.act}: {why}")
         actions = self._handle(command, self.clock.monotonic()) if command.preview else self.emit(command)
@@ -336,7 +347,6 @@ class Session:
         what it needs, and quotes when that is settled.
         """
         gateway, clock = parts.gateway, self.clock
-        tokens = [t for i in parts.instruments for t in (i.instrument.yes_token, i.instrument.no_token)]
         self._courier = courier = Courier(
             gateway,
             clock,
@@ -346,7 +356,7 @@ class Session:
             is_neg_risk=self._is_neg_risk,
             is_wanted=self.engine.orders.is_wanted,
             open_orders=self.engine.orders.sent,
-            tokens=lambda: tokens,
+            tokens=self._tokens,
             seed=self.settings.seed,
             is_closed=self.is_closed,
         )
@@ -373,6 +383,8 @@ class Session:
         self.guard.tell()  # first: a kill that was re-armed while no session ran is not restored
         self.emit(recovered)
         self._is_recovered = True
+        if parts.selection is not None:
+            parts.selection.tell()
         if self.engine.is_killed and not self.is_closed():
             self._pull("restart", "an earlier session was killed, and the latch has been taken away")
         for name, lane in [*courier.lanes(), *(self._operations.lanes() if self._operations else ())]:
@@ -381,13 +393,36 @@ class Session:
         self.own(watch_journal(self._journal, clock, self.emit_quietly), "journal-watch")
         if self.settings.mode != "paper":  # nothing is signed there, and a recording that is played has its own time
             self.own(watch_clock(parts.rest, clock, self.emit_quietly), "clock-watch")
-        feeds.start(tokens)
+        feeds.start(self._tokens())
         if self.engine.venue.needs_heartbeat:
             self._heartbeat = Heartbeat(
                 gateway, clock, self.emit_quietly, self._liveness(courier), self.switch.withholds_heartbeat
             )
             self.own(self._heartbeat.run(), "heartbeat")
+        if parts.selection is not None:
+            self._sources.selection = parts.selection
+            self.own(parts.selection.run(), "market-list")
         await self._ending.wait()
+
+    def _tokens(self) -> list[str]:
+        """Both tokens of every market that is made, beside each other."""
+        made = (desk.instrument for desk in self.engine.desks.values())
+        return [token for instrument in made for token in (instrument.yes_token, instrument.no_token)]
+
+    def makes(self, market: str) -> bool:
+        """The engine has taken a market up."""
+        return market in self.engine.desks
+
+    def left_in(self, market: str) -> str:
+        """What is left of ours in a market that is to go, in words; "" when nothing is."""
+        return self.engine.listings.remaining(market, self.clock.monotonic())
+
+    def _retire(self, action: Retire) -> None:
+        """Nothing of ours is left in a market that was to go: it is no longer heard."""
+        if self._feeds is not None:
+            self._feeds.market.unsubscribe(action.tokens)
+        if self._parts is not None and self._parts.selection is not None:
+            self._parts.selection.retired(action.market)
 
     def _liveness(self, courier: Courier) -> tuple[Liveness, ...]:
         """What has to move for the venue to be told that we live (reliability.md I-33)."""
@@ -493,6 +528,9 @@ class Session:
             case ReadBooks() | Resubscribe() | Unsubscribe() | Reconnect():
                 if self._feeds is not None:
                     self._feeds.carry_out(action)
+            case Retire():
+                self._store.journal("action", action)
+                self._retire(action)
             case ReadScoring() | ReadPayouts():
                 if self._courier is not None:
                     self._courier.take(action)
@@ -619,6 +657,7 @@ class Session:
         """Make a view of this moment, and show it."""
         self._view_seq += 1
         now, unix = self.clock.monotonic(), self.clock.unix()
+        selection = None if self._parts is None else self._parts.selection
         sockets = self._feeds.market.sockets if self._feeds is not None else ()
         stage = Stage(
             seq=self._view_seq,
@@ -633,6 +672,7 @@ class Session:
             sockets=len(sockets),
             watched=self.watched,
             kill=kill_view(self.switch, self.guard, now),
+            market_list=selection.view(now) if selection is not None else None,
         )
         self.view = view = console_view(self.engine, stage)
         return view

@@ -8,10 +8,11 @@ import pytest
 from core.clock import ManualClock
 from core.events import OperatorCommand
 from core.runtime.answering import Answering
-from core.runtime.control_socket import ANSWER_SEC, WHO, Act, Done, Explain, Status
+from core.runtime.control_socket import ANSWER_SEC, WHO, Act, Done, Explain, ListAct, Markets, Status
 from core.runtime.link import CommandResult
 from core.units import Usd
 from core.viewing import Stage, console_view
+from core.views import ListView
 from tests.builders import MARKET, Driver, VenueBook, a_market
 
 RAIN, SUN = MARKET, "0x" + "5" * 64
@@ -164,5 +165,33 @@ def test_status_and_explain_are_answers_of_this_moment() -> None:
     assert told.markets[0].blocked_by and not told.markets[0].quoting
     explained = session.answering.explain(Explain("rain"))
     assert explained.explanation is not None and explained.unix == session.clock.unix()
-    assert set(session.answering.answers) == {Explain, Status, Act}
+    assert set(session.answering.answers) == {Explain, Status, Act, Markets, ListAct}
     assert msgspec.json.decode(msgspec.json.encode(told), type=type(told)) == told
+
+
+@pytest.mark.parametrize(
+    ("act", "command"), [("approve", "list_approve"), ("reject", "list_reject"), ("refresh", "list_refresh")]
+)
+def test_acts_on_the_market_list_are_the_consoles(act: Any, command: Any) -> None:
+    session = Session(result=CommandResult(done=False, text="the changes that wait are others now"))
+    done = session.answering.list_act(ListAct(act=act, asked_s=NOW, confirm="abc"))
+    assert session.told == [OperatorCommand(act=command, who=WHO, confirm="abc")]
+    assert (done.done, done.text) == (False, "the changes that wait are others now")
+
+
+@pytest.mark.parametrize("late_s", [-1.0, ANSWER_SEC + 1])
+def test_a_list_is_not_approved_long_after_it_was_asked_for(late_s: float) -> None:
+    """Rejecting and reading again harm nobody however late."""
+    session = Session()
+    assert not session.answering.list_act(ListAct(act="approve", asked_s=NOW - late_s, confirm="abc")).done
+    assert session.told == []
+    assert session.answering.list_act(ListAct(act="reject", asked_s=NOW - late_s, confirm="abc")).done
+
+
+def test_the_market_list_is_an_answer_of_this_moment() -> None:
+    session = Session()
+    assert "no market list" in session.answering.markets(Markets()).trouble
+    view = ListView(source="a sheet", read_unix=5.0)
+    session.look = lambda: msgspec.structs.replace(Session.look(session), market_list=view)  # type: ignore[method-assign]
+    session.answering = Answering(session.driver.engine, session.clock, session.take, session.look)
+    assert session.answering.markets(Markets()) is view

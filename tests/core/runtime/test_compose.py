@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,29 +10,35 @@ import pytest
 from core.errors import PreflightError, VenueRestarting, VenueUnavailable
 from core.runtime import compose as compose_module
 from core.runtime.compose import composer
+from core.selection.enrich import Catalogue, Sourced
+from core.selection.listed import ListRow
 from core.venue.credentials import ApiCredentials, Secret, Wallet
-from core.venue.gamma import GammaClient, GammaMarket
+from core.venue.gamma import GammaMarket
 from core.venue.gateway_clob import Account
-from tests.builders import NOON, a_market
+from tests.builders import a_market
 from tests.core.runtime.fakes import FakeGateway, composing, session_in
 
 
-def listed(**over: object) -> GammaMarket:
-    return GammaMarket(instrument=a_market(**over), liquidity=1e6, volume_7d=1e6, volume_30d=2e6, tradable=True)
+def listed(passes: bool) -> GammaMarket:
+    return GammaMarket(
+        instrument=a_market(), liquidity=1e6 if passes else 0.0, volume_7d=1e6, volume_30d=2e6, tradable=True
+    )
 
 
-async def made(root: Path, monkeypatch: pytest.MonkeyPatch, *markets: GammaMarket) -> tuple[list[str], list[str]]:
+async def made(root: Path, monkeypatch: pytest.MonkeyPatch, market: GammaMarket) -> tuple[list[str], list[str]]:
     """Condition ids of the markets that are made, and what the event log says."""
+    instrument = market.instrument
 
-    async def told(self: GammaClient, conditions: tuple[str, ...]) -> tuple[list[GammaMarket], list[str]]:
-        return list(markets), []
+    async def look(self: Catalogue, rows: Sequence[ListRow]) -> dict[str, Sourced]:
+        return {row.market: Sourced(row, market, None, instrument, (), (), ()) for row in rows}
 
-    monkeypatch.setattr(GammaClient, "markets", told)
-    session = session_in(root, composing(FakeGateway()), markets=("0x1",), min_market_life_sec=900.0)
+    monkeypatch.setattr(Catalogue, "look", look)
+    session = session_in(root, composing(FakeGateway()), markets=(instrument.market,))
     painted = threading.Event()
     painted.set()
+    environment = {"HOME": str(root), "XDG_CONFIG_HOME": str(root)}
     try:
-        parts = await composer({}, painted)(session)
+        parts = await composer(environment, painted)(session)
         found = [one.instrument.market for one in parts.instruments]
     except PreflightError:
         found = []
@@ -40,15 +47,24 @@ async def made(root: Path, monkeypatch: pytest.MonkeyPatch, *markets: GammaMarke
     return found, [event.text for event in session._events]
 
 
-@pytest.mark.parametrize(("life_s", "is_made"), [(899.0, False), (900.0, False), (901.0, True), (None, True)])
-async def test_markets_of_a_quarter_of_an_hour_are_left_out_and_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, life_s: float | None, is_made: bool
+@pytest.mark.parametrize("passes", [True, False])
+async def test_a_session_makes_what_passes_and_names_what_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, passes: bool
 ) -> None:
-    """They are over before a quote has learned anything (market-making.md 2.5); one without dates passes."""
-    dates = {} if life_s is None else {"start_unix": float(NOON), "end_unix": NOON + life_s}
-    found, told = await made(tmp_path, monkeypatch, listed(**dates))
-    assert bool(found) == is_made
-    assert any("left out for a life of 900 seconds at most" in text for text in told) != is_made
+    """The list says what may be made, the screen what is worth it; with nothing left there is no session."""
+    found, told = await made(tmp_path, monkeypatch, listed(passes))
+    assert bool(found) == passes
+    assert any("left out for liquidity" in text for text in told) != passes
+
+
+async def test_without_a_list_there_is_no_session(tmp_path: Path) -> None:
+    """The way to one is named."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    painted = threading.Event()
+    painted.set()
+    with pytest.raises(PreflightError, match=r"markets discover --out markets\.csv"):
+        await composer({"HOME": str(tmp_path), "XDG_CONFIG_HOME": str(tmp_path)}, painted)(session)
+    session.places.release()
 
 
 async def test_a_venue_that_restarts_is_waited_for_and_any_other_trouble_is_not(

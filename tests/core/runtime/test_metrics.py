@@ -4,7 +4,8 @@ import asyncio
 import re
 import socket
 import threading
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,7 +37,8 @@ from core.orders.order import State
 from core.risk.budget import SignerBudget
 from core.risk.protections import NAMES
 from core.runtime.metrics import EngineCollector, MetricsServer, Sources
-from tests.builders import MARKET, NO, YES, Driver, VenueBook, a_market
+from core.views import ListView, ProposalLineView, ProposalView, RejectedRowView
+from tests.builders import MARKET, NO, NOON, YES, Driver, VenueBook, a_market
 
 
 def free_port() -> int:
@@ -515,3 +517,41 @@ async def test_protections_clock_and_journal_are_told() -> None:
     assert samples["mm_protection_trips_total", "repeat"] == 0
     assert samples["mm_clock_skew_seconds",] == -1.25
     assert samples["mm_journal_stalled_seconds",] == 2.5
+
+
+class _List:
+    """A market list with something of everything."""
+
+    def __init__(self, view: ListView) -> None:
+        self.readings = Counter({"failed": 2})
+        self.changes = Counter({"add": 3})
+        self.standings: Mapping[str, int] = {"made": 4, "failed": 1}
+        self._view = view
+
+    def view(self, now: float) -> ListView:
+        return self._view
+
+
+async def test_the_market_list_is_told_by_counts_alone() -> None:
+    """A list of thousands has as many series as one of three (reliability.md M09)."""
+    driver = Driver()
+    driver.engine.wall_s = NOON - driver.now
+    line = ProposalLineView("remove", "0x1", "Will it?", "its row is gone")
+    view = ListView(
+        source="a sheet",
+        trouble="403",
+        read_unix=NOON - 90.0,
+        rejected=(RejectedRowView(7, "market_id", "x", "no id"),),
+        proposal=ProposalView("abc", NOON, "half of it", (line, line)),
+    )
+    seen = await scrape(driver, Sources(selection=_List(view)))
+    assert seen["mm_list_age_seconds"] == pytest.approx(90.0, abs=1.0)
+    assert (seen["mm_list_rejected_rows"], seen["mm_list_trouble"], seen["mm_list_waiting_changes"]) == (1, 1, 2)
+    standings = {"made": 4, "draining": 0, "waiting": 0, "failed": 1, "refused": 0, "off": 0}
+    assert seen.by("mm_list_markets") == standings
+    assert seen.by("mm_list_readings_total") == {"read": 0, "failed": 2}
+    assert seen.by("mm_list_changes_total") == {"add": 3, "remove": 0, "change": 0}
+    well = await scrape(driver, Sources(selection=_List(ListView(source="a sheet"))))
+    assert (well["mm_list_trouble"], well["mm_list_waiting_changes"]) == (0, 0)
+    assert "mm_list_age_seconds" not in {key[0] for key in well.samples}, "nothing was read yet"
+    assert not any(key[0].startswith("mm_list") for key in (await scrape(driver)).samples), "where there is no list"

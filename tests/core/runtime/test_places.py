@@ -1,5 +1,6 @@
 """One directory, one instance; one wallet, one session."""
 
+import fcntl
 import os
 import sqlite3
 from contextlib import closing
@@ -8,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from core.errors import InstanceError, PreflightError
+from core.runtime import places as places_module
 from core.runtime.places import Places, state_home
 
 
@@ -24,6 +26,27 @@ def test_a_second_instance_is_refused_and_the_first_goes_on(tmp_path: Path) -> N
         claimed(tmp_path)
     first.release()
     claimed(tmp_path).release()
+
+
+def test_who_only_looks_for_a_moment_keeps_nobody_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A doctor run by a timer takes lock and lease, shared, to see whether they are held."""
+    claimed(tmp_path).release()
+    first = Places(tmp_path, "demo")
+    first.claim_wallet("0xAB", tmp_path)
+    first.release()
+    for path in (tmp_path / "demo" / "lock", tmp_path / "wallets" / "0xab.lock"):
+        looking = os.open(path, os.O_RDONLY)
+        fcntl.flock(looking, fcntl.LOCK_SH)
+        monkeypatch.setattr(places_module.time, "sleep", lambda _, held=looking: fcntl.flock(held, fcntl.LOCK_UN))
+        second = Places(tmp_path, "demo")
+        if path.name == "lock":
+            second.claim()
+        else:
+            second.claim_wallet("0xAB", tmp_path)
+        second.release()
+        os.close(looking)
 
 
 def test_modes_do_not_disturb_each_other(tmp_path: Path) -> None:
@@ -55,9 +78,10 @@ def test_a_demo_starts_afresh_and_keeps_the_last_run_readable(tmp_path: Path) ->
     with closing(sqlite3.connect(places.database)) as db:
         db.execute("CREATE TABLE t (n)")
     (places.directory / "kill.latch").touch()
+    places.market_list.touch()
     places.start_afresh()
     left = sorted(path.name for path in places.directory.iterdir())
-    assert left == ["kill.latch", "lock", "previous-mm_state.db"], "a kill stays"
+    assert left == ["kill.latch", "lock", "previous-markets.json", "previous-mm_state.db"], "a kill stays"
     places.release()
 
 
