@@ -42,6 +42,7 @@ from polymm_tui.screens.forms import (
     rearm_form,
     subject_of,
 )
+from polymm_tui.screens.listing import LIST_ANSWERS, list_question, nothing_waits, proposed
 from polymm_tui.screens.main import PAGE_CSS, MainScreen
 from polymm_tui.screens.pacing import EngineWatch, FrameClock, Pace
 from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEME_NAMES, THEMES
@@ -279,8 +280,13 @@ class ConsoleApp(App[str], inherit_bindings=False):
     # Commands
 
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
-        """Dim acts on a market while there is none, or none to be seen."""
-        if action != "trade" or ACT_BY_ID[str(parameters[0])].scope != "main":
+        """Dim acts on a market while there is none, or none to be seen, and what asks with text to be read."""
+        if action != "trade":
+            return True
+        act = ACT_BY_ID[str(parameters[0])]
+        if act.command in LIST_ANSWERS:
+            return True if self._main.readable else None
+        if act.scope != "main":
             return True
         return True if self._main.market is not None and self._main.readable else None
 
@@ -297,6 +303,8 @@ class ConsoleApp(App[str], inherit_bindings=False):
             self._preview_flatten(act, None)
         elif act.command == "rearm":
             self._fill_in_rearm()
+        elif act.command in LIST_ANSWERS:
+            self._ask_list(act)
         elif act.scope != "main":
             self._send(act, None)
         elif market is None:
@@ -330,6 +338,35 @@ class ConsoleApp(App[str], inherit_bindings=False):
         """Say what became of a command."""
         severity = "information" if message.result.done else "warning"
         self.say(message.result.text, title=message.title, severity=severity)
+
+    # The market list
+
+    def _ask_list(self, act: OperatorAct) -> None:
+        """Show what waits in the market list and ask; the command names exactly what was shown."""
+        listing = self._view.market_list if self._view else None
+        proposal = listing.proposal if listing else None
+        if act.command is None or self._view is None or listing is None or proposal is None:
+            self.say(nothing_waits(listing), title="Market list")
+            return
+        command = OperatorCommand(act=act.command, view_seq=self._seq, confirm=proposal.token)
+        question = list_question(act.command, proposal, self._view.unix, self.size)
+
+        def answer(yes: bool | None) -> None:
+            if yes:
+                self._send_command(question.title, command)
+
+        self._ask(
+            ConfirmScreen(
+                question.title,
+                question.sentences,
+                question.yes,
+                "leave it waiting",
+                about=proposed,
+                window_s=PREVIEW_WINDOW_S,
+                clock=self._clock,
+            ),
+            answer,
+        )
 
     # Forms
 

@@ -1,7 +1,7 @@
 """ONE table of everything an operator can do: keys, footer, help, palette and key map are all made from it."""
 
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import Final, Literal, cast
 
 from core.events import Act
 
@@ -89,6 +89,20 @@ def _all(
         command=name,
         rank=rank,
         protected=protected,
+        friction=friction,
+    )
+
+
+def _list(name: str, key: str, sentence: str, friction: Friction, word: str = "") -> OperatorAct:
+    """An act on the market list, which needs no market."""
+    return OperatorAct(
+        id=f"list.{name}",
+        scope="app",
+        keys=(key,),
+        action=f"app.trade('list.{name}')",
+        word=word or f"{name}…",
+        sentence=sentence,
+        command=cast(Act, f"list_{name}"),
         friction=friction,
     )
 
@@ -236,6 +250,16 @@ ACTS: Final[tuple[OperatorAct, ...]] = (
         "Go to what stops orders: kill switch, states, caps, protections, denials.",
         8,
     ),
+    _look(
+        "pane.list",
+        ("l",),
+        "pane('market_list')",
+        "market list",
+        "Go to the market list: what is made and why, what the screen says, what waits for approval.",
+    ),
+    _list("approve", "A", "Make the changes of the market list that wait; shows them first.", "confirm"),
+    _list("reject", "N", "Leave the market list as it is; shows first what is turned down.", "confirm"),
+    _list("refresh", "L", "Read the market list now.", "none", "read the list"),
     OperatorAct(
         id="app.palette",
         scope="app",

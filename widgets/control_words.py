@@ -18,8 +18,9 @@ _WAYS_OUT: Final = {
     "kill": "re-arm (palette) ends it, once zero is proven",
     "loss": "re-arm (palette) ends it, after 00:00 UTC",
     "drawdown": "re-arm (palette) ends it",
+    "selection": "",
 }
-"""What lifts a state whose source no resume lifts."""
+"""What lifts a state whose source no resume lifts; "" where its reason tells it."""
 
 
 def state_words(state: ControlState) -> str:
@@ -43,8 +44,17 @@ def exceptions(view: ConsoleView) -> list[ControlView]:
     return [control for control in view.controls if control.market or control.side]
 
 
+def reductions(controls: Sequence[ControlView]) -> dict[str, ControlView]:
+    """By market, the oldest state that lets its orders only reduce; those of one side, or of all markets, are not."""
+    found: dict[str, ControlView] = {}
+    for control in controls:
+        if control.state == "REDUCE_ONLY" and control.market and not control.side:
+            found.setdefault(control.market, control)
+    return found
+
+
 def way_out(control: ControlView) -> str:
-    """What ends a state, in words."""
+    """What ends a state, in words; "" where its reason tells that."""
     if control.source in _WAYS_OUT:
         return _WAYS_OUT[control.source]
     return f"resume{'' if control.market else ' all'} ends it"
@@ -54,6 +64,11 @@ def reason_words(control: ControlView) -> str:
     """Why a state holds and who set it; may contain foreign text, cleaned."""
     said = [clean(control.reason), f"by {clean(control.author)}" if control.author else ""]
     return ", ".join(part for part in said if part) or clean(control.source)
+
+
+def why_words(control: ControlView) -> str:
+    """Why a state holds, who set it, and what ends it; may contain foreign text, cleaned."""
+    return "; ".join(part for part in (reason_words(control), way_out(control)) if part)
 
 
 def left_words(left_s: float | None) -> str:

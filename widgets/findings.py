@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Final
 
 from core.views import ConsoleView, FindingView, ForeignOrderView
-from widgets.control_words import global_control, reason_words, state_words, way_out
+from widgets.control_words import global_control, state_words, why_words
 from widgets.format import age, brief, clean, fit, shares, wrap_words
 from widgets.inventory import foreign_words
 from widgets.line_widget import PagedLineWidget, Row, Span, message_rows, row
@@ -47,7 +47,7 @@ def _control_rows(view: ConsoleView, width: int) -> list[Row]:
     control = global_control(view)
     if control is None:
         return []
-    said = f"{state_words(control.state).lower()}: {reason_words(control)}; {way_out(control)}"
+    said = f"{state_words(control.state).lower()}: {why_words(control)}"
     return _labelled("control", said, width, "warn")
 
 

@@ -5,12 +5,13 @@ Pure text without Textual. Negative numbers carry a true minus, so that they lin
 
 import re
 import time
-import unicodedata
 from functools import lru_cache
+from math import isnan
 from typing import Final
 
-from rich.cells import cell_len, set_cell_size
+from rich.cells import cell_len, chop_cells, set_cell_size
 
+from core.text import cleaned
 from core.units import MICRO
 
 MINUS: Final = "\u2212"
@@ -18,11 +19,11 @@ NOTHING: Final = "\u2013"
 """Stands where there is no value."""
 ELLIPSIS: Final = "\u2026"
 _SUPERSCRIPTS: Final = str.maketrans("0123456789", "\u2070\u00b9\u00b2\u00b3\u2074\u2075\u2076\u2077\u2078\u2079")
+_AGE_MOST: Final = 1e12
+"""Seconds; what a broken clock makes of an age is cut here."""
 _MAX_FOREIGN: Final = 2_000
 """Characters of a foreign text that are looked at; a line never shows more."""
 _OPENING: Final = re.compile(r"^(?:will\s+)?(?:(?:the|a|an)\s+)?(?=\S)", re.IGNORECASE)
-_MAX_MARKS: Final = 2
-"""Combining marks kept on one letter."""
 
 
 def cent_decimals(decimals: int) -> int:
@@ -107,9 +108,9 @@ def age(seconds: float | None) -> str:
 
     Whole seconds on purpose: a tenth would change, and repaint, its row in every frame.
     """
-    if seconds is None:
+    if seconds is None or isnan(seconds):
         return NOTHING
-    whole = max(0, int(seconds))
+    whole = int(min(max(0.0, seconds), _AGE_MOST))
     for limit, divisor, letter in ((60, 1, "s"), (3_600, 60, "m"), (86_400, 3_600, "h"), (864_000_000, 86_400, "d")):
         if whole < limit:
             return f"{whole // divisor}{letter}"
@@ -122,8 +123,11 @@ def duration(seconds: float) -> str:
 
 
 def utc_clock(unix: float) -> str:
-    """The time of day in UTC: ``"13:04:22"``."""
-    return time.strftime("%H:%M:%S", time.gmtime(unix))
+    """The time of day in UTC: ``"13:04:22"``; nothing of a moment beyond the calendar."""
+    try:
+        return time.strftime("%H:%M:%S", time.gmtime(unix))
+    except (OverflowError, ValueError, OSError):
+        return NOTHING
 
 
 def superscript(number: int) -> str:
@@ -139,21 +143,7 @@ def number(text: str, width: int) -> str:
 @lru_cache(maxsize=2_048)
 def clean(text: str) -> str:
     """Foreign text on one line without anything that could move the cursor, turn the direction or hide itself."""
-    kept: list[str] = []
-    marks = 0
-    for char in unicodedata.normalize("NFC", text[:_MAX_FOREIGN].encode("utf-8", "replace").decode("utf-8")):
-        category = unicodedata.category(char)
-        if char.isspace() or category in ("Zl", "Zp"):
-            kept.append(" ")
-        elif category[0] == "M":
-            marks += 1
-            if marks <= _MAX_MARKS and not 0xFE00 <= ord(char) <= 0xFE0F:
-                kept.append(char)
-            continue
-        elif category[0] != "C":
-            kept.append(char)
-        marks = 0
-    return " ".join("".join(kept).split())
+    return cleaned(text, _MAX_FOREIGN)
 
 
 def brief(title: str) -> str:
@@ -171,7 +161,7 @@ def fit(text: str, width: int) -> str:
 
 
 def wrap_words(text: str, width: int) -> list[str]:
-    """Clean text broken at spaces into lines of at most ``width`` cells."""
+    """Clean text broken at spaces into lines of at most ``width`` cells; a word too long for a line goes on below."""
     lines: list[str] = []
     line = ""
     for word in text.split():
@@ -179,7 +169,11 @@ def wrap_words(text: str, width: int) -> list[str]:
         if cell_len(grown) > width and line:
             lines.append(line)
             grown = word
-        line = grown if cell_len(grown) <= width else fit(grown, width)
+        if cell_len(grown) > width:
+            pieces = [piece for piece in chop_cells(grown, max(1, width)) if piece]
+            *whole, grown = (fit(piece, min(width, cell_len(piece))) for piece in pieces)
+            lines += whole
+        line = grown
     return [*lines, line] if line else lines
 
 

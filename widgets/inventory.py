@@ -165,7 +165,7 @@ class Inventory(LineWidget):
 def account_row(view: ConsoleView | None, market: MarketView | None, width: int) -> Row:
     """The selected market's position and profit in one line."""
     if view is None or market is None:
-        return row((" no market selected", "muted"), ground="bar")
+        return row((" no market that is made is selected", "muted"), ground="bar")
     held = market.inventory
     token = " YES" if held.net > 0 else " NO" if held.net < 0 else ""
     average = f"{model_cents(held.average, market.decimals)}c" if held.average is not None else NOTHING

@@ -4,7 +4,8 @@ A widget keeps the rows it shows. New rows are compared with them and only the l
 that is what makes ten frames a second cheap. Rows name *roles* (bid, own, muted); the theme gives roles their colours.
 """
 
-from typing import ClassVar, Final, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import ClassVar, Final, NamedTuple, overload
 
 from rich.segment import Segment
 from rich.style import Style
@@ -59,6 +60,28 @@ def row(*spans: Span | tuple[str, str] | str, ground: str = "") -> Row:
     """Build a row; a plain string is a span in the ordinary text colour, empty texts are dropped."""
     made = (Span(span) if isinstance(span, str) else Span(*span) for span in spans)
     return Row(tuple(span for span in made if span.text), ground)
+
+
+class MadeRows(Sequence[Row]):
+    """Rows of a long list, made when they are asked for: a page costs what a page costs, however long the list is."""
+
+    def __init__(self, count: int, make: Callable[[int], Row]) -> None:
+        """``make`` is handed a number from 0 to less than ``count``."""
+        self._count = count
+        self._make = make
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Row: ...
+
+    @overload
+    def __getitem__(self, place: slice) -> list[Row]: ...
+
+    def __getitem__(self, place: int | slice) -> Row | list[Row]:
+        numbers = range(self._count)[place]
+        return self._make(numbers) if isinstance(numbers, int) else [self._make(number) for number in numbers]
 
 
 def message_rows(lines: list[str], height: int, role: str = "muted") -> list[Row]:
@@ -216,21 +239,22 @@ class ScrollingLineWidget(LineWidget, can_focus=True):
 
 
 class PagedLineWidget(ScrollingLineWidget):
-    """A scrolling line widget over rows that are all made at once, of which those are drawn that are in sight."""
+    """A scrolling line widget over a sequence of rows, of which those are drawn that are in sight."""
 
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._count = 0
 
-    def all_rows(self, width: int) -> list[Row]:
-        """Every row there is, at this width; for subclasses."""
+    def all_rows(self, width: int) -> Sequence[Row]:
+        """Every row there is, at this width; for subclasses. A long list should be :class:`MadeRows`."""
         raise NotImplementedError
 
     def make_rows(self, width: int, height: int) -> list[Row]:
         """Those in sight."""
         rows = self.all_rows(width)
         self._count = len(rows)
-        return rows[self.clamp_skip(self._count, height) :][:height]
+        skip = self.clamp_skip(self._count, height)
+        return list(rows[skip : skip + height])
 
     def place(self) -> str:
         """Which rows are in sight, for a border; "" when all are."""

@@ -6,7 +6,8 @@ from typing import Final
 from textual.events import Click
 from textual.message import Message
 
-from core.views import LevelView, MarketView
+from core.views import ControlView, LevelView, MarketView
+from widgets.control_words import reductions
 from widgets.data_words import data_words, is_believed
 from widgets.format import (
     NOTHING,
@@ -22,7 +23,7 @@ from widgets.format import (
     whole_usd,
 )
 from widgets.line_widget import Row, ScrollingLineWidget, Span, message_rows, row
-from widgets.state_words import market_state
+from widgets.state_words import MarketState, market_state
 
 ONE_LINE_FROM: Final = 100
 """Width from which a market takes one line."""
@@ -42,7 +43,14 @@ def markets_visible(width: int, height: int) -> int:
     return max(1, (height - 1) // lines_per_market(width))
 
 
-def table_rows(markets: Sequence[MarketView], selected: str, top: int, width: int, height: int) -> list[Row]:
+def table_rows(
+    markets: Sequence[MarketView],
+    selected: str,
+    top: int,
+    width: int,
+    height: int,
+    controls: Sequence[ControlView] = (),
+) -> list[Row]:
     """Header and markets from index ``top`` on; the selected one stands on the cursor's ground.
 
     Args:
@@ -51,16 +59,21 @@ def table_rows(markets: Sequence[MarketView], selected: str, top: int, width: in
         top: index of the first market on show.
         width: cells.
         height: lines.
+        controls: states that are not ACTIVE: why a market is only reduced.
     """
     if not markets:
         return message_rows(["no markets yet", "the session has not announced any"], height)
     places = max(_places(market) for market in markets)
     shown = markets[top : top + markets_visible(width, height)]
-    if lines_per_market(width) == 1:
-        return [_wide_header(width), *[_wide_row(market, market.market == selected, places, width) for market in shown]]
-    rows = [_narrow_header(width)]
+    reduced = reductions(controls)
+    wide = lines_per_market(width) == 1
+    rows = [_wide_header(width) if wide else _narrow_header(width)]
     for market in shown:
-        rows += _narrow_rows(market, market.market == selected, places, width)
+        state, is_selected = market_state(market, reduced.get(market.market)), market.market == selected
+        if wide:
+            rows.append(_wide_row(market, state, is_selected, places, width))
+        else:
+            rows += _narrow_rows(market, state, is_selected, places, width)
     return rows
 
 
@@ -71,9 +84,8 @@ def _narrow_header(width: int) -> Row:
     )
 
 
-def _narrow_rows(market: MarketView, selected: bool, places: int, width: int) -> list[Row]:
+def _narrow_rows(market: MarketView, state: MarketState, selected: bool, places: int, width: int) -> list[Row]:
     room = width - _LEFT - 2 * _NUMBER - _AGE
-    state = market_state(market)
     ground = "cursor" if selected else ""
     quiet = state.role in ("good", "muted")
     return [
@@ -131,9 +143,8 @@ def _wide_header(width: int) -> Row:
     return row((f"{'':{_LEFT}}{fit('MARKET', title)} {fit('STATE', state)}{numbers}", "muted"))
 
 
-def _wide_row(market: MarketView, selected: bool, places: int, width: int) -> Row:
+def _wide_row(market: MarketView, state: MarketState, selected: bool, places: int, width: int) -> Row:
     title, room = _wide_room(width)
-    state = market_state(market)
     cells = dict(_WIDE)
     return row(
         ("›" if selected else " ", "strong"),
@@ -201,12 +212,13 @@ class MarketTable(ScrollingLineWidget):
         super().__init__(id=id, classes=classes)
         self._markets: Sequence[MarketView] = ()
         self._selected = ""
+        self._controls: Sequence[ControlView] = ()
         self.set_titles("Markets")
 
-    def show(self, markets: Sequence[MarketView], selected: str) -> None:
-        """Draw the markets with one of them selected."""
+    def show(self, markets: Sequence[MarketView], selected: str, controls: Sequence[ControlView] = ()) -> None:
+        """Draw the markets with one of them selected; see :func:`table_rows`."""
         moved = selected != self._selected
-        self._markets, self._selected = markets, selected
+        self._markets, self._selected, self._controls = markets, selected, controls
         if moved:
             self._follow()
         self.update_rows()
@@ -214,7 +226,7 @@ class MarketTable(ScrollingLineWidget):
     def make_rows(self, width: int, height: int) -> list[Row]:
         """See :func:`table_rows`."""
         skip = self.clamp_skip(len(self._markets), markets_visible(width, height))
-        return table_rows(self._markets, self._selected, skip, width, height)
+        return table_rows(self._markets, self._selected, skip, width, height, self._controls)
 
     def retitle(self) -> None:
         """Say how many markets there are, how many are quoted, how many are not believed, and which are in sight."""

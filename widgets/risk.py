@@ -9,7 +9,6 @@ from widgets.control_words import (
     STALL_STOPS_S,
     kill_words,
     left_words,
-    reason_words,
     report_course,
     report_words,
     skew_role,
@@ -18,7 +17,7 @@ from widgets.control_words import (
     state_words,
     watchdog_role,
     watchdog_words,
-    way_out,
+    why_words,
 )
 from widgets.figures import usd_figure
 from widgets.format import NOTHING, age, brief, clean, fit, number, shares, usd, wrap_words
@@ -151,9 +150,8 @@ def _state_lines(
     side = f" {control.side}" if control.side else ""
     left = NOTHING if control.left_s is None else age(control.left_s)
     beside = width - _INDENT - _STATE - scope_cells - 2 * _TIME - 3 >= _WHY_LEAST
-    why = f"{reason_words(control)}; {way_out(control)}"
     indent = _INDENT + _STATE + scope_cells + 2 * _TIME + 2 if beside else _INDENT + _STATE
-    lines = wrap_words(why, width - indent - 1)[:_TEXT_LINES]
+    lines = wrap_words(why_words(control), width - indent - 1)[:_TEXT_LINES]
     first = lines.pop(0) if beside else ""
     return [
         row(

@@ -2,7 +2,8 @@
 
 from typing import Final, NamedTuple
 
-from core.views import MarketView
+from core.views import ControlView, MarketView
+from widgets.control_words import reason_words
 from widgets.data_words import data_words, is_believed
 from widgets.format import clean, shares
 
@@ -29,12 +30,19 @@ _WAITING: Final = MarketState("△", "waiting, orders stay", "warn")
 _QUOTING: Final = MarketState("●", "quoting", "good")
 
 
-def market_state(market: MarketView) -> MarketState:
-    """The strictest thing that can be said about a market; the session's own words where it gives any."""
+def market_state(market: MarketView, control: ControlView | None = None) -> MarketState:
+    """The strictest thing that can be said about a market; the session's own words where it gives any.
+
+    Args:
+        market: the market.
+        control: why it is only reduced, where that is known and about this market.
+    """
     state = _state(market)
     if market.flatten is not None and state is _FLATTENING:
         flatten = market.flatten
         return state._replace(sentence=f"flattening, {shares(flatten.left)} left: {clean(flatten.text)}")
+    if state is _REDUCING and control is not None and (not market.blocked_by or _repeats(state, market)):
+        return state._replace(sentence=f"{state.sentence}: {reason_words(control)}")
     if market.blocked_by and not (state.is_of_data and _quotes_data(market)):
         return state._replace(sentence=clean(market.blocked_by))
     if state is not _QUOTING:
@@ -57,6 +65,11 @@ def _state(market: MarketView) -> MarketState:
     if market.quoting:
         return _QUOTING
     return _WAITING if market.orders else _BLOCKED
+
+
+def _repeats(state: MarketState, market: MarketView) -> bool:
+    """The session's words name the state and not what is behind it."""
+    return state.sentence in market.blocked_by
 
 
 def _quotes_data(market: MarketView) -> bool:

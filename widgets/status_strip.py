@@ -22,6 +22,7 @@ from widgets.data_words import is_believed
 from widgets.format import MINUS, age, clean, fit, signed_usd, usd, utc_clock, whole_usd
 from widgets.jobs import job_words, troubled_jobs
 from widgets.line_widget import LineWidget, Row, Span, row
+from widgets.market_list import list_news
 from widgets.venue_words import beat_role, mode_role, mode_words
 
 SILENT_AFTER_S: Final = 2.0
@@ -197,7 +198,7 @@ def _money_line(view: ConsoleView, width: int, console: str) -> list[Part]:
 
 
 def _account_parts(view: ConsoleView, width: int) -> list[Part]:
-    """Our own books, alarms, operations, the heartbeat, a short budget: said on any width once they are bad."""
+    """Our own books, alarms, operations, the heartbeat, a short budget, the market list: said once they are bad."""
     parts = [*_safety_parts(view), *([_part(" BOOKS DO NOT ADD UP ", "alarm", 0)] if view.account.trouble else [])]
     alarms = [finding for finding in view.findings if finding.severity == "alarm"]
     if alarms:
@@ -215,6 +216,9 @@ def _account_parts(view: ConsoleView, width: int) -> list[Part]:
             parts.append(_part(fit(clean(beat.trouble), room).rstrip(), "warn", 1))
     if view.venue.short:
         parts.append(_part("rate budget short", "warn", 1))
+    if news := list_news(view.market_list):
+        parts.append(_part(f"▲ list: {news[0]}", "warn", 1))
+        parts += [_part(f"and {more}", "warn", 2) for more in news[1:]]
     return parts
 
 

@@ -264,9 +264,14 @@ class ConfirmScreen(Dialog[bool]):
         self.sheet.show(self.lines())
 
 
+def preview_room(terminal: Size) -> tuple[int, int]:
+    """Cells and lines that the sentences of a question may take."""
+    return max(20, terminal.width - 6), max(1, terminal.height - _OTHER_LINES)
+
+
 def wrapped(sentences: Sequence[str], terminal: Size) -> list[str]:
     """Sentences, which may be foreign text, in lines for a terminal; those that would hide the answers are counted."""
-    width, most = max(20, terminal.width - 6), max(1, terminal.height - _OTHER_LINES)
+    width, most = preview_room(terminal)
     lines = [line for sentence in sentences for line in wrap_words(clean(sentence), width)]
     more = len(lines) - most
     return lines if more <= 0 else [*lines[:most], f"and {more} lines more"]

@@ -3,7 +3,19 @@
 from typing import Final, Literal
 
 Layout = Literal["tiny", "compact", "normal", "wide"]
-Pane = Literal["markets", "ladder", "orders", "events", "money", "why", "results", "findings", "inventory", "risk"]
+Pane = Literal[
+    "markets",
+    "ladder",
+    "orders",
+    "events",
+    "money",
+    "why",
+    "results",
+    "findings",
+    "inventory",
+    "risk",
+    "market_list",
+]
 
 MINIMUM: Final = (70, 16)
 """Smallest terminal on which figures are shown."""
@@ -20,6 +32,7 @@ PANES: Final[tuple[Pane, ...]] = (
     "findings",
     "inventory",
     "risk",
+    "market_list",
 )
 """In reading order, which is the order of the tab key."""
 _SHOWN: Final[dict[Layout, frozenset[str]]] = {

@@ -9,7 +9,7 @@ from textual.events import Resize
 from textual.screen import Screen
 
 from core.views import ConsoleView, MarketView
-from polymm_tui.screens.bindings import bindings_of, hints_of
+from polymm_tui.screens.bindings import bindings_of, hints_of, live_keys
 from polymm_tui.screens.layout import MINIMUM, PANES, Layout, Pane, layout_for, shown_panes
 from widgets.account import Account
 from widgets.chart import Chart
@@ -20,6 +20,7 @@ from widgets.inventory import AccountLine, Inventory
 from widgets.key_bar import KeyBar
 from widgets.ladder import Ladder
 from widgets.line_widget import ScrollingLineWidget
+from widgets.market_list import MarketList
 from widgets.market_table import MarketTable
 from widgets.notice import Notice
 from widgets.orders import Orders
@@ -88,6 +89,9 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._shown: frozenset[str] = frozenset()
         self._view: ConsoleView | None = None
         self._selected = ""
+        self._made_before = ""
+        """The last market that was selected and is made: selected again when the market list is left."""
+        self._had_market = False
         self._silent_s = 0.0
         self._trouble = ""
         self.strip = StatusStrip(id="strip")
@@ -106,6 +110,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self.findings = Findings(id="findings")
         self.account = Account(id="account")
         self.risk = Risk(id="risk")
+        self.market_list = MarketList(id="market-list")
         self.money = Horizontal(id="lower")
         self.account_line = AccountLine(id="account-line")
         self.key_bar = KeyBar(id="keys")
@@ -139,6 +144,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             yield self.findings
             yield self.account
             yield self.risk
+            yield self.market_list
 
     def on_mount(self) -> None:
         """Keep the bottom line true to the keys."""
@@ -157,7 +163,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     @property
     def market(self) -> MarketView | None:
-        """The selected market as last shown."""
+        """The selected market as last shown; None also when the one selected in the market list is not made."""
         return next((market for market in self._markets if market.market == self._selected), None)
 
     @property
@@ -177,14 +183,15 @@ class MainScreen(Screen[None], inherit_bindings=False):
             view: what to draw.
             table: also the table, the orders, the events and the strip.
             money: also quote, data, inventory, profit, chart, reasons, results, findings,
-                account and risk.
+                account, risk and market list.
         """
         first = self._view is None
-        known = bool(self._markets)
         self._view = view
-        if self.market is None and view.markets:
+        if self.market is None and view.markets and not self._selects_unmade:
             self._selected = view.markets[0].market
-        if first or known != bool(self._markets):
+        has_market = self.market is not None
+        if first or has_market != self._had_market:
+            self._had_market = has_market
             self.refresh_bindings()
         self._show_ladders()
         if table:
@@ -201,6 +208,14 @@ class MainScreen(Screen[None], inherit_bindings=False):
     @property
     def _markets(self) -> tuple[MarketView, ...]:
         return self._view.markets if self._view else ()
+
+    @property
+    def _selects_unmade(self) -> bool:
+        """The market list is on show and one of its markets is selected that is not made."""
+        listing = self._view.market_list if self._view else None
+        if listing is None or "market_list" not in self._shown or self.market is not None:
+            return False
+        return any(listed.market == self._selected for listed in listing.markets)
 
     def _show_all(self) -> None:
         if self._view is not None:
@@ -224,7 +239,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             return
         self.strip.show(view, self._silent_s, self._trouble)
         if "markets" in self._shown:
-            self.markets.show(view.markets, self._selected)
+            self.markets.show(view.markets, self._selected, view.controls)
         if "orders" in self._shown:
             self.orders.show(view.markets, self._selected)
         if "events" in self._shown:
@@ -253,8 +268,17 @@ class MainScreen(Screen[None], inherit_bindings=False):
             self.account.show(view, market)
         if "risk" in self._shown:
             self.risk.show(view, market)
+        if "market_list" in self._shown:
+            self.market_list.show(view, self._selected, self._list_keys())
         if self._layout_name == "compact":
             self.account_line.show(view, market)
+
+    def _list_keys(self) -> str:
+        """What answers the proposal of a market list, with the keys as they are."""
+        live = live_keys(self)
+        acts = (("list.approve", "approve"), ("list.reject", "reject"))
+        answers = [f"{live[identity][0][0]}: {word}" for identity, word in acts if identity in live]
+        return "; ".join([*answers, "both show it and ask first"])
 
     def _show_keys(self) -> None:
         if self.is_mounted:
@@ -267,6 +291,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
         self._layout_name = layout
         zoomed = self._compact_pane if layout == "compact" and self._zoomed is None else self._zoomed
         self._shown = shown_panes(layout, zoomed)
+        if self.market is None and not self._selects_unmade:
+            self._selected = self._made_before
         for name in _LAYOUT_CLASSES:
             self.set_class(name == layout, f"-{name}")
         self.set_class(zoomed is not None, "-zoomed")
@@ -293,6 +319,7 @@ class MainScreen(Screen[None], inherit_bindings=False):
             "findings": self.findings,
             "inventory": self.account,
             "risk": self.risk,
+            "market_list": self.market_list,
         }
 
     def _focus_shown(self) -> None:
@@ -319,7 +346,12 @@ class MainScreen(Screen[None], inherit_bindings=False):
         return True
 
     def action_select(self, step: int) -> None:
-        """Select another market; the list does not wrap round."""
+        """Select another market; the list does not wrap round. The market list goes through its own."""
+        if "market_list" in self._shown:
+            listed = self.market_list.neighbour(step)
+            if listed is not None:
+                self._select_listed(listed)
+            return
         markets = self._markets
         if markets:
             place = min(max(self._place(self.market) + step, 0), len(markets) - 1)
@@ -329,6 +361,17 @@ class MainScreen(Screen[None], inherit_bindings=False):
         """Show another market in every pane."""
         self._selected = market
         self._show_all()
+
+    def _select_listed(self, market: str) -> None:
+        """Select a market of the list and tell its rules; acts on it are dimmed while it is not made."""
+        if self.market is not None:
+            self._made_before = self._selected
+        self.select_market(market)
+        self.market_list.unfold(market)
+
+    def on_market_list_picked(self, message: MarketList.Picked) -> None:
+        """A click in the market list selects."""
+        self._select_listed(message.market)
 
     def on_market_table_picked(self, message: MarketTable.Picked) -> None:
         """A click in the table selects."""
@@ -348,6 +391,8 @@ class MainScreen(Screen[None], inherit_bindings=False):
 
     def action_pane(self, name: Pane) -> None:
         """Focus a pane; one that is not on the page takes the whole page."""
+        if name == "market_list":
+            self.market_list.fold()
         if self._layout_name == "compact":
             self._compact_pane = name
             self._zoomed = None

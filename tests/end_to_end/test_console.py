@@ -3,14 +3,18 @@
 The exchange outlives the program, so that its ledger can be asked what the screen claims.
 """
 
+import csv
+import io
 import os
 import secrets
 import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from polymm_tui.screens.dialogs import ARMING_S
 from tests.end_to_end.program import (
     Exchange,
     address_of,
@@ -108,6 +112,42 @@ def test_pausing_one_market_leaves_the_others_alone(tmp_path: Path, venue: Excha
         wait_for(lambda: len(markets()) == 2, "the others go on")
         assert shown.quit() == 0
         clean(shown)
+
+
+def test_the_market_list_is_read_answered_and_mended_in_the_console(tmp_path: Path, venue: Exchange, key: str) -> None:
+    """Cut, it waits and costs no quote; approved, markets leave; broken, nothing changes; whole again, all is made."""
+    path = tmp_path / "markets.csv"
+    whole = io.StringIO()
+    csv.writer(whole).writerows(venue.sheet())
+    path.write_text(whole.getvalue())
+    env = live_environment(tmp_path, venue, key, POLYMM_MARKET_LIST=str(path))
+
+    with terminal(tmp_path, env, *LIVE) as shown:
+        shown.wait_text("LIVE", "quoting 3/3")
+        shown.press("l")
+        shown.wait_text("Market list 3, 3 made", str(path))
+
+        path.write_text("\n".join(whole.getvalue().splitlines()[:2]))
+        shown.press("L")
+        shown.wait_text("▲ list: 2 changes wait", "A: approve; N: reject", "- remove", "3 made")
+        assert "quoting 3/3" in shown.screen()
+        shown.press("A")
+        shown.wait_text("Approve changes of the market list", "leave it waiting")
+        time.sleep(2 * ARMING_S)  # a question takes no answer that was typed ahead
+        shown.press("y")
+        shown.wait_text("approved: 2 changes", "1 made")
+        wait_for(lambda: "changes wait" not in shown.screen(), "the end of what waited")
+
+        path.write_text("this is no list")
+        shown.press("L")
+        shown.wait_text("▲ list: not renewed", "trouble", "the list in force stays as it is", "1 made")
+
+        path.write_text(whole.getvalue())
+        shown.press("L")
+        shown.wait_text("Market list 3, 3 made", "quoting 3/3")
+        assert shown.quit() == 0
+        clean(shown)
+    assert venue.open_orders(address_of(key)) == []
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])

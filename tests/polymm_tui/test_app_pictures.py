@@ -17,6 +17,7 @@ from tests.widgets.view_builders import (
     a_data,
     a_frozen,
     a_killed_view,
+    a_listed_view,
     a_reasoned_market,
     a_risky_view,
     a_troubled_account,
@@ -163,6 +164,28 @@ def test_killed_in_every_theme(snap_compare, theme):
     assert snap_compare(app_of(theme), terminal_size=(120, 36), run_before=draw(("0",), a_killed_view()))
 
 
+LIST_KEYS = {
+    "list": ("l",),
+    "rules": ("l", "j", "j", "j", "j"),
+    "approve": ("A",),
+    "page": (),
+}
+
+
+@pictures
+@pytest.mark.parametrize("size", SIZES, ids=["80x24", "120x36", "200x60"])
+@pytest.mark.parametrize("keys", LIST_KEYS.values(), ids=LIST_KEYS.keys())
+def test_market_list(snap_compare, keys, size):
+    assert snap_compare(app_of(), terminal_size=size, run_before=draw(keys, a_listed_view()))
+
+
+@pictures
+@pytest.mark.parametrize("theme", ["polymm-light", "polymm-contrast", "polymm-mono"], ids=["light", "contrast", "mono"])
+def test_market_list_in_every_theme(snap_compare, theme):
+    view = a_listed_view(trouble="Google says 403: share the sheet with the service account")
+    assert snap_compare(app_of(theme), terminal_size=(120, 36), run_before=draw(("l", "j"), view))
+
+
 @pictures
 def test_question_after_a_form(snap_compare):
     app = ConsoleApp(FakeLink(result=CommandResult(True, PREVIEW)), builtin_keymap(), fps=0)
@@ -208,6 +231,15 @@ def test_a_toast_leaves_strip_and_keys_alone(snap_compare):
         ((80, 24), ("b",), "80x24-control-risk"),
         ((80, 24), ("0",), "80x24-killed"),
         ((120, 36), (), "120x36-killed"),
+        ((80, 24), ("l",), "80x24-pane-list"),
+        ((120, 36), ("l",), "120x36-pane-list"),
+        ((200, 60), ("l",), "200x60-pane-list"),
+        ((80, 24), LIST_KEYS["rules"], "80x24-rules-list"),
+        ((120, 36), LIST_KEYS["rules"], "120x36-rules-list"),
+        ((80, 24), ("A",), "80x24-approve-list"),
+        ((120, 36), ("N",), "120x36-reject-list"),
+        ((80, 24), (), "80x24-list"),
+        ((200, 60), (), "200x60-list"),
     ],
 )
 async def test_plain_text_twin(size, keys, name, request):
@@ -220,6 +252,7 @@ async def test_plain_text_twin(size, keys, name, request):
             "broken": a_book_that_does_not_add_up,
             "risk": a_risky_view,
             "killed": a_killed_view,
+            "list": a_listed_view,
         }
         view = views.get(name.rpartition("-")[2], reasoned if keys in FIGURES else a_view)()
         await draw(keys, view)(pilot)

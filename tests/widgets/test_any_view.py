@@ -6,6 +6,7 @@ import msgspec
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from rich.cells import cell_len
+from textual.geometry import Size
 
 from core.units import Shares, Ticks, Usd
 from core.views import (
@@ -28,24 +29,33 @@ from core.views import (
     Freshness,
     GroupView,
     HeartbeatView,
+    IncomeView,
     InventoryView,
     JobView,
     KillReportView,
     KillView,
     LayerView,
     LevelView,
+    ListedMarketView,
+    ListStanding,
+    ListView,
     MarketView,
     MarkoutView,
     OrderView,
     PnlView,
+    ProposalLineView,
+    ProposalView,
     ProtectionView,
     RegimeView,
+    RejectedRowView,
     RewardView,
+    RuleView,
     Severity,
     SplitView,
     VenueMode,
     VenueView,
 )
+from polymm_tui.screens.listing import LIST_ANSWERS, list_question
 from tests.widgets.view_builders import NOON, a_market, a_view
 from widgets.account import account_rows
 from widgets.data_health import health_rows
@@ -53,6 +63,7 @@ from widgets.events import event_rows
 from widgets.findings import finding_rows
 from widgets.inventory import account_row, inventory_rows
 from widgets.ladder_rows import centre_of, clamp_top, ladder_rows, price_lines
+from widgets.market_list import list_page
 from widgets.market_table import table_rows
 from widgets.orders import order_rows
 from widgets.pnl import pnl_rows
@@ -339,3 +350,45 @@ def test_any_risk_can_be_drawn(safety, flattening, control, width):
         for row in rows:
             assert cell_len(row.text) <= width, (name, row.text)
             assert row.text.isprintable(), (name, row.text)
+
+
+RULES = st.lists(st.builds(RuleView, WORDS, st.booleans(), WORDS, WORDS), max_size=3).map(tuple)
+ANY_FLOAT = st.none() | st.floats()
+INCOMES = st.none() | st.builds(
+    IncomeView, *[st.floats()] * 6, ANY_FLOAT, st.lists(WORDS, max_size=2).map(tuple),
+)  # fmt: skip
+LISTED = st.builds(
+    ListedMarketView, st.sampled_from(["0x1", "0x9", ""]), WORDS, st.integers(0, 10**9),
+    st.sampled_from(get_args(ListStanding)), WORDS, RULES, WORDS, ANY_FLOAT, ANY_FLOAT, ANY_FLOAT, INCOMES,
+    st.lists(WORDS, max_size=3).map(tuple), WORDS, WORDS, st.none() | MONEY,
+)  # fmt: skip
+PROPOSALS = st.none() | st.builds(
+    ProposalView, WORDS, st.floats(), WORDS,
+    st.lists(
+        st.builds(ProposalLineView, st.sampled_from(["add", "remove", "change"]), WORDS, WORDS, WORDS), max_size=3
+    ).map(tuple),
+)  # fmt: skip
+LISTINGS = st.none() | st.builds(
+    ListView, WORDS, WORDS, ANY_FLOAT, ANY_FLOAT, st.lists(LISTED, max_size=4).map(tuple),
+    st.lists(st.builds(RejectedRowView, st.integers(0, 10**12), WORDS, WORDS, WORDS), max_size=3).map(tuple),
+    st.lists(WORDS, max_size=9).map(tuple), PROPOSALS,
+)  # fmt: skip
+
+
+@given(LISTINGS, st.sampled_from(["0x1", "0x9", ""]), st.booleans(), st.integers(66, 200), st.integers(16, 60))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_any_market_list_can_be_drawn(listing, selected, unfolds, width, height):
+    """Titles, notes, cells and what Google says are foreign text; times and figures come from a file on the disk."""
+    view = a_view(market_list=listing)
+    page = list_page(view, selected, width, "A: approve", unfolds)
+    proposal = listing.proposal if listing else None
+    asked = [
+        line
+        for act in LIST_ANSWERS
+        if proposal is not None
+        for line in list_question(act, proposal, view.unix, Size(width, height)).sentences
+    ]
+    for row in (*page.rows, *status_rows(view, width)):
+        assert cell_len(row.text) <= width, row.text
+        assert row.text.isprintable(), row.text
+    assert all(line.isprintable() and cell_len(line) <= width - 6 for line in asked)

@@ -127,6 +127,13 @@ def test_clock_is_utc():
     assert text.utc_clock(NOON + 3862) == "13:04:22"
 
 
+@pytest.mark.parametrize("moment", [1e18, -1e18, float("inf"), float("nan")])
+def test_a_moment_beyond_the_calendar_ends_no_console(moment):
+    """A list that was kept with a broken clock tells one."""
+    assert text.utc_clock(moment) == text.NOTHING
+    assert text.age(moment) in ("old", "0s", text.NOTHING)
+
+
 def test_superscript_raises_every_digit():
     assert text.superscript(12) == "¹²"
 
@@ -162,5 +169,15 @@ def test_a_wide_character_is_never_halved():
 
 
 @given(st.text(max_size=120), st.integers(4, 40))
-def test_wrapped_lines_are_never_too_wide(foreign, width):
-    assert all(cell_len(line) <= width for line in text.wrap_words(text.clean(foreign), width))
+def test_wrapped_lines_are_never_too_wide_and_lose_nothing(foreign, width):
+    clean = text.clean(foreign)
+    lines = text.wrap_words(clean, width)
+    assert all(cell_len(line) <= width for line in lines)
+    assert "".join(lines).replace(" ", "") == clean.replace(" ", "")
+
+
+def test_a_word_that_is_too_long_for_a_line_goes_on_in_the_next():
+    """A path or an id that loses its end names nothing."""
+    assert text.wrap_words("see /a/long/path or not", 8) == ["see", "/a/long/", "path or", "not"]
+    assert text.wrap_words("日本語", 5) == ["日本", "語"]
+    assert text.wrap_words("日本", 1) == ["…", "…"], "where not even one character has room"

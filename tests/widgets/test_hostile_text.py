@@ -11,6 +11,7 @@ from widgets.events import EventLog
 from widgets.findings import Findings
 from widgets.inventory import AccountLine, Inventory
 from widgets.ladder import Ladder
+from widgets.market_list import MarketList
 from widgets.market_table import MarketTable
 from widgets.orders import Orders
 from widgets.pnl import Pnl
@@ -22,7 +23,7 @@ from widgets.why import Why
 
 WIDGETS = {
     "strip": (StatusStrip, lambda widget, view: widget.show(view)),
-    "table": (MarketTable, lambda widget, view: widget.show(view.markets, view.markets[2].market)),
+    "table": (MarketTable, lambda widget, view: widget.show(view.markets, view.markets[2].market, view.controls)),
     "ladder": (Ladder, lambda widget, view: widget.show(view.markets[2])),
     "empty ladder": (Ladder, lambda widget, view: widget.show(view.markets[4])),
     "inventory": (Inventory, lambda widget, view: widget.show(view.markets[0])),
@@ -37,6 +38,7 @@ WIDGETS = {
     "account": (Account, lambda widget, view: widget.show(view, view.markets[0])),
     "risk": (Risk, lambda widget, view: widget.show(view, view.markets[0])),
     "findings": (Findings, lambda widget, view: widget.show(view)),
+    "market list": (MarketList, lambda widget, view: widget.show(view, "0xfed", "A: approve")),
     "events": (EventLog, lambda widget, view: widget.show(view.events, {"0xfed": view.markets[0].title})),
 }
 

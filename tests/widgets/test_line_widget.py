@@ -1,8 +1,9 @@
+import pytest
 from textual.geometry import Region
 
 from polymm_tui.themes import THEME_NAMES
 from tests.widgets.harness import WidgetApp, screen_text
-from widgets.line_widget import LineWidget, Row, message_rows, row
+from widgets.line_widget import LineWidget, MadeRows, Row, message_rows, row
 
 
 class Lines(LineWidget):
@@ -87,3 +88,18 @@ async def test_unchanged_titles_do_not_repaint():
         widget.asked.clear()
         widget.set_titles("title [/x]", "sub")
         assert widget.asked == []
+
+
+def test_rows_of_a_long_list_are_made_when_they_are_asked_for():
+    made = []
+
+    def make(number):
+        made.append(number)
+        return row(str(number))
+
+    rows = MadeRows(10**6, make)
+    assert len(rows) == 10**6 and made == []
+    assert [each.text for each in rows[5:8]] == ["5", "6", "7"] and made == [5, 6, 7]
+    assert rows[-1].text == "999999" and rows[999_999:1_000_003] == [row("999999")]
+    with pytest.raises(IndexError):
+        rows[10**6]

@@ -4,6 +4,7 @@ from rich.cells import cell_len
 from tests.widgets.harness import WidgetApp, pictures, texts
 from tests.widgets.view_builders import (
     a_cent_market,
+    a_control,
     a_data,
     a_flattening,
     a_frozen,
@@ -213,3 +214,55 @@ def test_picture_of_one_line_each(snap_compare):
     table = MarketTable()
     view = a_view()
     assert snap_compare(WidgetApp(table, lambda: table.show(view.markets, "0xrain")), terminal_size=(140, 10))
+
+
+# A market that is only reduced
+
+
+def reduced(**changes):
+    """The line of state of a market that may only be reduced."""
+    control = a_control(
+        market="0xfed", source="selection", reason="off the list", author="market list", left_s=None, **changes
+    )
+    markets = (a_market(control="REDUCE_ONLY"),)
+    return [texts(table_rows(markets, "", 0, width, 20, (control,)))[-1] for width in (78, 190)]
+
+
+def test_a_draining_market_tells_its_state_and_why():
+    for line in reduced():
+        assert "◐" in line or line.startswith("   reduce only")
+        assert "reduce only: off the list, by market list" in line
+
+
+@pytest.mark.parametrize("changes", [{"side": "ask"}, {"market": ""}, {"state": "PAUSED"}])
+def test_what_is_not_about_the_whole_market_is_not_its_reason(changes):
+    control = a_control(**({"market": "0xfed", "reason": "because"} | changes))
+    lines = texts(table_rows((a_market(control="REDUCE_ONLY"),), "", 0, 78, 20, (control,)))
+    assert lines[-1].startswith("   reduce only ") and "because" not in lines[-1]
+
+
+def test_of_several_reasons_the_oldest_is_told_and_a_stricter_state_goes_before():
+    controls = tuple(a_control(market="0xfed", reason=reason, author="") for reason in ("news", "off the list"))
+    assert "reduce only: news" in texts(table_rows((a_market(control="REDUCE_ONLY"),), "", 0, 78, 20, controls))[-1]
+    paused = texts(table_rows((a_market(control="PAUSED"),), "", 0, 78, 20, controls))[-1]
+    assert "paused: nothing is placed" in paused and "news" not in paused
+
+
+def test_words_that_only_repeat_the_state_give_way_to_what_is_behind_it():
+    control = a_control(market="0xfed", source="selection", reason="off the list", author="market list")
+
+    def told(blocked_by):
+        market = a_market(control="REDUCE_ONLY", blocked_by=blocked_by, quoting=False)
+        return texts(table_rows((market,), "", 0, 78, 20, (control,)))[-1]
+
+    assert "reduce only: off the list, by market list" in told("bid: reduce only; ask: reduce only")
+    assert "market feed is down" in told("market feed is down"), "what is stricter goes before"
+
+
+async def test_the_widget_is_handed_the_states():
+    table = MarketTable()
+    controls = (a_control(market="0xfed", source="selection", reason="off the list", author="market list"),)
+    markets = (a_market(control="REDUCE_ONLY"),)
+    async with WidgetApp(table, lambda: table.show(markets, "0xfed", controls)).run_test(size=(80, 10)) as pilot:
+        await pilot.pause()
+        assert any("off the list" in line.text for line in table.rows)

@@ -197,7 +197,7 @@ def test_one_line_stays_on_its_line(width):
 
 
 def test_one_line_without_a_market():
-    assert account_row(None, None, 80).text == " no market selected"
+    assert account_row(None, None, 80).text == " no market that is made is selected"
 
 
 def test_losses_are_signed_and_coloured():

@@ -157,6 +157,12 @@ def test_a_state_that_no_resume_lifts_says_what_does(source, way):
     assert any(line.endswith(f"because; {way}") for line in said(view))
 
 
+def test_a_state_of_the_market_list_says_in_its_reason_what_ends_it():
+    """The session's words name the way out; a resume, which does not lift it, is not offered."""
+    control = a_control(source="selection", market="0xrain", reason="it is off the list: put it back", author="list")
+    assert any(line.endswith("it is off the list: put it back, by list") for line in said(a_view(controls=(control,))))
+
+
 def test_a_market_that_is_not_made_any_more_keeps_its_state_by_its_id():
     assert any("0xgone" in line for line in said(a_view(controls=(a_control(market="0xgone"),))))
 

@@ -1,5 +1,6 @@
 import msgspec
 import pytest
+from rich.cells import cell_len
 
 from core.views import FeedView, HeartbeatView
 from polymm_tui.themes import THEME_NAMES
@@ -12,6 +13,7 @@ from tests.widgets.view_builders import (
     a_job,
     a_kill,
     a_killed_view,
+    a_listed_view,
     a_market,
     a_proven_kill,
     a_risky_view,
@@ -356,6 +358,49 @@ def test_all_well_is_not_worth_a_word():
     assert "WATCHDOG" not in bottom and "clock" not in bottom and "journal" not in bottom
 
 
+# The market list
+
+
+@pytest.mark.parametrize("width", [80, 120, 200])
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "▲ list: 4 changes wait"),
+        ({"proposal": None, "trouble": "Google says 403"}, "▲ list: not renewed"),
+        ({"trouble": "Google says 403"}, "▲ list: not renewed"),
+    ],
+)
+def test_a_list_that_wants_eyes_is_told_in_words_and_is_no_alarm(changes, words, width):
+    """A pending change is for when there is time: the strip keeps its red for what is not (P3 and P2)."""
+    rows = status_rows(a_listed_view(**changes), width)
+    assert len(rows) == 2 and {row.ground for row in rows} == {"bar"}
+    assert (words, "warn") in rows[1].spans
+    assert not {span.role for row in rows for span in row.spans} & {"alarm"}
+
+
+@pytest.mark.parametrize("width", [70, 80, 120, 200])
+def test_of_two_things_about_the_list_the_worse_is_told_and_both_where_there_is_room(width):
+    line = lines(a_listed_view(trouble="Google says 403"), width)[1]
+    assert "▲ list: not renewed" in line
+    assert ("not renewed  and 4 changes wait" in line) == (width >= 80)
+
+
+def test_a_list_in_force_is_not_worth_a_word():
+    assert "list" not in "".join(lines(a_listed_view(proposal=None), 200))
+    assert "list" not in "".join(lines(a_view(), 200))
+
+
+@pytest.mark.parametrize("width", range(70, 200, 7))
+def test_the_list_gives_way_to_what_matters_more_and_what_matters_less_gives_way_to_it(width):
+    view = a_troubled_account(mode="live", market_list=a_listed_view(trouble="403").market_list)
+    _, bottom = status_rows(view, width)
+    assert "1 alarm" in bottom.text and "beat 8s" in bottom.text and cell_len(bottom.text) <= width
+    calm = status_rows(a_listed_view(), width)[1].text
+    assert "list: 4 changes wait" in calm
+    if "at risk" not in calm:
+        assert "equity" not in calm and "messages" not in calm
+
+
 def test_denied_orders_are_counted_where_there_is_room():
     assert "denied 15" in lines(a_risky_view(), 200)[0]
 
@@ -374,3 +419,12 @@ def test_picture_in_trouble(snap_compare):
     strip = StatusStrip()
     app = WidgetApp(strip, lambda: strip.show(a_troubled_account(mode="live")))
     assert snap_compare(app, terminal_size=(80, 2))
+
+
+@pictures
+@pytest.mark.parametrize("theme", THEME_NAMES)
+@pytest.mark.parametrize("width", [80, 120, 200])
+def test_picture_of_a_list_that_waits(snap_compare, width, theme):
+    strip = StatusStrip()
+    app = WidgetApp(strip, lambda: strip.show(a_listed_view(trouble="Google says 403")), theme)
+    assert snap_compare(app, terminal_size=(width, 2))

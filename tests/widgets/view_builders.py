@@ -21,19 +21,26 @@ from core.views import (
     ForeignOrderView,
     GroupView,
     HeartbeatView,
+    IncomeView,
     InventoryView,
     JobView,
     KillReportView,
     KillView,
     LayerView,
     LevelView,
+    ListedMarketView,
+    ListView,
     MarketView,
     MarkoutView,
     OrderView,
     PnlView,
+    ProposalLineView,
+    ProposalView,
     ProtectionView,
     RegimeView,
+    RejectedRowView,
     RewardView,
+    RuleView,
     SettingView,
     SplitView,
     VenueView,
@@ -718,6 +725,135 @@ def a_killed_view(**changes: Any) -> ConsoleView:
     return msgspec.structs.replace(base, **changes)
 
 
+def some_rules(**failing: str) -> tuple[RuleView, ...]:
+    """The screen's rules as they pass; those named fail with the number given."""
+    passing = {
+        "liquidity": ("$84,120", "at least $5,000"),
+        "weekly volume": ("$412,900", "at least $50,000"),
+        "trend": ("0.41", "at least 0.30"),
+        "score": ("18.2M", "at least 1M"),
+        "spread": ("1.2c", "at most 3c"),
+        "time to end": ("44 days", "from 2 to 180 days"),
+        "category": ("politics, economy", "any of politics, economy, weather"),
+        "taker fee": ("", "at most 2 %"),
+    }
+    return tuple(
+        RuleView(name, name not in failing, failing.get(name, value), bound)
+        for name, (value, bound) in passing.items()
+    )  # fmt: skip
+
+
+def an_income(**changes: Any) -> IncomeView:
+    """Rewards and spread, less drift and capital."""
+    base = IncomeView(
+        reward_usd=0.9, rebate_usd=0.11, spread_usd=0.62, drift_usd=0.35, capital_usd=0.0369, at_risk_usd=401.0,
+        break_even_cents=0.63, words=("30 of 1,000 dollars of the day's volume meet our orders",),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_listed(**changes: Any) -> ListedMarketView:
+    """A market of the list that is made."""
+    base = ListedMarketView(
+        market="0x" + "fed" * 21 + "f",
+        title="Fed cuts rates in December?",
+        row=2,
+        standing="made",
+        reason="",
+        rules=some_rules(),
+        figures="the list's, 3h old",
+        score=18_240_000.0,
+        income_usd=1.2431,
+        income_frac=0.0031,
+        income=an_income(),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_listed() -> tuple[ListedMarketView, ...]:
+    """One of each standing, and a second one that is made."""
+    return (
+        a_listed(market="0xfed"),
+        a_listed(
+            market="0xrain", title="Rain in NYC on Tuesday", row=5, note="watch the forecast", max_usd=usd(150),
+            profile="weather", income_usd=-0.12, income_frac=-0.0002, score=2_310_000.0, standing="draining",
+            figures="Gamma's: the list's are 3d old", reason="off the list since 12:41 UTC",
+        ),
+        a_listed(market="0xbtc", title="BTC above $120k on Dec 31?", row=3, income_usd=0.4, income_frac=0.0011),
+        a_listed(
+            market="0x" + "a1" * 32, title="Will the Senate flip in 2026?", row=4, standing="waiting",
+            reason="100 markets are made already", income_usd=0.09,
+        ),
+        a_listed(
+            market="0x" + "b2" * 32, title="Will it snow in Austin?", row=7, standing="failed", reason="",
+            rules=some_rules(liquidity="$812", trend="0.21"), figures="Gamma's: the list has none", score=23_100.0,
+            income_usd=None, income_frac=None,
+        ),
+        a_listed(
+            market="0x" + "c3" * 32, title="Will the ECB cut in January?", row=8, standing="refused", rules=(),
+            reason="YES and NO are swapped: the CLOB has 7111… as YES, the list as NO", score=None, income_usd=None,
+            income_frac=None, figures="",
+        ),
+        a_listed(
+            market="0x" + "d4" * 32, title="Oscars: best picture", row=9, standing="off", reason="not enabled",
+            rules=(), score=None, income_usd=None, income_frac=None, figures="",
+        ),
+    )  # fmt: skip
+
+
+def some_rejected() -> tuple[RejectedRowView, ...]:
+    """A mangled id, an empty cell, an error of a formula."""
+    return (
+        RejectedRowView(
+            6, "yes_token_id", "1.23456789012346E+76",
+            "the spreadsheet made a number of it: format the column as plain text",
+        ),
+        RejectedRowView(10, "Liquidity", "", "is empty: a number of dollars is wanted"),
+        RejectedRowView(11, "Volume_7d", "#REF!", "its formula has an error"),
+    )  # fmt: skip
+
+
+def a_proposal(**changes: Any) -> ProposalView:
+    """Two markets leave, one comes with them, one may lose less."""
+    base = ProposalView(
+        token="proposal-1",
+        since_unix=NOON + 3130,
+        why="2 of 5 markets would leave the list at once; at most 1 leaves without being asked for",
+        lines=(
+            ProposalLineView("remove", "0xfed", "Fed cuts rates in December?", "its row is gone; 1,240 YES are held"),
+            ProposalLineView("remove", "0xrain", "Rain in NYC on Tuesday", "enabled: yes, now no"),
+            ProposalLineView("add", "0x" + "e5" * 32, "Will Mars be visited by 2030?", "profile slow, at most $200.00"),
+            ProposalLineView("change", "0xbtc", "BTC above $120k on Dec 31?", "at most $600.00, now $900.00"),
+        ),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_listing(**changes: Any) -> ListView:
+    """A sheet, read three minutes ago; seven markets, three rows that cannot be used."""
+    base = ListView(
+        source='sheet "Selected Markets"',
+        read_unix=NOON + 3672,
+        next_s=110.0,
+        markets=some_listed(),
+        rejected=some_rejected(),
+        notes=('column "Comment" is not known and not read',),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_listed_view(**changes: Any) -> ConsoleView:
+    """The usual session with a market list, one market of it draining, and a proposal; changes are the list's."""
+    first, second, *rest = a_view().markets
+    draining = a_control(
+        source="selection", market=second.market, reason="off the list since 12:41 UTC", author="market list",
+        left_s=None,
+    )  # fmt: skip
+    second = msgspec.structs.replace(second, control="REDUCE_ONLY")
+    listing = a_listing(**({"proposal": a_proposal()} | changes))
+    return a_view(market_list=listing, controls=(draining,), markets=(first, second, *rest))
+
+
 def an_event(seq: int = 1, **changes: Any) -> EventView:
     """A line of the log."""
     base = EventView(seq=seq, unix=NOON + seq, severity="info", market="0xfed", text="ask L2 41.8 -> 41.7")
@@ -827,8 +963,21 @@ def with_title(title: str) -> ConsoleView:
         for each, market in zip(some_findings(), ("0xfed", title, ""), strict=True)
     )
     foreign = tuple(a_foreign_order(order_id=title, market=market, price=title) for market in ("0xfed", title))
+    listing = ListView(
+        source=title, trouble=title, read_unix=NOON, next_s=3.0, notes=(title,) * 9,
+        markets=tuple(
+            a_listed(
+                market=market, title=title, standing=standing, reason=title, figures=title, note=title, profile=title,
+                rules=(RuleView(title, False, title, title), RuleView("liquidity", True, title, title)),
+            )
+            for market, standing in (("0xfed", "made"), (title, "failed"))
+        ),
+        rejected=(RejectedRowView(7, title, title, title),),
+        proposal=ProposalView("token", NOON, title, (ProposalLineView("add", title, title, title),)),
+    )  # fmt: skip
     return a_view(
-        markets=markets, events=events, feeds=feeds, venue=venue, findings=findings, foreign_orders=foreign,
+        market_list=listing, markets=markets, events=events, feeds=feeds, venue=venue, findings=findings,
+        foreign_orders=foreign,
         recovering=title, split=a_split(),
         controls=tuple(
             a_control(market=market, reason=title, author=title, source=title) for market in ("", "0xfed", title)
