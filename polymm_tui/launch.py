@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import msgspec
 
+from core.children import drop_proxies
 from core.clock import SystemClock
 from core.config import Effective, Settings
 from core.errors import CredentialError, PolymmError, UsageError
@@ -122,9 +123,15 @@ def run_session(effective: Effective, *, with_console: bool, duration_s: float |
         PolymmError: it could not be started, or failed in a way nobody foresaw.
     """
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))  # a core dump would hold the key
+    proxies = drop_proxies(os.environ)
     settings, profiles = effective.settings, Profiles(effective)
     with_console = with_console and _terminal_or_say()
     _confirm_live(settings)
+    warnings: tuple[str, ...] = ()
+    if settings.mode == "live":
+        from polymm_tui.doctoring import look_before_live
+
+        warnings = look_before_live(effective, proxies, as_json=as_json)
     places = places_of(settings, os.environ)
     places.claim()
     try:
@@ -147,6 +154,8 @@ def run_session(effective: Effective, *, with_console: bool, duration_s: float |
                 switch,
                 guarded=settings.mode != "paper",
             )
+            for line in warnings if with_console else ():  # without, they have been said on stderr
+                session.note("warning", line)
             if duration_s is not None:
                 asyncio.get_running_loop().call_later(duration_s, session.request_stop, "duration")
             return session
