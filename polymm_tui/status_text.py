@@ -23,7 +23,7 @@ def standing_lines(told: Standing) -> list[str]:
     titles = {one.market: one.title for one in told.markets}
     quoting = sum(one.quoting for one in told.markets)
     state = "stopping" if told.stopping else state_words(told.control)
-    head = f"{clean(told.mode)}: {state}, quoting {quoting} of {len(told.markets)} markets, {_moment(told.unix)}"
+    head = f"{clean(told.mode)}: {state}, quoting {quoting} of {len(told.markets)} markets, {moment(told.unix)}"
     lines = wrap_words(head, WIDTH)
     lines += _labelled("control", control_lines(told.controls, titles))
     lines += _labelled("kill", _kill_words(told.kill))
@@ -58,16 +58,16 @@ def left_lines(places: Places, silent: str, latch: LatchRecord | None, left: Lef
     if isinstance(left, str):
         return [*lines, *_labelled("database", [clean(left) or "none, or no session in it"])]
     lines += _labelled("control", control_lines(left.controls, left.titles))
-    begun = f"began {_moment(left.started_unix)}"
+    begun = f"began {moment(left.started_unix)}"
     if left.ended_unix is None:
         end = "" if silent else "; it never said that it ended"
     else:
         proof = "zero open orders verified" if left.verified else "NOT verified that no order is open"
-        end = f", ended {_moment(left.ended_unix)} ({clean(left.reason) or 'no reason'}): {proof}"
+        end = f", ended {moment(left.ended_unix)} ({clean(left.reason) or 'no reason'}): {proof}"
     lines += _labelled("session", [begun + end])
     lines += _labelled("orders", [f"{left.orders} may be open, by what it wrote down"])
     if left.equity is not None and left.equity_unix is not None:
-        lines += _labelled("money", [f"equity {usd(left.equity)} at {_moment(left.equity_unix)}"])
+        lines += _labelled("money", [f"equity {usd(left.equity)} at {moment(left.equity_unix)}"])
     return lines
 
 
@@ -106,7 +106,7 @@ def kill_report_words(report: KillReportView) -> str:
 def _kill_words(kill: KillView) -> list[str]:
     lines = []
     if kill.killed:
-        when = "" if kill.unix is None else f", {_moment(kill.unix)}"
+        when = "" if kill.unix is None else f", {moment(kill.unix)}"
         reason = f": {clean(kill.reason)}" if kill.reason else ""
         lines.append(f"KILLED by {clean(kill.by) or 'nobody knows'}{when}{reason}")
         lines += [kill_report_words(kill.report)] if kill.report else []
@@ -123,7 +123,7 @@ def _latch_words(latch: LatchRecord | None) -> str:
     if latch is None or latch.state != "killed":
         return "armed"
     reason = f": {clean(latch.reason)}" if latch.reason else ""
-    return f"KILLED by {clean(latch.by) or 'nobody knows'}, {_moment(latch.unix)}{reason}; {_REARM}"
+    return f"KILLED by {clean(latch.by) or 'nobody knows'}, {moment(latch.unix)}{reason}; {_REARM}"
 
 
 def _feed_words(feed: FeedView) -> str:
@@ -188,7 +188,8 @@ def _left(left_s: float | None) -> str:
     return "" if left_s is None else f", {age(left_s)} left"
 
 
-def _moment(unix: float) -> str:
+def moment(unix: float) -> str:
+    """A time in UTC, to the second; what is no time as a number."""
     try:
         return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(unix))
     except (OverflowError, ValueError, OSError):

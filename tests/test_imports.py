@@ -40,6 +40,12 @@ def test_only_studies_load_numpy(tmp_path: Path, module: str) -> None:
     assert "numpy" not in loaded_after(f"import {module}", tmp_path)
 
 
+@pytest.mark.parametrize("module", ["core.selection.provider", "core.runtime.compose", "polymm_tui.launch"])
+def test_what_google_takes_is_loaded_when_a_sheet_is_read(tmp_path: Path, module: str) -> None:
+    """A quarter of a second and a client of HTTP of its own, for nothing where the list is a file."""
+    assert not loaded_after(f"import {module}", tmp_path) & {"gspread", "google", "requests", "oauthlib"}
+
+
 def test_the_watchdog_loads_next_to_nothing(tmp_path: Path) -> None:
     """It starts at once, fits in where memory is short, and has no code that signs."""
     heavy = {SCREEN, "rich", *CLIENT, "asyncio", "httpx", "websockets", "sqlite3", "aiosqlite", "coincurve", "numpy"}

@@ -9,7 +9,8 @@ from typing import BinaryIO, Final
 
 from core.errors import UsageError
 
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""Beginnings of formulas; the last four are the full-width signs, which some locales take for the plain ones."""
 
 
 @contextmanager

@@ -113,6 +113,11 @@ class Exchange:
         """Condition ids."""
         return [market["conditionId"] for market in self.markets()]
 
+    def sheet(self) -> list[list[Any]]:
+        """Rows of its market list, the header first."""
+        [rows] = httpx.get(f"{self.urls['clob_url']}/_exchange/sheet").json()["tabs"].values()
+        return list(rows)
+
     def ledger(self) -> dict[str, Any]:
         """Ground truth about everybody from outside."""
         answer = httpx.get(self.urls["clob_url"] + "/_exchange/ledger?accounts=outside")

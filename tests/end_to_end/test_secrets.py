@@ -6,6 +6,7 @@ import socket
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -65,13 +66,13 @@ def assert_clean(what: str, content: bytes) -> None:
     assert not found, f"{what} holds spelling {found} of a secret"
 
 
-def assert_files_clean(home: Path) -> None:
-    """Every file below a directory, the database with its logs included.
+def assert_files_clean(home: Path, *, was_begun: bool = True) -> None:
+    """Every file below a directory, the database of a session that was begun with its logs included.
 
     One may hold the API credentials, and not the key: what a kill without a session cancels with. Nobody else reads it.
     """
     files = [path for path in home.rglob("*") if path.is_file()]
-    assert any(path.name == "mm_state.db" for path in files)
+    assert any(path.name == "mm_state.db" for path in files) == was_begun
     for path in files:
         content = path.read_bytes()
         if path.name == stored.NAME:
@@ -158,7 +159,7 @@ def test_a_key_that_is_none_is_refused_without_being_shown(tmp_path: Path, venue
     assert_clean("output", (done.stdout + done.stderr).encode())
     for part in (RAW[4:40], RAW[2:30]):
         assert part not in done.stderr + done.stdout
-    assert_files_clean(tmp_path)
+    assert_files_clean(tmp_path, was_begun=False)
 
 
 def test_refused_credentials_end_with_their_own_code(tmp_path: Path, venue: Exchange) -> None:
@@ -168,19 +169,24 @@ def test_refused_credentials_end_with_their_own_code(tmp_path: Path, venue: Exch
         done = run(*LIVE, "--no-ui", "--json", env=env)
     assert done.returncode == 13, done.stderr
     assert "credentials" in done.stderr.splitlines()[-1] and "Traceback" not in done.stderr
-    assert json.loads(done.stdout.splitlines()[-1])["open_orders"] == 0
+    told = last_json(done.stdout)
+    assert told["exit_reason"].startswith("not started: the venue refuses the API credentials")
+    assert next(check["name"] for check in told["checks"] if check["level"] == "fail") == "credentials"
     assert_clean("output", (done.stdout + done.stderr).encode())
-    assert_files_clean(tmp_path)
+    assert_files_clean(tmp_path, was_begun=False)
 
 
 @contextmanager
 def refusing() -> Iterator[str]:
-    """A venue that refuses whatever it is asked, and repeats what it was told."""
+    """A venue that refuses whatever is asked with credentials, and repeats what it was told."""
+    public = {"/ok": "OK", "/version": {"version": 2}}
 
     class Refuse(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            body = json.dumps({"error": "Unauthorized/Invalid api key", "you": dict(self.headers)}).encode()
-            self.send_response(401)
+            known = public | {"/time": int(time.time())}
+            refusal = {"error": "Unauthorized/Invalid api key", "you": dict(self.headers)}
+            body = json.dumps(known.get(self.path, refusal)).encode()
+            self.send_response(200 if self.path in known else 401)
             self.send_header("Content-Length", str(len(body)))
             self.end_headers()
             self.wfile.write(body)

@@ -148,6 +148,7 @@ def test_no_cell_is_a_formula(hostile: Report) -> None:
     assert [defused(text) for text in ("=1", "+1", "-1", "@x", "\tx", "x", "")] == [
         "'=1", "'+1", "'-1", "'@x", "'\tx", "x", "",
     ]  # fmt: skip
+    assert all(defused(text) == f"'{text}" for text in "\uff1d\uff0b\uff0d\uff20"), "full-width, by some locales"
 
 
 def test_numbers_for_people() -> None:
