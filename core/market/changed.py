@@ -4,7 +4,7 @@ The tick and the least size come with its book, whose hash proves them; the cata
 """
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from email.utils import formatdate
 from typing import Any, Final
 
 from msgspec.structs import replace
@@ -66,7 +66,7 @@ def _moment(unix: float | None) -> str:
         return "none"
     if not 0 <= unix < _LAST_UNIX:
         return f"{unix:g}"
-    return f"{datetime.fromtimestamp(unix, UTC):%Y-%m-%d %H:%M:%S} UTC"
+    return formatdate(unix, usegmt=True)
 
 
 def _shares(size: Shares | None) -> str:

@@ -85,7 +85,7 @@ def test_a_pool_of_nothing_and_an_event_of_unknown_size_are_words() -> None:
     ("before", "after", "words"),
     [
         ({"game_start_unix": NOON}, {"game_start_unix": NOON - 3600},
-         "start of the game 2024-10-04 12:00:00 UTC -> 2024-10-04 11:00:00 UTC"),
+         "start of the game Fri, 04 Oct 2024 12:00:00 GMT -> Fri, 04 Oct 2024 11:00:00 GMT"),
         ({}, {"end_unix": 1e15}, "end none -> 1e+15"),
         ({"fees": FeeSchedule(40_000, rebate=250_000)}, {"fees": FeeSchedule(0)},
          "taker fee rate 0.04, 0.25 of it to makers -> 0, 0 of it to makers"),
