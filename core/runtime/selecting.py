@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 from collections import Counter, deque
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final, Literal, NamedTuple, Protocol
 
@@ -21,11 +21,10 @@ from core.market.changed import same_but_grid
 from core.market.instrument import Instrument
 from core.runtime.judging import Judging, ReadBooks
 from core.runtime.link import CommandResult
+from core.runtime.list_news import ListNews, summary
 from core.selection.changes import (
-    Change,
     Entry,
     Kept,
-    Proposal,
     Weighed,
     approved,
     begun,
@@ -40,9 +39,9 @@ from core.selection.enrich import Sourced
 from core.selection.kept import load, save
 from core.selection.listed import ListRow, MarketList
 from core.selection.provider import Provider
-from core.selection.showing import in_order, proposal_view, rejected_views, rejection_notes, standing_view, with_rest
+from core.selection.showing import in_order, proposal_view, rejection_notes, standing_view, with_rest
 from core.selection.standings import LOST, Judged, Standing, choose, of_row
-from core.views import ListedMarketView, ListStanding, ListView, ProposalView, RejectedRowView
+from core.views import ListedMarketView, ListView, ProposalView
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +51,6 @@ LOOK_SEC: Final = 120.0
 """Longest wait for Gamma and the CLOB; longer when the list is read less often."""
 AGAIN_SEC: Final = 30.0
 """Pause before markets are looked at again that may be known to both sources in a moment, or have just been refused."""
-MOST_NOTES: Final = 5
-"""Markets that are told of one by one; of more, how many there are."""
-
-Trouble = Literal["list", "proposal", "venue", "disk"]
 
 
 class Owner(Protocol):
@@ -142,6 +137,7 @@ class Selecting:
         self._provider = provider
         self._catalogue = catalogue
         self._judging = Judging(owner.clock, settings, books)
+        self._news = ListNews(owner.note)
         self._path = path
         self._kept: Kept | None = None
         self._is_fixed = False
@@ -153,8 +149,6 @@ class Selecting:
         self._facts: dict[str, Instrument] = {}
         """What the engine was told last of how they are traded."""
         self._standings: dict[str, Standing] = {}
-        self._told_out: dict[str, ListStanding] = {}
-        """How markets are left out, as far as it was told."""
         self._gone: set[str] = set()
         """Markets that the engine makes no longer, or never made; the list on the disk does not know it yet."""
         self._wishes: deque[tuple[Literal["approve", "reject"], str]] = deque()
@@ -168,13 +162,6 @@ class Selecting:
         self._lock = asyncio.Lock()
         """Of the list in force: what is decided on it is on the disk before anybody else decides."""
         self._due_s = 0.0
-        self._troubles: dict[Trouble, str] = {}
-        self._told_rejected: list[tuple[str, str]] = []
-        """(market, column) of the rows that could not be used when that was told last."""
-        self._notes: tuple[str, ...] = ()
-        self._held: tuple[tuple[str, str], ...] = ()
-        """Markets for which the last reading did not count, and why."""
-        self._rejected_rows: tuple[RejectedRowView, ...] = ()
         self._drawn: tuple[ListedMarketView, ...] = ()
         """The markets as they stand by the list alone."""
         self._left: dict[str, str] = {}
@@ -241,7 +228,7 @@ class Selecting:
                 raise
             self._cannot_read(error, kept)
             if kept.proposal is not None:
-                self._waits(kept.proposal)
+                self._news.waits(kept.proposal)
             return kept
         self._has_read(reading)
         self._is_fixed = reading.kind in ("setting", "venue")
@@ -339,11 +326,11 @@ class Selecting:
             try:
                 if what == "reject":
                     await self._enforce(rejected(self._in_force, token))
-                    self._quiet("proposal", "the changes of the market list were rejected; it stays as it is")
+                    self._news.quiet("proposal", "the changes of the market list were rejected; it stays as it is")
                 else:
                     done = approved(self._in_force, token, self._clock.unix())
                     await self._enforce(done.kept)
-                    self._quiet("proposal", f"the market list was approved: {_summary(done.applied)}")
+                    self._news.quiet("proposal", f"the market list was approved: {summary(done.applied)}")
                     self.changes.update(change.kind for change in done.applied)
             except ListError as error:
                 self._owner.note("warning", str(error))
@@ -410,48 +397,16 @@ class Selecting:
         self.readings["failed"] += 1
         age = _span(self._clock.unix() - kept.read_unix)
         text = "the market list cannot be read, so the one {} stays in force: {}"
-        self._trouble("list", "alarm", text.format(f"read {age} ago", error), text.format("read before", error))
+        self._news.trouble("list", "alarm", text.format(f"read {age} ago", error), text.format("read before", error))
 
     def _has_read(self, reading: MarketList) -> None:
         """A list came that can be read, though perhaps not every row of it."""
         self.readings["read"] += 1
-        self._quiet("list", f"the market list can be read again: {reading.source}")
-        self._notes = reading.notes
-        told = sorted((row.market, row.column) for row in reading.rejected)
-        if told != self._told_rejected:
-            if reading.rejected:
-                first = reading.rejected[0]
-                count = len(reading.rejected)
-                which = f"{count} {'row' if count == 1 else 'rows'} of the market list cannot be used"
-                self._owner.note("warning", f"{which}: row {first.row}, {first.column}: {first.reason}", first.market)
-            else:
-                self._owner.note("info", "every row of the market list can be used again")
-            self._told_rejected = told
-        if self._rejected_rows != (rows := rejected_views(reading.rejected)):
-            self._rejected_rows = rows
+        self._news.read(reading)
 
     def _has_weighed(self, before: Kept, weighed: Weighed) -> None:
-        """Tell what a reading came to."""
-        held = [each for each in weighed.held if each not in self._held]
-        for market, why in held[:MOST_NOTES]:
-            self._owner.note("warning", f"the list in force stays for this market: {why}", market)
-        if len(held) > MOST_NOTES:
-            self._owner.note("warning", f"the list in force stays for {len(held) - MOST_NOTES} other markets too")
-        self._held = weighed.held
         self.changes.update(change.kind for change in weighed.applied)
-        if weighed.applied:
-            self._owner.note("info", f"the market list has changed: {_summary(weighed.applied)}")
-        old, new = before.proposal, weighed.kept.proposal
-        if new is not None:
-            if old is not None and old.token != new.token:
-                self._owner.note("warning", f"what waits of the market list has changed: {new.why}")
-            self._waits(new)
-        elif old is not None:
-            self._quiet("proposal", "nothing of the market list waits any more")
-
-    def _waits(self, proposal: Proposal) -> None:
-        text = f"the market list waits for you, and stays as it is: {proposal.why}"
-        self._trouble("proposal", "alarm", f"{text} (`polymm-tui markets diff`, then approve or reject)")
+        self._news.weighed(before, weighed)
 
     # Looking
 
@@ -473,12 +428,12 @@ class Selecting:
             log.exception("list_look_failed")
             self._blind(f"{type(error).__name__}; the log says more")
             return None
-        self._quiet("venue", "the venue tells again how the markets of the list are traded")
+        self._news.quiet("venue", "the venue tells again how the markets of the list are traded")
         return AGAIN_SEC if again else None
 
     def _blind(self, why: str) -> None:
         text = f"the markets of the list cannot be looked at: {why}; those that are made go on, new ones wait"
-        self._trouble("venue", "warning", text)
+        self._news.trouble("venue", "warning", text)
 
     async def _judge(self, looked: Mapping[str, Sourced]) -> bool:
         """Judge what was found out; returns whether some market is worth another look soon."""
@@ -525,12 +480,12 @@ class Selecting:
             try:
                 await asyncio.to_thread(save, self._path, plan.kept)
             except ListError as error:
-                self._trouble("disk", "alarm", str(error))
+                self._news.trouble("disk", "alarm", str(error))
                 raise _Unwritten(str(error)) from error
-            self._quiet("disk", f"the market list is written again: {self._path}")
+            self._news.quiet("disk", f"the market list is written again: {self._path}")
         self._gone -= gone
         self._kept, self._standings, self._entries = plan.kept, plan.standings, plan.entries
-        self._tell_left_out()
+        self._news.left_out(plan.standings, plan.entries, self._judging.judged)
         if self._drawn is not plan.markets:
             self._drawn, self._markets_view, self._left = plan.markets, plan.markets, {}
         self._proposal_view = plan.proposal
@@ -606,34 +561,6 @@ class Selecting:
             self._made[market] = told
             self._owner.emit_quietly(told)
 
-    # Telling
-
-    def _trouble(self, kind: Trouble, severity: Literal["warning", "alarm"], text: str, shown: str = "") -> None:
-        """One line when it begins; what it says in the meantime is in the view: ``shown`` if that is not the text."""
-        if kind not in self._troubles:
-            self._owner.note(severity, text)
-        self._troubles[kind] = shown or text
-
-    def _quiet(self, kind: Trouble, text: str) -> None:
-        """One line when it is over."""
-        if self._troubles.pop(kind, ""):
-            self._owner.note("info", text)
-
-    def _tell_left_out(self) -> None:
-        """Why markets of the list are not made, once while that does not change in kind."""
-        out: dict[str, ListStanding] = {
-            market: standing.standing
-            for market, standing in self._standings.items()
-            if standing.standing in ("failed", "refused", "waiting") and market in self._judging.judged
-        }
-        news = [market for market, standing in out.items() if self._told_out.get(market) != standing]
-        self._told_out = out
-        for market in news[:MOST_NOTES]:
-            title, why = self._entries[market].title or market, self._standings[market].reason
-            self._owner.note("warning", f"left out for {why}: {title}", market)
-        if len(news) > MOST_NOTES:
-            self._owner.note("warning", f"left out: {len(news) - MOST_NOTES} other markets; the market list says why")
-
     def view(self, now: float) -> ListView:
         """The list as it stands.
 
@@ -641,7 +568,7 @@ class Selecting:
             now: monotonic seconds.
         """
         kept = self._kept
-        left = dict(self._held)
+        left = dict(self._news.held)
         for market in (market for market, told in self._made.items() if told is not None and told.drain):
             if text := self._owner.left_in(market):
                 left[market] = "; ".join(filter(None, (left.get(market), text)))
@@ -650,18 +577,14 @@ class Selecting:
             self._markets_view = tuple(with_rest(each, left.get(each.market, "")) for each in self._drawn)
         return ListView(
             source=self._provider.source,
-            trouble="; ".join(self._troubles[kind] for kind in _SHOWN if kind in self._troubles),
+            trouble=self._news.trouble_words,
             read_unix=None if kept is None else kept.read_unix,
             next_s=None if kept is None else max(0.0, self._due_s - now),
             markets=self._markets_view,
-            rejected=self._rejected_rows,
-            notes=(*self._notes, *(() if kept is None else rejection_notes(kept))),
+            rejected=self._news.rejected,
+            notes=(*self._news.notes, *(() if kept is None else rejection_notes(kept))),
             proposal=self._proposal_view,
         )
-
-
-_SHOWN: Final[tuple[Trouble, ...]] = ("list", "disk", "venue")
-"""Troubles that the view names, in this order; what waits is shown as a proposal."""
 
 
 def _added(
@@ -686,19 +609,6 @@ def _tokens(judged: Mapping[str, Judged]) -> dict[str, tuple[str, str]]:
 def _rows(kept: Kept) -> list[ListRow]:
     """Rows of which it matters how the venue trades them."""
     return [entry.row for entry in (*kept.listed, *kept.leaving) if entry.row.enabled or entry.taken]
-
-
-def _summary(changes: Iterable[Change]) -> str:
-    """Changes by kind, in words."""
-    counts = Counter(change.kind for change in changes)
-    return ", ".join(f"{counts[kind]} {name}" for kind, name in _DONE.items() if counts[kind])
-
-
-_DONE: Final[dict[Literal["add", "remove", "change"], str]] = {
-    "add": "added",
-    "remove": "taken off, to be drained",
-    "change": "with other limits",
-}
 
 
 async def _wait(event: asyncio.Event, seconds: float | None) -> None:

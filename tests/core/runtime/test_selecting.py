@@ -15,6 +15,7 @@ from core.errors import ConfigError, ListError, PreflightError, VenueUnavailable
 from core.events import Event, InstrumentAdded, InstrumentChanged, MarketListed, OperatorCommand
 from core.market.instrument import Instrument
 from core.runtime import judging as judging_module
+from core.runtime import list_news as news_module
 from core.runtime import selecting as selecting_module
 from core.runtime.selecting import AGAIN_SEC, Selecting
 from core.selection import kept as kept_module
@@ -946,7 +947,8 @@ def test_an_error_of_our_own_stops_no_trading(play: Play, monkeypatch: pytest.Mo
     async def scene(stage: Stage) -> None:
         await stage.begin()
 
-        monkeypatch.setattr(judging_module if name == "find_out" else selecting_module, name, broken)
+        places = {"find_out": judging_module, "rejected_views": news_module}
+        monkeypatch.setattr(places.get(name, selecting_module), name, broken)
         stage.sheet.of(1, 2, 3)
         await stage.readings(2)
         assert "ZeroDivisionError; the log says more" in stage.view().trouble
