@@ -98,6 +98,8 @@ def why_words(market: ListedMarketView) -> str:
     reason, figures, note = clean(market.reason), clean(market.figures), clean(market.note)
     if reason == ", ".join(map(_rule_name, fails)):  # each is told with its number
         reason = ""
+    if note == clean(market.title):  # as `markets discover` writes it
+        note = ""
     parts = [reason, *map(rule_words, fails), f"figures: {figures}" if figures else "", f"note: {note}" if note else ""]
     return "; ".join(part for part in parts if part)
 

@@ -173,7 +173,7 @@ def test_a_line_has_reason_failing_rules_with_number_and_bound_figures_and_note(
     assert why_words(failed) == (
         "the screen; liquidity $812 (at least $5,000); trend not told (at least 0.30); figures: Gamma's; note: by hand"
     )
-    named = msgspec.structs.replace(failed, reason="liquidity, trend", figures="", note="")
+    named = msgspec.structs.replace(failed, reason="liquidity, trend", figures="", note=failed.title)
     assert why_words(named) == "liquidity $812 (at least $5,000); trend not told (at least 0.30)", "nothing twice"
     assert why_words(a_listed(figures="")) == ""
 
