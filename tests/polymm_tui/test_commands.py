@@ -3,7 +3,6 @@
 The session is a real socket with scripted answers, in a thread of this process.
 """
 
-import asyncio
 import json
 import os
 import socket
@@ -26,7 +25,7 @@ from core.kill.report import KillReport
 from core.kill.switch import KillSwitch
 from core.market.naming import Named
 from core.runtime import control_socket
-from core.runtime.control_socket import Act, ControlSocket, Done, Status
+from core.runtime.control_socket import Act, Done, Status
 from core.runtime.places import Places, state_home
 from core.standing import Standing, standing
 from core.store.left import Left
@@ -43,6 +42,7 @@ from polymm_tui import killing
 from polymm_tui.cli import _span, main
 from tests.builders import laws, shares, usd
 from tests.end_to_end.program import environment
+from tests.polymm_tui.answering import answering
 from tests.widgets.view_builders import a_market, a_view
 
 Run = Callable[..., tuple[int, str, str]]
@@ -95,24 +95,9 @@ class FakeSession:
 @contextmanager
 def running(places: Places) -> Iterator[FakeSession]:
     """A session of these places, in a thread of its own."""
-    session, up, over = FakeSession(), threading.Event(), threading.Event()
-    places.directory.mkdir(parents=True, exist_ok=True)
-
-    async def serve() -> None:
-        control = ControlSocket(places.control, {Act: session.act, Status: session.status}, lambda text: text)
-        await control.open()
-        up.set()
-        await asyncio.to_thread(over.wait)
-        await control.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert up.wait(10)
+    session = FakeSession()
+    with answering(places, {Act: session.act, Status: session.status}):
         yield session
-    finally:
-        over.set()
-        thread.join()
 
 
 @pytest.fixture

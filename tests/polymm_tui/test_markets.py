@@ -1,10 +1,8 @@
 """The ``markets`` command as far as it comes without a venue: what a session is asked, what is shown and refused."""
 
-import asyncio
 import json
 import os
 import socket
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from core.runtime.control_socket import ControlSocket, Done, ListAct, Markets
+from core.runtime.control_socket import Done, ListAct, Markets
 from core.runtime.places import Places
 from core.selection.changes import begun
 from core.selection.discover import Discovery
@@ -35,6 +33,7 @@ from polymm_tui.markets_text import diff_lines, discovery_lines, list_lines, scr
 from tests.builders import laws, usd
 from tests.core.selection.test_discover import a_candidate
 from tests.end_to_end.program import environment
+from tests.polymm_tui.answering import answering
 from tests.polymm_tui.test_commands import HOSTILE
 
 Run = Callable[..., tuple[int, str, str]]
@@ -124,24 +123,9 @@ def session(tmp_path: Path) -> Iterator[FakeSession]:
 @contextmanager
 def running(places: Places) -> Iterator[FakeSession]:
     """A session of these places, in a thread of its own."""
-    fake, up, over = FakeSession(), threading.Event(), threading.Event()
-    places.directory.mkdir(parents=True, exist_ok=True)
-
-    async def serve() -> None:
-        control = ControlSocket(places.control, {Markets: fake.markets, ListAct: fake.act}, lambda text: text)
-        await control.open()
-        up.set()
-        await asyncio.to_thread(over.wait)
-        await control.close()
-
-    thread = threading.Thread(target=lambda: asyncio.run(serve()))
-    thread.start()
-    try:
-        assert up.wait(10)
+    fake = FakeSession()
+    with answering(places, {Markets: fake.markets, ListAct: fake.act}):
         yield fake
-    finally:
-        over.set()
-        thread.join()
 
 
 # With a session
