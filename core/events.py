@@ -538,8 +538,12 @@ class Recovered(_Event, frozen=True):
     """Every line of the account's book that has not failed, in order: cash, holdings and profit are their fold."""
     equity: EquityMark | None = None
     """As last written; None when this account was never marked."""
+    day_opening: EquityMark | None = None
+    """The first one of the same day; None when nobody knows it."""
     marks: tuple[tuple[str, Usd], ...] = ()
     """(market, last fair value known, micro-dollars a share of YES) of markets in which something is held."""
+    day_marks: tuple[tuple[str, Usd], ...] = ()
+    """The same as it was at ``day_opening``, of all markets with lines before it."""
     held: tuple[Instrument, ...] = ()
     """Markets in which something is held, as far as their orders and tokens are concerned; some are not made now."""
     jobs: tuple[KnownJob, ...] = ()
@@ -592,7 +596,72 @@ Act = Literal[
     "list_approve",
     "list_reject",
     "list_refresh",
+    "cancel_order",
+    "alarm_ack",
+    "alarm_shelve",
+    "alarm_unshelve",
+    "record_start",
+    "record_stop",
+    "stop",
 ]
+
+OPENING_ACTS: Final[frozenset[Act]] = frozenset(
+    {
+        "resume",
+        "resume_all",
+        "rearm",
+        "tighten",
+        "shift",
+        "one_side",
+        "size",
+        "reset",
+        "set",
+        "flatten",
+        "flatten_all",
+        "split",
+        "merge",
+        "redeem",
+        "convert",
+        "list_approve",
+    }
+)
+"""Acts that may put more at risk, and are not for somebody who sees an old picture; ``widen`` by less than nothing is
+one more."""
+STOPPING_ACTS: Final[frozenset[Act]] = frozenset(
+    {
+        "pause",
+        "pause_all",
+        "reduce",
+        "reduce_all",
+        "cancel_order",
+        "cancel_market",
+        "cancel_all",
+        "flatten_stop",
+        "kill",
+        "stop",
+    }
+)
+"""Acts that only stop: done however late they come, and whatever else is said with them."""
+PREVIEWABLE: Final[frozenset[Act]] = frozenset(
+    {
+        "widen",
+        "tighten",
+        "shift",
+        "one_side",
+        "size",
+        "reset",
+        "set",
+        "resume",
+        "resume_all",
+        "flatten",
+        "flatten_all",
+        "split",
+        "merge",
+        "redeem",
+        "convert",
+    }
+)
+"""Acts that can be asked only to tell what they would do."""
 
 
 class OperatorCommand(_Event, frozen=True):
@@ -616,6 +685,8 @@ class OperatorCommand(_Event, frozen=True):
     """An adjustment or a control state ends after this time; None: it stays."""
     reason: str = ""
     """Why, in the operator's words; kept with the control state, the kill or the re-arm."""
+    subject: str = ""
+    """``cancel_order``: the order's id. ``alarm_...``: the alarm's key; "" with ``alarm_ack`` is all of them."""
     confirm: str = ""
     """``flatten``, ``flatten_all``: what the preview gave to confirm it with."""
     most_cost: Usd | None = None
@@ -627,8 +698,39 @@ class OperatorCommand(_Event, frozen=True):
     changes: tuple[tuple[str, str], ...] = ()
     """``set``: (setting, value as text); a value of "" takes an earlier change of that setting back."""
     preview: bool = False
-    """Of ``widen`` to ``set``, of ``flatten`` and of inventory operations: only tell what would be done, and change
-    nothing."""
+    """Only tell what would be done, and change nothing. Of :data:`PREVIEWABLE`; others are done by :meth:`meant` or
+    refused by :attr:`why_no_preview`."""
+
+    @property
+    def is_preview(self) -> bool:
+        """It only wants to be told, and that can be done."""
+        return self.preview and self.act in PREVIEWABLE
+
+    @property
+    def meant(self) -> "OperatorCommand":
+        """The command as it is carried out: what only stops does so, whatever is asked of a preview."""
+        return msgspec.structs.replace(self, preview=False) if self.act in STOPPING_ACTS else self
+
+    @property
+    def why_no_preview(self) -> str:
+        """A preview is asked for that there is none of, in words; "" when not."""
+        has_one = not self.preview or self.act in PREVIEWABLE | STOPPING_ACTS
+        return "" if has_one else "there is no preview of it; nothing was done"
+
+    @property
+    def opens(self) -> bool:
+        """It may put more at risk: it does more than stop, cancel, widen or tell."""
+        if self.is_preview:
+            return False
+        match self.act:
+            case "widen":
+                return self.amount < 0
+            case "size":
+                return self.amount > 1
+            case "one_side":
+                return self.sides == "both"
+            case _:
+                return self.act in OPENING_ACTS
 
 
 class Killed(_Event, frozen=True):

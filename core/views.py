@@ -304,6 +304,14 @@ class AccountView(msgspec.Struct, frozen=True, gc=False):
     """What does not add up in our own books, in words; "" while everything does."""
     sources: tuple[tuple[str, str, str], ...] = ()
     """(what, who says it, in words with its age) where two sources differ."""
+    day_realised: Usd | None = None
+    """Part of the day's profit that no price can take back, fees and income included; None before the account was
+    valued, or when the day's beginning is not known."""
+    day_unrealised: Usd | None = None
+    """The rest of it: both add up to ``day_profit`` exactly."""
+    day_fair: Usd | None = None
+    """The same day at fair values: the sum of every market's, those not made now and what belongs to none included;
+    None when the day's beginning or a fair value is not known."""
 
 
 class DataView(msgspec.Struct, frozen=True, gc=False):
@@ -475,6 +483,128 @@ class FlattenView(msgspec.Struct, frozen=True, gc=False):
     author: str = ""
 
 
+AlarmPriority = Literal[1, 2, 3]
+"""1: act now, money is at risk or control is lost; 2: act soon, degraded but bounded; 3: look when you can."""
+
+
+class AlarmView(msgspec.Struct, frozen=True, gc=False):
+    """Something that wants an operator: a condition that stands, or that stood and nobody has acknowledged."""
+
+    key: str
+    """Names it as long as it is told: its code, and what it is about."""
+    code: str
+    """Stable name of the kind."""
+    priority: AlarmPriority
+    market: str
+    """Condition id or ""."""
+    text: str
+    """The condition, in words with its numbers; may contain foreign text."""
+    consequence: str
+    """What happens while nobody acts, in words."""
+    action: str
+    """What to do first, in words."""
+    pane: str
+    """Where to look: the name of a pane of the console."""
+    since_unix: float
+    """When it was raised last."""
+    count: int
+    """How often it was raised this session."""
+    standing: bool
+    """The condition holds now."""
+    acknowledged: bool = False
+    by: str = ""
+    """Who acknowledged or shelved it."""
+    shelved_s: float | None = None
+    """Seconds until it comes back from the shelf; None when it is not shelved."""
+    reason: str = ""
+    """Why it was shelved, in an operator's words."""
+    cause: str = ""
+    """Key of the alarm of which it is a consequence: it is listed and calls nobody; "" without one."""
+
+
+class FillView(msgspec.Struct, frozen=True, gc=False):
+    """One fill of ours."""
+
+    seq: int
+    """Grows by one with every fill of this session."""
+    unix: float
+    market: str
+    title: str
+    """Foreign text: the market may not be made any more."""
+    side: Side
+    price: Ticks
+    """In the YES frame."""
+    grid_k: int
+    decimals: int
+    """As in :class:`MarketView`, of the moment of the fill."""
+    size: Shares
+    layer: int | None
+    """0 is nearest the touch; None when the order is not known."""
+    on_no: bool
+    taker: bool
+    status: str
+    """MATCHED, MINED, CONFIRMED, RETRYING or FAILED."""
+    fee: Usd
+    markouts: tuple[float | None, ...] = ()
+    """Dollars a share after each of 1, 5, 30 and 300 s, positive in our favour; None while it is too young."""
+
+
+class TradeView(msgspec.Struct, frozen=True, gc=False):
+    """One trade of the tape."""
+
+    seq: int
+    """Grows by one with every trade of the market."""
+    age_s: float
+    price: Ticks
+    """In the YES frame."""
+    size: Shares
+    taker_bought: bool
+    """The taker bought YES, as told: of little worth (market-making.md 2.7)."""
+
+
+class ResultView(msgspec.Struct, frozen=True, gc=False):
+    """What became of the orders that an operator's act was about."""
+
+    seq: int
+    """Grows by one with every act."""
+    unix: float
+    act: str
+    market: str
+    """Condition id; "" for acts on everything."""
+    who: str
+    wanted: int
+    """Orders that it wanted gone."""
+    cancelled: int = 0
+    """Confirmed by the venue."""
+    filled: int = 0
+    """Filled whole before the cancel."""
+    refused: int = 0
+    """The venue would not cancel them, and they stand."""
+    unknown: int = 0
+    """Nobody knows yet."""
+    done: bool = False
+    """Nothing more is waited for."""
+    took_s: float = 0.0
+
+
+class RecordingView(msgspec.Struct, frozen=True, gc=False):
+    """A recording of the market channel on this machine. Texts may be foreign."""
+
+    path: str
+    began_unix: float | None
+    """None when it cannot be told."""
+    lasted_s: float | None
+    disk_bytes: int
+    frames: int | None
+    """None when they have not been counted."""
+    markets: int
+    source: str
+    """Who was recorded: demo, paper or live, and by what."""
+    running: bool = False
+    trouble: str = ""
+    """What is wrong with it, in words; "" when nothing is."""
+
+
 class MarketView(msgspec.Struct, frozen=True):
     """One market: a row of the table, its ladder, its inventory and its profit."""
 
@@ -497,9 +627,9 @@ class MarketView(msgspec.Struct, frozen=True):
     """Ticks the operator added to the half-spread; negative when tightened."""
     flattening: bool
     bids: tuple[LevelView, ...]
-    """Best first, at most 60 levels."""
+    """Best first: at most 60 levels of a market that a console shows as a ladder, the best alone of others."""
     asks: tuple[LevelView, ...]
-    """Best first, at most 60 levels."""
+    """Best first, as many as of ``bids``."""
     orders: tuple[OrderView, ...]
     """Ours that may be in the book, best first per side, bids before asks."""
     fair: float | None
@@ -546,6 +676,15 @@ class MarketView(msgspec.Struct, frozen=True):
     closed: str = ""
     """Why the market is closed until somebody resumes it, or for a while, in words; "" when it is not."""
     flatten: FlattenView | None = None
+    day: Usd | None = None
+    """Profit since 00:00 UTC at the same marks as ``pnl``; None when the day's beginning is not known."""
+    reward_band: tuple[Ticks, Ticks] | None = None
+    """Lowest and highest tick at which an order scores for liquidity rewards; None without a programme, or without a
+    middle to measure from."""
+    tape: tuple[TradeView, ...] = ()
+    """The last 200 trades, oldest first; a detail."""
+    volumes: tuple[tuple[Ticks, Shares], ...] = ()
+    """(price, shares traded there since the session began), by price; of a market that is shown as a ladder."""
 
 
 class FeedView(msgspec.Struct, frozen=True, gc=False):
@@ -825,5 +964,19 @@ class ConsoleView(msgspec.Struct, frozen=True):
     """Seconds that our clock is ahead of the venue's; None while nobody asked."""
     market_list: ListView | None = None
     """None where there is no list (a replay)."""
+    alarms: tuple[AlarmView, ...] = ()
+    """By priority, then newest first; those that are shelved or have a cause come last."""
+    alarm_calls: int = 0
+    """Grows whenever alarms of priority 1 begin to call: the console rings once for each number."""
+    fills: tuple[FillView, ...] = ()
+    """The last 200 of this session, oldest first."""
+    results: tuple[ResultView, ...] = ()
+    """What became of the last 20 acts that wanted orders gone, oldest first."""
+    recordings: tuple[RecordingView, ...] = ()
+    """Newest first; the one under way stands first."""
+    consoles: int = 0
+    """Attached from other processes."""
+    wallet: str = ""
+    """Address that holds the money; "" where none is needed."""
     journal_stalled_s: float = 0.0
     """How long what is to be written has been waiting for the disk; 0 while it is written."""

@@ -5,7 +5,7 @@ travel to the session's loop and their results come back as futures.
 """
 
 from concurrent.futures import Future
-from typing import Protocol
+from typing import Literal, Protocol
 
 import msgspec
 
@@ -22,8 +22,18 @@ class CommandResult(msgspec.Struct, frozen=True, gc=False):
     """Of the preview of a flattening: what to confirm it with; "" when it cannot be confirmed."""
 
 
+Access = Literal["own", "attached", "watching"]
+"""``own``: the session ends with its console; ``attached``: another process's session, which goes on without;
+``watching``: the same, and nothing may be done to it."""
+
+
 class ConsoleLink(Protocol):
     """What a console may do with a session."""
+
+    @property
+    def access(self) -> Access:
+        """Whose session it is."""
+        ...
 
     @property
     def view(self) -> ConsoleView | None:
@@ -35,8 +45,13 @@ class ConsoleLink(Protocol):
         """The session has ended or is ending by itself; the console should close."""
         ...
 
-    def watch(self, market: str) -> None:
-        """Say which market the operator looks at: the views carry the details of that one."""
+    def watch(self, market: str, ladders: tuple[str, ...] = ()) -> None:
+        """Say what the operator looks at.
+
+        Args:
+            market: the views carry its details and its whole book.
+            ladders: of these they carry the whole book too.
+        """
         ...
 
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
