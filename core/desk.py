@@ -430,6 +430,18 @@ class Desk:
         """All bids and asks of others, best first."""
         return self._others(EVERY_LEVEL)
 
+    def best_of_size(self, side: Side, least: Shares) -> Ticks | None:
+        """Best price at which ``least`` rests on a side of the book, ours included; None when it does nowhere."""
+        book = self.tracked.book
+        own = {} if self.own_in_book else self.orders.resting_at(self.market, side)
+        ticks = [tick for tick, size in own.items() if size + book.size_at(side, tick) >= least]
+        for most in (1, EVERY_LEVEL):
+            shown = [tick for tick, size in book.best_first(side, most) if size >= least]
+            if shown:
+                ticks.append(shown[0])
+                break
+        return (max if side == "bid" else min)(ticks, default=None)
+
     @property
     def touch_of_others(self) -> tuple[Ticks | None, Ticks | None]:
         """Best bid and ask without our own orders, as of the last look at the book."""

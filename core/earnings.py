@@ -17,9 +17,9 @@ from core.orders.fills import Fill
 from core.orders.manager import OrderManager
 from core.orders.order import IN_BOOK, Order
 from core.portfolio.markouts import HORIZONS
-from core.quoting.rewards import MarginalValue, OwnOrder, RewardEstimate, estimate, marginal_value
+from core.quoting.rewards import MarginalValue, OwnOrder, RewardEstimate, estimate, marginal_value, scoring_band
 from core.quoting.scoring import ScoringWatch
-from core.units import MICRO, Side, Usd, usd_from_float
+from core.units import MICRO, SIDES, Side, Ticks, Usd, usd_from_float
 
 CAPITAL_PER_DAY: Final = 0.04 / 365
 """What a dollar tied up in an order would earn elsewhere."""
@@ -82,6 +82,17 @@ class Earnings:
             for order in self._resting(desk)
         ]
         return estimate(own, *desk.others(), desk.instrument.grid, terms)
+
+    def band(self, desk: Desk) -> tuple[Ticks, Ticks] | None:
+        """Lowest and highest tick at which an order of a market scores; None without a programme or a middle."""
+        terms = terms_of(desk.instrument)
+        if terms is None:
+            return None
+        bid, ask = (desk.best_of_size(side, terms.min_size) for side in SIDES)
+        if bid is None or ask is None or bid >= ask:
+            return None
+        grid = desk.instrument.grid
+        return scoring_band((bid + ask) / (2 * grid.k), grid, terms.max_spread_cents)
 
     def worth(self, desk: Desk, found: RewardEstimate, now: float) -> list[OrderWorth]:
         """What each scoring order of a market adds a day: rewards, and trading as this session has gone so far.

@@ -93,13 +93,46 @@ def split_view(engine: Engine, market: str, now: float) -> SplitView | None:
     )
 
 
+def day_view(engine: Engine, desk: Desk, now: float) -> Usd | None:
+    """What a market has earned since its day began, at the marks of :func:`desk_pnl`; None when nobody knows."""
+    if not engine.valuing.is_marked:
+        return None
+    return engine.books.day.profit(desk.market, desk.position.ledger, desk.mark(now))
+
+
+def day_at_fair(engine: Engine, now: float) -> Usd | None:
+    """What all markets have earned since the day began, at fair values or the last marks; None when nobody knows."""
+    if not engine.valuing.is_marked:
+        return None
+    books, desks, total = engine.books, engine.desks, 0
+    for market, position in {"": books.portfolio.position(""), **books.portfolio.positions}.items():
+        mark = desks[market].mark(now) if market in desks else None
+        if mark is None and market:
+            mark = books.mark_of(market)
+        profit = books.day.profit(market, position.ledger, mark)
+        if profit is None:
+            return None
+        total += profit
+    return Usd(total)
+
+
 def account_view(engine: Engine, now: float) -> AccountView:
-    """What belongs to no single market."""
+    """What belongs to no single market.
+
+    The day's profit is that of the last mark of the account: conservative equity, less that of the day's first mark and
+    what was deposited since. Its realised part is what realised profit less fees, with income, has grown by between the
+    same two marks, in whole micro-dollars; the unrealised part is defined as the rest, so that they add up exactly.
+    """
     books, account, jobs = engine.books, engine.account, engine.inventory.jobs
     positions, day, unix = books.portfolio.positions.values(), engine.account.day, now + engine.wall_s
-    is_marked = account.bankroll is not None
+    is_marked = engine.valuing.is_marked
+    day_profit = Usd(account.equity - day.opening - day.flows) if is_marked else Usd(0)
+    realised = account.day_secured if is_marked else None
     return AccountView(
-        day_profit=Usd(account.equity - day.opening - day.flows) if is_marked else Usd(0),
+        day_profit=day_profit,
+        day_realised=realised,
+        day_unrealised=None if realised is None else Usd(day_profit - realised),
+        day_fair=day_at_fair(engine, now),
         day_flows=day.flows,
         drawdown=books.drawdown.current,
         flows=usd_of(books.portfolio.flows),

@@ -4,6 +4,7 @@ import msgspec
 
 from core.units import Shares, Usd
 from core.views import (
+    AlarmView,
     CapView,
     ConsoleView,
     ControlState,
@@ -79,6 +80,8 @@ class Standing(msgspec.Struct, frozen=True):
     drawdown: Usd
     trouble: str
     """What does not add up in our own books; "" while everything does."""
+    alarms: tuple[AlarmView, ...]
+    """Those that stand, and those that nobody has acknowledged; by priority."""
     markets: tuple[MarketStanding, ...]
 
 
@@ -111,6 +114,7 @@ def standing(view: ConsoleView) -> Standing:
         day_profit=view.account.day_profit,
         drawdown=view.account.drawdown,
         trouble=view.account.trouble,
+        alarms=view.alarms,
         markets=tuple(_market(one) for one in view.markets),
     )
 

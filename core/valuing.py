@@ -54,16 +54,24 @@ class Valuing:
         actions += self._tell_assumed(tuple(unknown))
         made = [market for market, value in values.items() if value is not None]
         equity = Usd(books.cash + sum([value or 0 for value in values.values()]) + books.value_elsewhere(made))
-        marked = account.mark(unix, equity)
+        marked = account.mark(unix, equity, books.secured)
         if not self.is_marked:
             self.is_marked = True
             actions += self._judge_sizes()
         actions += self._check_drawdown(unix, equity, now)
+        if marked.is_new_day:
+            books.begin_day(lambda market: self._mark_of(market, now))
         if marked.is_new_day or marked.limit:
             books.wants_snapshot = True  # what a restart must not forget
             self._engine.all_due()
         self._engine.protections.trips["loss"] += marked.limit == "reached"
         return [*actions, *self._engine.stops.heed_day(marked, now), *books.marked(unix, equity)]
+
+    def _mark_of(self, market: str, now: float) -> Usd | None:
+        """What a share of YES is worth: where nobody knows it at this moment, what was last known."""
+        desk = self._engine.desks.get(market)
+        mark = None if desk is None else desk.mark(now)
+        return self._engine.books.mark_of(market) if mark is None else mark
 
     def _must_wait(self, unknown: list[str], now: float) -> bool:
         """What is held in some markets cannot be valued, and that may be different in a moment."""

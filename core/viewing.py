@@ -12,8 +12,9 @@ from core.engine import Engine
 from core.events import ListedOrder
 from core.flatten.machine import Flattening
 from core.market.recovery import Recovery, Step
+from core.market.tape import Tape
 from core.market_data import Feed
-from core.money_views import account_view, desk_pnl, exposure_of, inventory_view, split_view, total_pnl
+from core.money_views import account_view, day_view, desk_pnl, exposure_of, inventory_view, split_view, total_pnl
 from core.orders.order import Order, State
 from core.portfolio.markouts import MarkoutRow
 from core.profiles import MarketSettings
@@ -28,10 +29,11 @@ from core.risk.control import Controls
 from core.risk.permission import why_not_quote
 from core.risk.protections import Made
 from core.risk_views import cap_views, denial_views
-from core.units import MICRO, Side, Usd
+from core.units import MICRO, Shares, Side, Ticks, Usd
 from core.venue_state import VenueState
 from core.views import (
     AdjustmentView,
+    AlarmView,
     BudgetView,
     ConsoleView,
     ControlView,
@@ -52,9 +54,11 @@ from core.views import (
     MarkoutView,
     OrderView,
     ProtectionView,
+    RecordingView,
     RegimeView,
     RewardView,
     SettingView,
+    TradeView,
     VenueView,
 )
 
@@ -76,12 +80,22 @@ class Stage(msgspec.Struct, frozen=True):
     sockets_up: int = 0
     sockets: int = 0
     """Of the market channel, connected and wanted; 0 where nothing is received (a replay)."""
-    watched: str = ""
-    """Condition id of the market whose details are wanted: they cost more than all the rest of a market's view."""
+    watched: frozenset[str] = frozenset()
+    """Condition ids of markets whose details are wanted: they cost more than all the rest of a market's view."""
+    ladders: frozenset[str] = frozenset()
+    """Condition ids of further markets whose whole books are wanted."""
     budget: BudgetView | None = None
     """What may be sent; None where nothing is."""
     kill: KillView = KillView()
     market_list: ListView | None = None
+    wallet: str = ""
+    """Address that holds the money; "" where none is needed."""
+    recordings: tuple[RecordingView, ...] = ()
+    consoles: int = 0
+    """Attached from other processes."""
+    alarms: tuple[AlarmView, ...] = ()
+    """As of the view before: they are made from views."""
+    alarm_calls: int = 0
 
 
 def console_view(engine: Engine, stage: Stage) -> ConsoleView:
@@ -98,6 +112,10 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         control=engine.controls.of_all().state,
         kill=stage.kill,
         market_list=stage.market_list,
+        recordings=stage.recordings,
+        consoles=stage.consoles,
+        alarms=stage.alarms,
+        alarm_calls=stage.alarm_calls,
         stopping=engine.stopping,
         finished=stage.finished,
         feeds=(
@@ -135,6 +153,9 @@ def console_view(engine: Engine, stage: Stage) -> ConsoleView:
         protections=protection_views(engine, now),
         clock_skew_s=engine.vitals.skew_s,
         journal_stalled_s=engine.vitals.stalled_s,
+        fills=engine.fill_log.views,
+        results=engine.results.views(now),
+        wallet=stage.wallet,
     )
 
 
@@ -242,14 +263,25 @@ def _foreign_order(engine: Engine, row: ListedOrder) -> ForeignOrderView:
 
 def _market(engine: Engine, desk: Desk, stage: Stage) -> MarketView:
     """One market, with its details if they are wanted."""
-    view = market_view(engine, desk, stage.now, stage.unix)
-    return detailed(view, engine, desk, stage.now) if desk.market == stage.watched else view
+    is_watched = desk.market in stage.watched
+    is_ladder = is_watched or desk.market in stage.ladders
+    levels, volumes = (LEVELS_SHOWN, desk.tape.volumes) if is_ladder else (1, ())
+    view = market_view(engine, desk, stage.now, stage.unix, levels, volumes)
+    return detailed(view, engine, desk, stage.now) if is_watched else view
 
 
-def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketView:
-    """One market without the details of :func:`detailed`."""
+def market_view(
+    engine: Engine,
+    desk: Desk,
+    now: float,
+    unix: float,
+    levels: int = LEVELS_SHOWN,
+    volumes: tuple[tuple[Ticks, Shares], ...] = (),
+) -> MarketView:
+    """One market without the details of :func:`detailed`, with at most ``levels`` of each side of its book."""
     instrument, tracked, plan = desk.instrument, desk.tracked, desk.plan
-    blocked = why_not_quote(engine.facts(desk, now))
+    facts = engine.facts(desk, now)
+    blocked = why_not_quote(facts)
     if blocked == UNPROVEN_CHANGE or not blocked:
         # A change is in doubt for a moment after every trade; it is told when a decision had to wait for it.
         blocked = desk.blocked_by
@@ -274,8 +306,8 @@ def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketVi
         widen_ticks=desk.stance.adjustments.at(now).widen_ticks,
         flattening=desk.flattening is not None,
         flatten=_flatten(desk.flattening, now),
-        bids=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("bid", LEVELS_SHOWN)]),
-        asks=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("ask", LEVELS_SHOWN)]),
+        bids=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("bid", levels)]),
+        asks=tuple([LevelView(tick, size) for tick, size in tracked.book.best_first("ask", levels)]),
         orders=tuple([_order(engine, desk, order, now) for order in orders]),
         fair=fair,
         reservation=pricing.reservation if pricing else None,
@@ -292,7 +324,10 @@ def market_view(engine: Engine, desk: Desk, now: float, unix: float) -> MarketVi
         regime=regime_view(desk.posture, fair, now, unix) if desk.posture else RegimeView(),
         cancels_per_1000=_per_1000(engine.orders.cancelled.get(desk.market, 0), position.bought + position.sold),
         profile=chosen.profile if chosen else "",
-        closed=engine.reconciliation.closed(desk.market, now),
+        closed=facts.quarantine,
+        day=day_view(engine, desk, now),
+        reward_band=engine.earnings.band(desk),
+        volumes=volumes,
     )
 
 
@@ -320,6 +355,18 @@ def detailed(view: MarketView, engine: Engine, desk: Desk, now: float) -> Market
         ),
         profiles=engine.profiles.names if engine.profiles else (),
         settings=setting_views(chosen) if chosen else (),
+        tape=trade_views(desk.tape, now),
+    )
+
+
+def trade_views(tape: Tape, now: float) -> tuple[TradeView, ...]:
+    """The last trades of a market, oldest first."""
+    first = tape.total - len(tape.trades) + 1
+    return tuple(
+        [
+            TradeView(seq, now - trade.now, trade.price, trade.size, trade.taker_buys_yes)
+            for seq, trade in enumerate(tape.trades, start=first)
+        ]
     )
 
 

@@ -101,6 +101,10 @@ class AccountEvents:
         if booked is None:
             return []
         fill, change = booked
+        if change == "booked":
+            self._log(fill, event, unix)
+        elif change != "contradicted":
+            self._engine.fill_log.settle(fill, event.settlement)
         if change in ("void", "contradicted"):
             return self._trade_went_wrong(event, fill, change, now)
         if change == "moved":
@@ -121,6 +125,12 @@ class AccountEvents:
             how = f"taken, fee {micro_text(fill.fee)}" if fill.takes else f"layer {fill.layer + 1}"
             text = f"{_told(desk, fill)}, {how}"
         return [*actions, Note("fill", fill.market, text)]
+
+    def _log(self, fill: Fill, word: FillSeen, unix: float) -> None:
+        """Show a new fill, in the grid that its order has at this moment."""
+        desk, order = self._engine.desks.get(fill.market), self._engine.orders.by_intent(fill.intent)
+        title = "" if desk is None else desk.instrument.title
+        self._engine.fill_log.book(fill, word, order.grid, title, unix)
 
     def _fees_of(self, order_id: str) -> FeeSchedule | None:
         """What taking costs in an order's market; None where nobody told."""

@@ -4,7 +4,7 @@ Lines leave as ``Book`` actions for the journal; fills have rows anyway. The sta
 (:mod:`core.portfolio`), so a restart goes on where the last session ended.
 """
 
-from collections.abc import Container
+from collections.abc import Callable, Container
 from typing import Final
 
 from core.account.activity import Told
@@ -13,6 +13,7 @@ from core.actions import Action, Book, Finding, Marked, Note
 from core.events import PayoutSeen, Recovered
 from core.orders.fills import Fill
 from core.portfolio.account import Account
+from core.portfolio.day import DayOpenings
 from core.portfolio.decompose import Decomposition
 from core.portfolio.entries import (
     Entry,
@@ -30,7 +31,7 @@ from core.portfolio.entries import (
 from core.portfolio.equity import Drawdown
 from core.portfolio.ledger import Pico, usd_of
 from core.portfolio.portfolio import Portfolio
-from core.portfolio.position import Position
+from core.portfolio.position import Position, booking_of
 from core.units import MICRO, Outcome, Shares, Usd, micro_text
 
 OPENING: Final = "opening"
@@ -53,6 +54,8 @@ class Bookkeeping:
         """Shares that are ours as soon as a price is known to enter them at, by market."""
         self.splits: dict[str, Decomposition] = {}
         """Where the trading profit of this session came from, by market."""
+        self.day = DayOpenings()
+        """How every market stood when the day began."""
         self._why_unpriced: dict[str, str] = {}
         self.begun_unix = 0.0
         """When the book began: what happened before is in its opening."""
@@ -72,7 +75,10 @@ class Bookkeeping:
         self._marks = dict(event.marks)
         self.begun_unix = next((line.unix for line in event.bookings if line.key == OPENING), 0.0)
         if event.equity is not None:
-            self._account.restore(event.equity)
+            opening = event.day_opening
+            self._account.restore(event.equity, opening)
+            if opening is not None:
+                self.day.restore(opening.seq, event.bookings, dict(event.day_marks))
             self.drawdown = Drawdown(event.equity.peak)
             for line in event.bookings:
                 if line.seq >= event.equity.seq:  # it was not in that mark's flows yet
@@ -145,6 +151,8 @@ class Bookkeeping:
             The number of its line, and what is to be told.
         """
         seq, wrong = self.portfolio.fill(fill, counts, unix)
+        if not counts:
+            self.day.take_back(booking_of(fill, seq, unix))
         mark = self.mark_of(fill.market)
         price = fill.usd if fill.outcome == "YES" else Usd(MICRO - fill.usd)
         signed = Shares(fill.size if (fill.side == "bid") == counts else -fill.size)
@@ -225,6 +233,16 @@ class Bookkeeping:
     def cash(self) -> Usd:
         """Micro-dollars now."""
         return usd_of(self.portfolio.cash)
+
+    @property
+    def secured(self) -> Usd:
+        """Profit of all time that no price can take back, as a mark of the account tells it."""
+        portfolio = self.portfolio
+        return Usd(usd_of(portfolio.realised) - usd_of(portfolio.fees) + usd_of(portfolio.income))
+
+    def begin_day(self, mark_of: Callable[[str], Usd | None]) -> None:
+        """A day begins with this mark of the account; ``mark_of`` tells what a share of YES is worth in a market."""
+        self.day.begin(self.portfolio.next_seq, self.portfolio.positions, mark_of)
 
     def mark_of(self, market: str) -> Usd | None:
         """What a share of YES is worth: its payout, or the last fair value; None when nobody ever knew."""

@@ -493,11 +493,14 @@ class Reconciliation:
                 found.append(Finding("cancel_unsettled", "alarm", "hold", *place, text, "", order.detail))
         return self._findings.tell(found, unix)
 
-    def closed(self, market: str, now: float) -> str:
-        """Why nothing is to be done in a market, in words; "" when nothing is in the way."""
+    def closed(self, market: str, now: float, *, is_released: bool = False) -> str:
+        """Why nothing is to be done in a market, in words; "" when nothing is in the way.
+
+        With ``is_released`` as it would be after an operator resumed it.
+        """
         if any(is_stuck(order, now) for order in self._orders.at_risk(market)):
             return "an order could not be cancelled, and nobody knows what became of it"
-        return self.balances.closed(market) or self._findings.quarantine.why(market, now)
+        return self.balances.closed(market) or ("" if is_released else self._findings.quarantine.why(market, now))
 
     def unsettled_s(self, market: str, now: float, unix: float) -> float:
         """Age of the oldest trade of a market that is not final, at a moment of both clocks; 0 without one."""

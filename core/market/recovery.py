@@ -42,20 +42,23 @@ MEMORY_SEC: Final = 600.0
 """A second freeze within this time is met with a new socket at once."""
 
 
+RECOVERY_BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+"""Seconds between which recoveries are told apart."""
+
+
 class Durations:
     """How long things took: counts below fixed bounds, which add up over a session."""
 
-    BOUNDS: Final = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
-    """Seconds."""
-
-    def __init__(self) -> None:
-        self.counts = [0] * (len(self.BOUNDS) + 1)
+    def __init__(self, bounds: tuple[float, ...] = RECOVERY_BOUNDS) -> None:
+        """``bounds`` rise, in seconds."""
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
         """Of durations up to each bound and not up to the one before; the last: beyond all."""
         self.sum_s = 0.0
 
     def add(self, seconds: float) -> None:
         """Take one."""
-        self.counts[bisect_left(self.BOUNDS, seconds)] += 1
+        self.counts[bisect_left(self.bounds, seconds)] += 1
         self.sum_s += seconds
 
 

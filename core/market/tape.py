@@ -15,6 +15,8 @@ from core.units import Grid, Shares, Ticks
 RATE_WINDOW_SEC: Final = 60.0
 SLICE_SEC: Final = 1.0
 KNOWN_TRADES: Final = 64
+KEPT_TRADES: Final = 200
+"""Trades that are told one by one."""
 
 
 class Trade(msgspec.Struct, frozen=True, gc=False):
@@ -42,13 +44,18 @@ class _Slice(msgspec.Struct):
 class Tape:
     """Recent trades, their rate and their direction."""
 
-    __slots__ = ("_known", "_recent", "last", "total")
+    __slots__ = ("_at", "_known", "_recent", "_volumes", "last", "total", "trades")
 
     def __init__(self) -> None:
         self._recent: deque[_Slice] = deque()
         self._known: deque[Hashable] = deque(maxlen=KNOWN_TRADES)
         self.last: Trade | None = None
         self.total = 0
+        self.trades: deque[Trade] = deque(maxlen=KEPT_TRADES)
+        """The last ones, oldest first, in ticks of the present grid; the newest is number ``total``."""
+        self._at: dict[Ticks, int] = {}
+        """Micro-shares traded by tick of the present grid: at most one entry a tick."""
+        self._volumes: tuple[tuple[Ticks, Shares], ...] | None = ()
 
     def add(self, trade: Trade, key: Hashable) -> bool:
         """Take a trade; one whose ``key`` was seen just before is the same, told by another socket: False."""
@@ -57,6 +64,8 @@ class Tape:
         self._known.append(key)
         self.last = trade
         self.total += 1
+        self.trades.append(trade)
+        self._count(trade.price, trade.size)
         self._forget(trade.now)
         if not self._recent or trade.now - self._recent[-1].begin_s >= SLICE_SEC:
             self._recent.append(_Slice(trade.now))
@@ -69,9 +78,25 @@ class Tape:
         return True
 
     def change_grid(self, old: Grid, new: Grid) -> None:
-        """Tell the last price in ticks of the market's new grid."""
-        if self.last is not None:
-            self.last = msgspec.structs.replace(self.last, price=old.onto(new, self.last.price))
+        """Tell prices in the nearest ticks of the market's new grid; volumes that meet on one are added up."""
+        if self.last is None:
+            return
+        told = [msgspec.structs.replace(trade, price=old.onto(new, trade.price)) for trade in self.trades]
+        self.trades, self.last = deque(told, maxlen=KEPT_TRADES), told[-1]
+        traded, self._at = self._at, {}
+        for tick, size in traded.items():
+            self._count(old.onto(new, tick), size)
+
+    @property
+    def volumes(self) -> tuple[tuple[Ticks, Shares], ...]:
+        """(price, shares traded there since this began), by price."""
+        if self._volumes is None:
+            self._volumes = tuple([(tick, Shares(size)) for tick, size in sorted(self._at.items())])
+        return self._volumes
+
+    def _count(self, tick: Ticks, size: int) -> None:
+        self._at[tick] = self._at.get(tick, 0) + size
+        self._volumes = None
 
     def per_minute(self, now: float) -> int:
         """Trades of the last 60 seconds."""

@@ -29,6 +29,10 @@ class Account:
         """What the venue shows has been compared with our book in this session."""
         self.equity = Usd(0)
         """As of the last mark, at conservative prices (market-making.md 3.6)."""
+        self._secured = Usd(0)
+        """Profit of all time, as of the last mark, that no price can take back."""
+        self._secured_before: Usd | None = None
+        """The same at the first mark of the day; None when nobody knows."""
         self.bankroll: Usd | None = None
         """Lowered, never raised, within a UTC day (market-making.md 1.6); None before the first mark."""
         self._assigned = None if settings.bankroll_usd is None else usd_from_float(settings.bankroll_usd)
@@ -56,8 +60,20 @@ class Account:
         """The day as far as it has been marked."""
         return self._loss.loss.state or LossState(self._day, self.equity, Usd(0), False)
 
-    def restore(self, mark: EquityMark) -> None:
-        """Go on with the day that an earlier session began: a restart forgives no loss and raises no bankroll."""
+    @property
+    def day_secured(self) -> Usd | None:
+        """Part of the day's profit, as of the last mark, that no price can take back; None when nobody knows."""
+        before = self._secured_before
+        return None if before is None else Usd(self._secured - before)
+
+    def restore(self, mark: EquityMark, opening: EquityMark | None = None) -> None:
+        """Go on with the day that an earlier session began: a restart forgives no loss and raises no bankroll.
+
+        Args:
+            mark: the last one.
+            opening: the first one of the same day; None when nobody knows it.
+        """
+        self._secured_before = None if opening is None else opening.secured
         self._day = mark.day
         self.bankroll = mark.bankroll
         self.guard_peak = mark.guard_peak
@@ -77,12 +93,20 @@ class Account:
         """A mark would say something new."""
         return self.is_open and (self._is_touched or int(unix // DAY_SEC) != self._day)
 
-    def mark(self, unix: float, equity: Usd) -> DayMark:
-        """Take the value of the whole account at ``unix`` seconds; days begin in UTC."""
+    def mark(self, unix: float, equity: Usd, secured: Usd) -> DayMark:
+        """Take the value of the whole account; days begin in UTC.
+
+        Args:
+            unix: seconds.
+            equity: at conservative prices.
+            secured: profit of all time that no price can take back: realised less fees, and income.
+        """
         day = int(unix // DAY_SEC)
         assigned = equity if self._assigned is None else min(equity, self._assigned)
         is_new_day = day > self._day or self.bankroll is None
-        self.equity = equity
+        self.equity, self._secured = equity, secured
+        if is_new_day:
+            self._secured_before = secured
         self._day = max(day, self._day)
         lowest = assigned if is_new_day or self.bankroll is None else min(assigned, self.bankroll)
         self.bankroll = Usd(max(1, lowest))

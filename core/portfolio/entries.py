@@ -165,3 +165,13 @@ class EquityMark(msgspec.Struct, frozen=True, gc=False):
     """The day's loss limit was reached."""
     guard_peak: Usd | None = None
     """Highest profit, at conservative marks, since the drawdown limit was last re-armed; None when nobody watches."""
+
+    @property
+    def secured(self) -> Usd:
+        """Profit of all time that no price can take back."""
+        return Usd(self.realised - self.fees + self.income)
+
+    @property
+    def opens_day(self) -> bool:
+        """It is what its day is measured against."""
+        return self.conservative == self.day_equity and not self.day_flows

@@ -48,7 +48,7 @@ _WHY_NOT: Final = {
 """Why a quote is missing, with the setting to look at; others stand for themselves."""
 
 
-class Term(NamedTuple):
+class Term(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One part of a price or a size."""
 
     name: str
@@ -56,7 +56,7 @@ class Term(NamedTuple):
     """Nano-ticks of a price, micro-shares of a size; signed."""
 
 
-class LayerExplanation(msgspec.Struct, frozen=True):
+class LayerExplanation(msgspec.Struct, frozen=True, gc=False):
     """One layer of one side."""
 
     side: Side
@@ -261,7 +261,7 @@ def _price(
     terms = _terms(
         *model, ("rounding", rounding), (name_of_bound, of_bound * NANO), ("post-only", sign * pushed * NANO)
     )
-    present = [name for name, _ in terms]
+    present = [term.name for term in terms]
     for name in ("post-only", name_of_bound, "price bound", "least edge"):
         if name in present:
             return terms, name
@@ -289,7 +289,7 @@ def _size(steps: SizeSteps, size: Shares, plan: SidePlan, inputs: QuoteInputs) -
         ("funds", size - steps.final),
     ]
     kept = _terms(*terms)
-    cuts = [name for name, _ in kept if name not in ("base", "rounding")]
+    cuts = [term.name for term in kept if term.name not in ("base", "rounding")]
     return kept, cuts[-1] if cuts else "base"
 
 

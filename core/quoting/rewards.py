@@ -6,6 +6,7 @@ makers are not public; where they have to be guessed, the guess is against us.
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Literal, NamedTuple
 
 import msgspec
@@ -131,6 +132,22 @@ def estimate(
     elif usd < LEAST_PAID_USD:
         note = "below the least paid"
     return RewardEstimate(note, mid, scores, q_one, q_two, q_min, others, share, usd)
+
+
+@lru_cache(maxsize=1 << 12)
+def scoring_band(mid: float, grid: Grid, max_spread_cents: float) -> tuple[Ticks, Ticks] | None:
+    """Lowest and highest tick at which an order scores; None when no order can, so narrow is the band.
+
+    Args:
+        mid: dollars, as of :func:`core.market.rewards.scoring_mid`.
+        grid: of the market.
+        max_spread_cents: of its programme.
+    """
+    reach = max_spread_cents / 100
+    low, high = max(grid.ceil_t(mid - reach), 1), min(grid.floor_t(mid + reach), grid.k - 1)
+    ends = [tick for tick in (low, low + 1, high - 1, high) if low <= tick <= high]
+    scoring = [tick for tick in ends if order_score(max_spread_cents, abs(grid.dollars(tick) - mid) * 100) > 0]
+    return (Ticks(min(scoring)), Ticks(max(scoring))) if scoring else None
 
 
 def marginal_value(

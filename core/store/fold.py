@@ -11,13 +11,13 @@ from core.errors import StoreError
 from core.events import FillSeen, KnownFill, KnownJob, KnownOrder, Recovered
 from core.jobs.job import Baseline, Job
 from core.market.instrument import Instrument
-from core.portfolio.entries import Booking
+from core.portfolio.entries import Booking, EquityMark
 from core.portfolio.ledger import posting_of
 from core.quoting.adjust import KeptAdjustments
 from core.store.changes import json_text
-from core.store.lines import CONTROLS, LAST_MARK, LINES, booking_of, control_of, mark_of
+from core.store.lines import CONTROLS, FIRST_MARK, LAST_MARK, LINES, booking_of, control_of, mark_of
 from core.store.schema import LIVING, OURS, OWED, PROVISIONAL, UNDER_WAY
-from core.units import micro_text
+from core.units import Usd, micro_text
 
 RECENT_SEC: Final = 86_400.0
 """An order that ended so long before the trades were last read, with all its fills told and final, is history."""
@@ -56,10 +56,14 @@ NEXT_SEQ: Final = f"""SELECT 1 + MAX(
 _FAIRS: Final = """SELECT market, fair FROM (
   SELECT value AS market, (
     SELECT fair_micro_usd FROM sessions s CROSS JOIN fairs f ON f.session = s.id AND f.market = value
-    WHERE fair_micro_usd IS NOT NULL ORDER BY s.id DESC, f.unix DESC LIMIT 1
-  ) AS fair FROM json_each(?)
+    WHERE fair_micro_usd IS NOT NULL AND f.unix <= :until ORDER BY s.id DESC, f.unix DESC LIMIT 1
+  ) AS fair FROM json_each(:markets)
 ) WHERE fair IS NOT NULL"""
-"""What a session has last seen of each market, whoever's: a fair value is no account's."""
+"""What a session had last seen of each market by then, whoever's: a fair value is no account's."""
+_EVER: Final = 1e18
+"""Unix seconds that no row is after."""
+_SAMPLED_SEC: Final = 1.0
+"""A mark's fair values may be written so much later than the mark."""
 _JOBS: Final = f"""SELECT body, state, transaction_id, transaction_hash, baseline FROM jobs
 WHERE account = :account AND {UNDER_WAY} ORDER BY job_id"""
 _TRANSACTIONS: Final = """SELECT DISTINCT LOWER(e.transaction_hash) FROM jobs JOIN job_events e USING (job_id)
@@ -115,13 +119,17 @@ async def fold(db: aiosqlite.Connection, account: str) -> Recovered:
         closed = list(await db.execute_fetchall(_CLOSED, ours))
         marks = list(await db.execute_fetchall(LAST_MARK, ours))
         bookings = [booking_of(row) for row in await db.execute_fetchall(LINES, ours)]
+        opening = await _opening_of(db, marks, ours)
+        begun = [] if opening is None else [booking for booking in bookings if booking.seq < opening.seq]
         since = ours | {"recent": read_until - RECENT_SEC, "listed": read_from - MARGIN_SEC}
         return Recovered(
             orders=tuple(_order(row) for row in await db.execute_fetchall(_ORDERS, since)),
             fills=tuple(_fill(row) for row in await db.execute_fetchall(_FILLS, since)),
             bookings=tuple(bookings),
             equity=mark_of(marks[0]) if marks else None,
-            marks=tuple((market, fair) for market, fair in await db.execute_fetchall(_FAIRS, (_held(bookings),))),
+            day_opening=opening,
+            marks=await _fairs(db, bookings, _EVER),
+            day_marks=() if opening is None else await _fairs(db, begun, opening.unix + _SAMPLED_SEC),
             held=tuple(_instrument(row) for row in await db.execute_fetchall(_INSTRUMENTS, (_held(bookings),))),
             jobs=tuple(_known_job(row) for row in await db.execute_fetchall(_JOBS, ours)),
             own_transactions=tuple(made for (made,) in await db.execute_fetchall(_TRANSACTIONS, ours)),
@@ -136,6 +144,21 @@ async def fold(db: aiosqlite.Connection, account: str) -> Recovered:
         )
     finally:
         await db.rollback()
+
+
+async def _opening_of(db: aiosqlite.Connection, marks: list[Any], ours: dict[str, Any]) -> EquityMark | None:
+    """What the day of the last mark is measured against; None where it was not written down."""
+    if not marks:
+        return None
+    day = mark_of(marks[0]).day
+    first = [mark_of(row) for row in await db.execute_fetchall(FIRST_MARK, ours | {"day": day})]
+    return first[0] if first and first[0].opens_day else None
+
+
+async def _fairs(db: aiosqlite.Connection, bookings: Iterable[Booking], until: float) -> tuple[tuple[str, Usd], ...]:
+    """Last fair values by ``until``, unix seconds, of the markets in which these lines leave something."""
+    rows = await db.execute_fetchall(_FAIRS, {"markets": _held(bookings), "until": until})
+    return tuple((market, fair) for market, fair in rows)
 
 
 def _instrument(row: Any) -> Instrument:

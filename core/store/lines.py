@@ -39,6 +39,11 @@ MARK_COLUMNS: Final = (
 """Of the table ``equity``, in the order of :class:`EquityMark`'s fields."""
 LAST_MARK: Final = f"SELECT {MARK_COLUMNS} FROM equity WHERE +account = :account ORDER BY id DESC LIMIT 1"
 """The mark that was written last, for :func:`mark_of`. Rows are searched from the end: unix time may be set back."""
+FIRST_MARK: Final = (
+    f"SELECT {MARK_COLUMNS} FROM equity WHERE account = :account AND unix >= :day * 86400 AND day = :day"
+    " ORDER BY id LIMIT 1"
+)
+"""The first mark of a UTC day, for :func:`mark_of`."""
 MARKS: Final = (
     f"SELECT {MARK_COLUMNS} FROM equity WHERE account = :account AND unix >= :since AND unix < :until ORDER BY unix, id"
 )

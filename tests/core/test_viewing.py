@@ -85,9 +85,15 @@ def test_looking_changes_nothing() -> None:
 
 def test_deep_book_is_shown_as_far_as_a_console_can_use_it() -> None:
     driver = Driver(VenueBook(a_market("0.001"), mid=500, depth=200)).quoting()
-    (market,) = view_of(driver).markets
+    (market,) = watching(driver, driver.desk.market).markets
     assert (len(market.bids), len(market.asks)) == (LEVELS_SHOWN, LEVELS_SHOWN)
     assert market.bids[0].price == 499
+
+
+def test_a_book_at_which_nobody_looks_is_shown_by_its_touch() -> None:
+    driver = Driver(VenueBook(a_market("0.001"), mid=500, depth=200)).quoting()
+    (market,) = view_of(driver).markets
+    assert [level.price for level in (*market.bids, *market.asks)] == [499, 501]
 
 
 def test_a_proven_book_says_when_and_how_it_was_proven() -> None:
@@ -175,7 +181,8 @@ def test_sockets_come_from_the_session() -> None:
 
 def watching(driver: Driver, market: str) -> ConsoleView:
     """The view of somebody who looks at a market."""
-    return console_view(driver.engine, Stage(1, "demo", driver.now, driver.unix, 0.0, "", (), watched=market))
+    stage = Stage(1, "demo", driver.now, driver.unix, 0.0, "", (), watched=frozenset((market,)))
+    return console_view(driver.engine, stage)
 
 
 def test_only_the_market_that_is_looked_at_carries_its_details() -> None:

@@ -110,7 +110,7 @@ def test_each_term_of_the_model_is_told_apart() -> None:
         best_bid=None,
         best_ask=None,
     )
-    terms = dict(layer(seen).price_terms)
+    terms = {term.name: term.amount for term in layer(seen).price_terms}
     assert terms["fair"] == 46 * NANO and terms["group"] == NANO and terms["operator shift"] == NANO
     assert terms["inventory"] < 0
     assert terms["volatility"] == terms["fee"] == -NANO and terms["toxicity"] == -NANO // 2
