@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from core.account.account_events import AccountEvents
 from core.account.bookkeeping import Bookkeeping
+from core.account.fill_log import FillLog
 from core.account.findings import Findings
 from core.account.inventory_acts import InventoryActs
 from core.account.reconciliation import Reconciliation
@@ -61,6 +62,7 @@ from core.portfolio.account import Account
 from core.portfolio.markouts import Drift
 from core.profiles import Profiles
 from core.quoting.explain import MarketExplanation
+from core.results import Results
 from core.risk.control import Control, Controls, allows_orders
 from core.risk.permission import Facts, clause_of, why_not_quote
 from core.risk.protections import Protections
@@ -134,6 +136,8 @@ class Engine:
         self.account_events = AccountEvents(self)
         self.valuing = Valuing(self)
         self.operating = Operating(self)
+        self.results = Results()
+        self.fill_log = FillLog()
         self.listings = Listings(self, own_in_book=own_in_book)
         self._drifts: deque[tuple[str, Drift]] = deque(maxlen=KEPT_DRIFTS)
         self.wall_s = 0.0
@@ -179,7 +183,10 @@ class Engine:
         """
         if type(event) is MarketMessage:
             return self.data.take(event, now)
-        return self._handlers[type(event)](event, now)
+        actions = self._handlers[type(event)](event, now)
+        if self.results.is_open and type(event) is not OperatorCommand:  # the last word on an act is its answer
+            return [*actions, *self.results.advance(now)]
+        return actions
 
     def wake_at_once(self, now: float) -> None:
         """Ask to be woken without delay."""
@@ -187,7 +194,10 @@ class Engine:
 
     def next_wake(self) -> float:
         """Monotonic time at which a :class:`Woken` is wanted; infinity when nothing waits."""
-        return min(self._wake_s, self.data.check_s, self.data.due_s, self.reconciliation.due_s, self.controls.next_s())
+        data, controls = self.data, self.controls
+        return min(
+            self._wake_s, data.check_s, data.due_s, self.reconciliation.due_s, controls.next_s(), self.results.due_s
+        )
 
     # Market data
 
@@ -280,6 +290,9 @@ class Engine:
 
     def _on_cancel_answered(self, event: CancelAnswered, now: float) -> list[Action]:
         actions: list[Action] = list(self.orders.cancel_answered(event, now))
+        order = self.orders.find(event.order_id)
+        if order is not None:
+            self.results.answered(order, event.outcome == "refused")
         self._order_touched(event.order_id, now)
         return actions
 
@@ -389,7 +402,9 @@ class Engine:
 
     def _decide(self, desk: Desk, unix: float, now: float) -> list[Action]:
         drifts = desk.look(now, unix)
-        self._drifts.extend((desk.market, drift) for drift in drifts)
+        for drift in drifts:
+            self._drifts.append((desk.market, drift))
+            self.fill_log.drifted(drift)
         mark = desk.mark(now)
         actions = [] if mark is None else self.books.price(desk.market, mark, unix)
         if drifts:

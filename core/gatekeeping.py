@@ -13,7 +13,7 @@ from core.market.instrument import Instrument
 from core.orders.order import Order
 from core.quoting.caps import CostRoom
 from core.quoting.rules import Bounds
-from core.risk.exposure import Exposures, Worst
+from core.risk.exposure import NOTHING_TAKEN, CostLimits, Exposures, Worst
 from core.risk.gate import (
     Candidate,
     Cleared,
@@ -110,10 +110,11 @@ class Gatekeeper:
             known = self.denials.get(each.code)
             self.denials[each.code] = DenialCount(1 if known is None else known.count + 1, each, now)
 
-    def cost_room(self, desk: Desk, now: float) -> CostRoom:
-        """What the caps at cost leave a market whose orders are planned anew."""
+    def cost_room(self, desk: Desk, now: float, taken: CostLimits = NOTHING_TAKEN) -> CostRoom:
+        """What the caps at cost leave a market whose orders are planned anew; ``taken``: less than they are by this."""
         planned = [order for order in self._engine.orders.at_risk(desk.market) if not is_pending(order, now)]
-        limits = self.rules(desk).limits(self._engine.account.bankroll or Usd(0))
+        caps = self.rules(desk).limits(self._engine.account.bankroll or Usd(0))
+        limits = CostLimits(caps.market - taken.market, caps.group - taken.group, caps.account - taken.account)
         return self.exposures.room(desk.market, planned, limits)
 
     def _facts(

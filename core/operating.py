@@ -11,13 +11,15 @@ import msgspec
 
 from core.actions import Action, CancelAll, CancelMarket, KeepAdjustments, Note, refusal
 from core.config import Settings
+from core.decision import CANCEL_GRACE_SEC
 from core.desk import Desk
 from core.errors import ConfigError
-from core.events import OperatorCommand
-from core.orders.order import IN_BOOK, State
+from core.events import Act, OperatorCommand
+from core.orders.order import IN_BOOK, TERMINAL, Order, State
 from core.quoting.adjust import AdjustmentRefused, Adjustments, KeptAdjustments, adjusted
 from core.quoting.explain import preview_words
 from core.quoting.rules import Bounds
+from core.resuming import preview_resume
 from core.risk.control import RESUMABLE, Control, strictest
 from core.risk.permission import why_not_quote
 from core.units import SIDES, Side
@@ -26,6 +28,34 @@ from core.views import ControlState
 if TYPE_CHECKING:
     from core.engine import Engine
 
+_OF_SESSION: Final[frozenset[Act]] = frozenset(
+    {
+        "list_approve",
+        "list_reject",
+        "list_refresh",
+        "alarm_ack",
+        "alarm_shelve",
+        "alarm_unshelve",
+        "record_start",
+        "record_stop",
+        "stop",
+    }
+)
+"""Acts that are none on what is traded."""
+_WANTS_GONE: Final[frozenset[Act]] = frozenset(
+    {
+        "pause",
+        "reduce",
+        "cancel_order",
+        "cancel_market",
+        "flatten",
+        "pause_all",
+        "reduce_all",
+        "cancel_all",
+        "flatten_all",
+    }
+)
+"""Acts that want orders gone, beside the kill."""
 MOST_FOR_S: Final = 366 * 86_400.0
 """Longest time for which a state may be asked."""
 
@@ -40,7 +70,38 @@ class Operating:
 
     def take(self, command: OperatorCommand, now: float) -> list[Action]:
         """Carry out an act at ``now`` (monotonic seconds)."""
+        command = command.meant
+        if why := command.why_no_preview:
+            return [refusal(command.market, f"{command.act}: {why}")]
+        actions = self._take(command, now)
+        if command.act in _WANTS_GONE and not command.preview and not _is_refused(actions):
+            market = "" if command.act.endswith("_all") else command.market
+            unix = now + self._engine.wall_s
+            self._engine.results.begin(command.act, market, command.who, self._going(command), now, unix)
+        return actions
+
+    def _going(self, command: OperatorCommand) -> list[Order]:
+        """The orders within an act's reach that are to go, now that it was carried out."""
+        engine, act = self._engine, command.act
+        if act == "cancel_order":
+            order = engine.orders.find(command.subject)
+            return [] if order is None else [order]
+        market = "" if act.endswith("_all") else command.market
+        desks = [desk for desk in engine.desks.values() if market in ("", desk.market)]
+        if act.startswith("flatten"):
+            desks = [desk for desk in desks if desk.flattening is not None]
+        side = command.sides if act in ("pause", "reduce", "pause_all", "reduce_all") else "both"
+        return [
+            order
+            for desk in desks
+            for order in engine.orders.at_risk(desk.market)
+            if side in ("both", order.side) and (order.cancel_wanted or order.state is State.CANCEL_SENT)
+        ]
+
+    def _take(self, command: OperatorCommand, now: float) -> list[Action]:
         engine = self._engine
+        if command.act in _OF_SESSION:
+            return [refusal("", f"{command.act}: only the session can do that")]
         if not command.preview:
             engine.wake_at_once(now)
         if command.act in ("split", "merge", "redeem", "convert"):
@@ -58,8 +119,10 @@ class Operating:
         if command.act in ("pause", "reduce", "pause_all", "reduce_all"):
             return self._restrain(command, now)
         if command.act in ("resume", "resume_all"):
-            return self._resume(command, now)
+            return [preview_resume(engine, command, now)] if command.preview else self._resume(command, now)
         desk = engine.desks[command.market]
+        if command.act == "cancel_order":
+            return self._cancel_order(desk, command.subject, now)
         if not command.preview:
             desk.touch_due()
         return self._on_market(desk, command, now)
@@ -140,6 +203,18 @@ class Operating:
                 return self._change_settings(desk, command, now)
             case _:
                 return self._cancel_market(desk, count, now)
+
+    def _cancel_order(self, desk: Desk, order_id: str, now: float) -> list[Action]:
+        """Cancel one order of ours that the venue may have; quoting goes on, as after cancelling a market."""
+        order = self._engine.orders.find(order_id) if order_id else None
+        if order is None or order.market != desk.market:
+            return [refusal(desk.market, "cancel order: no order of ours here has that id")]
+        if why := _why_not_cancel(order, now):
+            return [refusal(desk.market, f"cancel order: {why}")]
+        desk.touch_due()
+        what = f"{order.side} {desk.instrument.grid.cents(order.yes_price)}c"
+        pulled = self._engine.orders.cancel(order, "cancelled by operator", now, insists=True)
+        return [*pulled, Note("info", desk.market, f"cancelling the {what}")]
 
     def _cancel_market(self, desk: Desk, count: int, now: float) -> list[Action]:
         """Cancel our orders of a market; while some cannot be found or cancelled, everything the account has there."""
@@ -231,3 +306,18 @@ class Operating:
         others = {one.market for one in held} - {"", market}
         apart = f"; {len(others)} markets stay held by themselves" if others and not market else ""
         return "".join(f"; still {one.told}" for one in held if one.market in ("", market)) + apart
+
+
+def _is_refused(actions: list[Action]) -> bool:
+    """An act was not carried out."""
+    return any(isinstance(action, Note) and action.refused for action in actions)
+
+
+def _why_not_cancel(order: Order, now: float) -> str:
+    """Why one order cannot be cancelled now, in words; "" when it can, again if the answer to its cancel is overdue."""
+    if order.state in TERMINAL:
+        return f"it is over: {order.state.value.lower().replace('_', ' ')}"
+    is_asked = order.state is State.CANCEL_SENT and now - order.since_s <= CANCEL_GRACE_SEC
+    if is_asked or order.cancel_wanted:
+        return "its cancel is under way"
+    return "it is not at the venue yet" if order.state in (State.INTENT, State.SENDING) else ""

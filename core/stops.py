@@ -146,7 +146,9 @@ class Stops:
     def _die(self, by: str, reason: str, now: float) -> list[Action]:
         self._rearming = None
         count = sum(1 for _ in self._engine.orders.all_at_risk())
+        orders = list(self._engine.orders.all_at_risk())
         pulled = self.set(Control("KILLED", reason, "kill", author=by), now, insists=True)
+        self._engine.results.begin("kill", "", by, orders, now, now + self._engine.wall_s)
         text = f"KILLED by {by}{reason and ': '}{reason}; cancelling {count} orders"
         return [CancelAll(reason="killed"), *pulled, Note("alarm", "", text)]
 

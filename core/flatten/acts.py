@@ -11,7 +11,17 @@ from core.desk import WAITS, Desk
 from core.events import OperatorCommand
 from core.flatten.cost import LEAST_TAKEN, Terms, value_of
 from core.flatten.machine import Cross, End, Flattening, Look, MergePairs, Pull, Wait, Wish, passive_price
-from core.flatten.preview import HOLDS_SEC, Facts, Preview, preview, size_text, walk, why_nothing, why_stale
+from core.flatten.preview import (
+    HOLDS_SEC,
+    Facts,
+    Preview,
+    cost_words,
+    preview,
+    size_text,
+    walk,
+    why_nothing,
+    why_stale,
+)
 from core.jobs.planning import Refused
 from core.market.book import Level
 from core.quoting.explain import NANO, LayerExplanation, Term
@@ -101,7 +111,7 @@ class FlattenActs:
             return [Note("info", market, previews[0].words(), confirm=token)]
         expected, worst = sum(made.expected for made in previews), sum(made.worst for made in previews)
         lines = [made.line() for made in previews] + [f"not included: {line}" for line in refused]
-        lines.append(f"in all: cost {expected / MICRO:.2f} dollars expected, {worst / MICRO:.2f} at worst")
+        lines.append(f"in all: {cost_words(Usd(expected), Usd(worst))}")
         return [Note("info", market, "\n".join(lines), confirm=token)]
 
     def _make(self, command: OperatorCommand, market: str, now: float) -> tuple[list[Preview], list[str]]:

@@ -154,7 +154,7 @@ def next_crossing(bids: list[Level], size: Shares, left: Usd, anchor: Ticks | No
     if terms.grid.notional(chosen.price, chosen.size) >= LEAST_TAKEN:
         return chosen
     if is_capped:
-        return Blocked(f"at its cap: {left / MICRO:.2f} dollars may still be lost, and the best bid costs more")
+        return Blocked(f"at its cap: the next bid costs more than the ${left / MICRO:.2f} left")
     return Blocked("what can be sold is worth less than a dollar, the least that crosses")
 
 

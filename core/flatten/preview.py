@@ -12,6 +12,8 @@ from core.units import MICRO, SIZE_QUANTUM, Outcome, Shares, Ticks, Usd, micro_t
 
 HOLDS_SEC: Final = 30.0
 """For so long a preview may be confirmed."""
+_TITLE: Final = 40
+"""Characters of a title in a list of markets."""
 MOVED_TICKS: Final = 1
 """The touch may have moved by as much since."""
 
@@ -87,39 +89,48 @@ class Preview(msgspec.Struct, frozen=True):
         lines = [f"{facts.title[:60]}: {both}; book proven {facts.proof_age_s:.0f} s ago"]
         pairs = min(facts.yes, facts.no)
         if self.merge:
-            lines.append(f"merge {size_text(self.merge)} pairs for {_usd(Usd(self.merge))} by {facts.route}")
+            merged = size_text(self.merge)
+            lines.append(f"merge {merged} YES with as many NO into {_usd(Usd(self.merge))}, by {facts.route}")
         elif pairs >= SIZE_QUANTUM:
             lines.append(f"{size_text(pairs)} pairs stay: {facts.merge_why_not}")
         if self.size:
             where = "" if self.resting is None else f" at {self._at(self.resting)}"
             lines.append(
-                f"sell {size_text(self.size)} {facts.outcome}: post-only{where} for {self.passive_s:.0f} s, "
-                f"about {size_text(self.rests)} expected to fill"
+                f"sell {size_text(self.size)} {facts.outcome}: wait{where} for {self.passive_s:.0f} s, "
+                f"about {size_text(self.rests)} sold so"
             )
             if facts.free < self.size:
-                lines.append(f"{size_text(self.size - facts.free)} of them have not settled yet: they wait")
+                lines.append(f"{size_text(self.size - facts.free)} of them wait, not settled yet")
             if self.crossed:
                 levels = ", ".join(f"{size_text(size)} at {self._at(price)}" for price, size in self.crossed)
-                lines.append(f"then cross {levels}; taker fee {_usd(self.fee)}")
-            if self.refused:
-                lines.append(f"crossing ends there: {self.refused}" if self.crossed else f"no crossing: {self.refused}")
+                lines.append(f"then take {levels}; fee {_usd(self.fee)}")
             if self.left:
-                lines.append(f"{size_text(self.left)} {facts.outcome} may stay")
+                lines.append(f"{size_text(self.left)} {facts.outcome} may stay: {self.refused or 'nobody takes them'}")
+            elif self.refused:
+                lines.append(f"takes no more: {self.refused}")
             lines.append(
-                f"cost against the fair value of {(facts.fair or 0) / MICRO:.4f}: {_usd(self.expected)} expected, "
-                f"{_usd(self.worst)} at worst (cap {_usd(self.cap)}); realised {_usd(self.profit)} if so"
+                f"{cost_words(self.expected, self.worst)} (cap {_usd(self.cap)}), "
+                f"against fair {self._fair()}; realised {_usd(self.profit)}"
             )
         return "\n".join(lines)
 
     def line(self) -> str:
         """The same in one line, for a list of markets."""
         facts = self.facts
-        merged = f"merge {size_text(self.merge)}, " if self.merge else ""
+        merged = f"merge {size_text(self.merge)} pairs, " if self.merge else ""
         sold = f"sell {size_text(self.size)} {facts.outcome}, " if self.size else ""
-        cost = f"cost {_usd(self.expected)} expected, {_usd(self.worst)} at worst"
+        cost = cost_words(self.expected, self.worst)
         stays = f"; {size_text(self.left)} may stay: {self.refused}" if self.left else ""
         held = f"{size_text(facts.yes)} YES {size_text(facts.no)} NO"
-        return f"{facts.title[:32]}: {held}; {merged}{sold}{cost}{stays}"
+        title = facts.title if len(facts.title) <= _TITLE else f"{facts.title[: _TITLE - 1]}…"
+        return f"{title}: {held}; {merged}{sold}{cost}{stays}"
+
+    def _fair(self) -> str:
+        """The fair value in cents of the token that is sold, and of YES where that is another."""
+        fair = self.facts.fair or 0
+        if self.facts.outcome == "YES":
+            return _cents(fair)
+        return f"{_cents(fair)} NO ({_cents(MICRO - fair)} YES)"
 
     def _at(self, price: Ticks) -> str:
         return f"{self.terms.grid.cents(price)}c"
@@ -243,5 +254,15 @@ def _joined(levels: list[Level]) -> list[Level]:
     return list(sums.items())
 
 
+def cost_words(expected: Usd, worst: Usd) -> str:
+    """What something costs, or earns, as expected and at worst: ``cost $2.52, at worst $6.97``."""
+    return f"{'cost' if expected >= 0 else 'earns'} {_usd(Usd(abs(expected)))}, at worst cost {_usd(worst)}"
+
+
+def _cents(price: int) -> str:
+    """A price of a share, micro-dollars, for people: ``47.54c``."""
+    return f"{price * 100 / MICRO:.2f}c"
+
+
 def _usd(amount: Usd) -> str:
-    return f"{'-' if amount < 0 else ''}${abs(amount) / MICRO:.2f}"
+    return f"{'−' if amount < 0 else ''}${abs(amount) / MICRO:,.2f}"

@@ -13,9 +13,10 @@ from core.clock import Clock
 from core.errors import InvariantBroken, PolymmError
 from core.events import OperatorCommand
 from core.lab.replay import Replay
-from core.runtime.link import CommandResult
+from core.runtime.alarming import ALARM_ACTS, Alarming
+from core.runtime.link import Access, CommandResult
 from core.viewing import Stage, console_view
-from core.views import ConsoleView, EventView, KillView
+from core.views import ConsoleView, EventView, KillView, Severity
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +38,8 @@ class ReplayHost:
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = 0
         self._view_seq = 0
-        self._watched = ""
+        self._alarming = Alarming(self._note)
+        self._gaze: tuple[str, tuple[str, ...]] = ("", ())
         self._viewed_s = float("-inf")
         self._started_s = 0.0
         self._reason = "end of recording"
@@ -60,9 +62,14 @@ class ReplayHost:
         """The replay failed; one that came to its end stays open for reading."""
         return self.error is not None
 
-    def watch(self, market: str) -> None:
-        """Let the views carry the details of a market, also after the end."""
-        self._watched = market
+    @property
+    def access(self) -> Access:
+        """The console's own replay."""
+        return "own"
+
+    def watch(self, market: str, ladders: tuple[str, ...] = ()) -> None:
+        """Let the views carry the details of a market and the books of others, also after the end."""
+        self._gaze = (market, ladders)
         if self._ended.is_set():
             self._publish()
 
@@ -141,6 +148,12 @@ class ReplayHost:
     def _serve(self) -> None:
         while not self._asked.empty():
             command, future = self._asked.get()
+            if why := command.why_no_preview:
+                future.set_result(CommandResult(done=False, text=f"{command.act}: {why}"))
+                continue
+            if command.act in ALARM_ACTS:
+                future.set_result(self._alarming.command(command, self.replay.now))
+                continue
             notes = [action for action in self.replay.command(command) if isinstance(action, Note)]
             if not notes:
                 future.set_result(CommandResult(done=False, text="nothing was done"))
@@ -156,8 +169,7 @@ class ReplayHost:
 
     def _publish(self) -> None:
         for unix, note in self.replay.take_notes():
-            self._event_seq += 1
-            self._events.append(EventView(self._event_seq, unix, note.severity, note.market, note.text))
+            self._tell(unix, note.severity, note.text, note.market)
         self._view_seq += 1
         finished = self._reason if self._ended.is_set() else ""
         stage = Stage(
@@ -168,9 +180,21 @@ class ReplayHost:
             loop_lag_ms=0.0,
             finished=finished,
             events=tuple(self._events),
-            watched=self._watched,
+            watched=frozenset((self._gaze[0],)),
+            ladders=frozenset(self._gaze[1]),
+            alarms=self._alarming.views,
+            alarm_calls=self._alarming.calls,
         )
-        self._view = console_view(self.replay.engine, stage)
+        self._view = view = console_view(self.replay.engine, stage)
+        self._alarming.look(view, self.replay.now)
+
+    def _note(self, severity: Severity, text: str, market: str = "") -> None:
+        """A line of the replay's present time for the console's event log."""
+        self._tell(self.replay.unix, severity, text, market)
+
+    def _tell(self, unix: float, severity: Severity, text: str, market: str) -> None:
+        self._event_seq += 1
+        self._events.append(EventView(self._event_seq, unix, severity, market, text))
 
 
 class _Stopped(Exception):

@@ -266,7 +266,7 @@ class OrderManager:
             order: any of ours.
             reason: why.
             now: monotonic seconds.
-            insists: an operator asks: what was sent already is sent again.
+            insists: an operator asks: what was sent already is sent again, however often it was.
         """
         if order.state is State.CANCEL_SENT and insists:
             order.cancels = 0
@@ -279,7 +279,7 @@ class OrderManager:
         self.counts.cancels += 1
         self.cancelled[order.market] = self.cancelled.get(order.market, 0) + 1
         order.reason = reason
-        if order.state is not State.UNKNOWN:
+        if insists or order.state is not State.UNKNOWN:
             order.cancels = 0  # the venue has shown it since it was cancelled by its id alone
         self._advance(order, "cancel_sent", now)
         return self._send_cancel(order, now) if order.cancels < MOST_CANCELS else []

@@ -153,6 +153,17 @@ class Controls:
             self.set(msgspec.structs.replace(self._held[scope], state="ACTIVE", reason="lifted"), now, unix)
         return len(found)
 
+    def without(self, sources: Iterable[Source], market: str, sides: Iterable[str]) -> "Controls":
+        """The states as they would stand if those of some sources about exactly this market and these sides were not.
+
+        It is made to be asked, not to go on with: it has no timers, and tells the journal nothing.
+        """
+        chosen = tuple(sides)
+        lifted = {(market, side, source) for source in sources for side in chosen}
+        left = Controls()
+        left._held = {scope: control for scope, control in self._held.items() if scope not in lifted}
+        return left
+
     def expire(self, now: float, unix: float) -> list[Control]:
         """End those whose time is over; returns what they were."""
         over = [scope for scope, end_s in self._ends_s.items() if end_s <= now]

@@ -117,6 +117,9 @@ class CostLimits(NamedTuple):
     account: int
 
 
+NOTHING_TAKEN: Final = CostLimits(0, 0, 0)
+
+
 class Worst(NamedTuple):
     """What may be lost in the worst case, by scope, Pico."""
 

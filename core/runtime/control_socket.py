@@ -3,7 +3,8 @@
 ``{"ask": "explain", "market": "..."}`` over a unix socket is answered with ``{"protocol": 1, "answer": ...}`` or
 ``{"protocol": 1, "refused": "why"}``. What can be asked is a table of request types and functions; the functions run on
 the session's loop, so they see it between two events. Whoever sends garbage, half a line, too much or nothing loses the
-connection, and nothing changes but a counter.
+connection, and nothing changes but a counter. One question may keep its connection (:class:`Upgrade`): an attached
+console's.
 """
 
 import asyncio
@@ -13,9 +14,9 @@ import os
 import socket
 import struct
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Final, Literal, TypeVar
+from typing import Annotated, Any, Final, Literal, NamedTuple, TypeVar
 
 import msgspec
 
@@ -158,7 +159,19 @@ class Counts(msgspec.Struct):
 
 
 Answers = Mapping[type[Any], Callable[[Any], Any]]
-"""Subclass of :class:`Request` -> what answers it; anything that can be written as JSON."""
+"""Subclass of :class:`Request` -> what answers it; anything that can be written as JSON, or an :class:`Upgrade`."""
+
+
+class Upgrade(NamedTuple):
+    """An answer after which the connection is somebody else's: no line is read from it any more."""
+
+    answer: Any
+    serve: Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+    """Uses the connection until it returns; what the other end is found to have broken it raises as OSError."""
+
+
+class Refused(Exception):
+    """A function of the table refuses a request that is one; the text says why."""
 
 
 class ControlSocket:
@@ -181,6 +194,8 @@ class ControlSocket:
         self._clean = clean
         self._server: asyncio.Server | None = None
         self._connections: set[asyncio.Task[Any]] = set()
+        self._upgraded: set[asyncio.Task[Any]] = set()
+        """Connections on which no lines are read any more; they keep nobody from asking."""
 
     async def open(self) -> None:
         """Take the place of a socket that a killed session left, and listen.
@@ -200,9 +215,10 @@ class ControlSocket:
         if self._server is None:
             return
         self._server.close()
-        for task in tuple(self._connections):
+        tasks = self._connections | self._upgraded
+        for task in tasks:
             task.cancel()
-        await asyncio.gather(*self._connections, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         self._server = None
         with contextlib.suppress(OSError):
             self.path.unlink()
@@ -216,19 +232,26 @@ class ControlSocket:
             return
         self._connections.add(task)
         try:
-            while await self._answer_next(reader, writer):
+            while (going := await self._answer_next(reader, writer)) is True:
                 pass
+            if isinstance(going, Upgrade):
+                self._connections.discard(task)
+                self._upgraded.add(task)
+                await going.serve(reader, writer)
             writer.close()
             async with asyncio.timeout(LINE_SEC):
                 await writer.wait_closed()
         except (OSError, TimeoutError):
             self.counts.failed += 1
+        except asyncio.CancelledError:
+            return  # the socket is closed; asyncio's streams would log a cancelled task as an error
         finally:
             self._connections.discard(task)
+            self._upgraded.discard(task)
             writer.transport.abort()
 
-    async def _answer_next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
-        """Answer one line; False when no other will be read from this connection."""
+    async def _answer_next(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool | Upgrade:
+        """Answer one line; False when no other will be read from this connection, or whose it is from now on."""
         try:
             async with asyncio.timeout(LINE_SEC):
                 line = await reader.readline()
@@ -237,10 +260,14 @@ class ControlSocket:
         if not line:
             return False
         reply = self._reply(line)
-        text = self._clean(_encode(reply).decode())
+        upgrade = reply.answer if isinstance(reply.answer, Upgrade) else None
+        said = reply if upgrade is None else Reply(PROTOCOL, answer=upgrade.answer)
+        text = self._clean(_encode(said).decode())
         async with asyncio.timeout(LINE_SEC):
             writer.write(text.encode() + b"\n")
             await writer.drain()
+        if upgrade is not None:
+            return upgrade
         await asyncio.sleep(PAUSE_SEC)
         return not reply.refused
 
@@ -260,6 +287,9 @@ class ControlSocket:
             return Reply(PROTOCOL, refused=f"no request: {error}"[:200])
         try:
             answered = answer(request)
+        except Refused as error:
+            self.counts.turned_away += 1
+            return Reply(PROTOCOL, refused=str(error))
         except Exception:
             log.exception("request_failed")
             self.counts.failed += 1
@@ -301,13 +331,39 @@ def ask(path: Path, request: Request, kind: type[Answer], timeout_s: float = ANS
         NoAnswer: it does not answer.
         PreflightError: it refuses, or is of another version of this program.
     """
+    connection, answer = dial(path, request, kind, timeout_s)
+    connection.close()
+    return answer
+
+
+def dial(
+    path: Path, request: Request, kind: type[Answer], timeout_s: float = ANSWER_SEC
+) -> tuple[socket.socket, Answer]:
+    """Ask as :func:`ask` does, and keep the connection; the caller closes it.
+
+    Raises:
+        NoSession: no session runs there.
+        NoAnswer: it does not answer.
+        PreflightError: it refuses, or is of another version of this program.
+    """
+    connection = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
     try:
-        with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-            connection.settimeout(timeout_s)
-            with _reachable(path) as address:
-                connection.connect(address)
-            connection.sendall(_encode(request) + b"\n")
-            line = _line(connection)
+        return connection, _answer_over(connection, path, request, kind, timeout_s)
+    except BaseException:
+        connection.close()
+        raise
+
+
+def _answer_over(
+    connection: socket.socket, path: Path, request: Request, kind: type[Answer], timeout_s: float
+) -> Answer:
+    """Connect and ask; raises what :func:`dial` does."""
+    try:
+        connection.settimeout(timeout_s)
+        with _reachable(path) as address:
+            connection.connect(address)
+        connection.sendall(_encode(request) + b"\n")
+        line = _line(connection)
     except (FileNotFoundError, NotADirectoryError, ConnectionRefusedError) as error:
         raise NoSession(f"no session runs in {path.parent}; start one there, or see --mode and state_dir") from error
     except OSError as error:

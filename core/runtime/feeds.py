@@ -14,6 +14,7 @@ from core.runtime.ingest import Ingest
 from core.runtime.listener import Listener
 from core.runtime.reader import BooksReader, Rest
 from core.runtime.user_feed import UserFeed
+from core.store.recorder import Recorder
 from core.venue.gateway import Gateway
 from core.venue.market_feed import FeedOwner, MarketFeed
 
@@ -34,10 +35,13 @@ class Feeds:
             user: the user channel.
         """
         self.user = user
+        self.url = urls.ws_market_url
+        """Of the market channel."""
         self.ingest = Ingest(self._take, listener.engine.data.find, None)
         self._listener = listener
         self._clock = listener.clock
         self._gateway = gateway
+        self._recorder: Recorder | None = None
         self.reader = BooksReader(rest, self._clock, listener.emit)
         self.market = MarketFeed(
             urls.ws_market_url,
@@ -75,6 +79,16 @@ class Feeds:
                 log.info("reconnect", extra={"tokens": len(action.tokens), "why": action.reason})
                 self.market.reconnect(action.tokens)
 
+    def record(self, recorder: Recorder | None, tokens: Sequence[str] = ()) -> None:
+        """Hand every frame of the market channel to ``recorder`` from now on; None ends it.
+
+        A recording is worth nothing without the books it begins with, and those come with a new socket: that of each of
+        these tokens gives way to an heir, and no token is without one meanwhile.
+        """
+        self._recorder = recorder
+        self.ingest.recorder = None if recorder is None else recorder.take
+        self.market.reconnect(tokens)
+
     def _on_frame(self, frame: bytes) -> bool:
         return self.ingest.frame(frame, self._clock.monotonic())
 
@@ -83,6 +97,8 @@ class Feeds:
         self._gateway.see(message)
 
     def _on_coverage(self, tokens: tuple[str, ...], connected: bool, detail: str) -> None:
+        if self._recorder is not None and not connected:
+            self._recorder.note_gap(f"the connection was lost: {detail}", tokens, self._clock.monotonic())
         self._listener.emit_quietly(FeedChanged(feed="market", connected=connected, detail=detail, tokens=tokens))
 
     def _on_alive(self) -> None:

@@ -46,7 +46,7 @@ class Heartbeat:
         Args:
             gateway: where beats go.
             clock: of the pauses.
-            emit: takes the result of each beat, and the first look that withheld one.
+            emit: takes the result of each beat, and why one is withheld when that changes.
             liveness: what has to move for a beat to be sent.
             is_killed: at this moment, monotonic seconds, the kill switch withholds beats: nothing of ours is open any
                 more, or the venue is to cancel it for want of them (reliability.md 4.6, I-33).
@@ -58,7 +58,8 @@ class Heartbeat:
         self._liveness = tuple(liveness)
         self._is_killed = is_killed
         self._is_stopped = False
-        self._is_withheld = False
+        self._withheld_by = ""
+        """What stood still at the last look; "" when a beat went out since."""
 
     def stop(self) -> None:
         """Send no further beat: nothing of ours is open any more."""
@@ -71,26 +72,27 @@ class Heartbeat:
             if now < self.chain.due_s:
                 await asyncio.sleep(min(LOOK_SEC, self.chain.due_s - now))
             elif standstill := self._standstill(now):
-                self._withhold(standstill)
+                self._withhold(*standstill)
                 await asyncio.sleep(LOOK_SEC)
             else:
-                self._is_withheld = False
+                self._withheld_by = ""
                 await self._beat(now)
 
-    def _standstill(self, now: float) -> str:
-        """Why no beat may be sent: a kill, or the first part that has stood still for too long; "" when one may."""
+    def _standstill(self, now: float) -> tuple[str, str] | None:
+        """What forbids a beat, and that in words: a kill, or the first part that has stood still for too long."""
         if self._is_killed(now):
-            return "killed"
+            return "kill", "killed"
         for part in self._liveness:
             still_s = now - part.progress()
             if still_s > part.limit_s:
-                return f"{part.name} still for {still_s:.0f} s"
-        return ""
+                return part.name, f"{part.name} still for {still_s:.0f} s"
+        return None
 
-    def _withhold(self, standstill: str) -> None:
-        if not self._is_withheld:
-            self._is_withheld = True
-            self._emit(HeartbeatSeen(acknowledged=False, detail=f"withheld: {standstill}"))
+    def _withhold(self, by: str, words: str) -> None:
+        """Tell why no beat goes out, once for each reason: the last one told is the one that holds."""
+        if by != self._withheld_by:
+            self._withheld_by = by
+            self._emit(HeartbeatSeen(acknowledged=False, detail=f"withheld: {words}"))
 
     async def _beat(self, now: float) -> None:
         heartbeat_id = self.chain.send(now)

@@ -5,15 +5,19 @@ import contextlib
 import threading
 from collections.abc import Callable
 from concurrent.futures import Future
+from typing import Final
 
 from core.clock import Clock, SystemClock
 from core.events import OperatorCommand
 from core.kill.switch import KillSwitch
 from core.runtime.ending import Outcome
 from core.runtime.guard import kill_view
-from core.runtime.link import CommandResult
+from core.runtime.link import Access, CommandResult
 from core.runtime.session import Session
 from core.views import ConsoleView, KillView
+
+CONSOLE: Final = "console"
+"""Name of the console that is in the session's own process."""
 
 
 class SessionHost:
@@ -62,11 +66,17 @@ class SessionHost:
         """The session is over."""
         return self._ended.is_set()
 
-    def watch(self, market: str) -> None:
-        """Let the views carry the details of a market; before the session has begun, of none."""
-        session = self._session
-        if session is not None:
-            session.watched = market
+    @property
+    def access(self) -> Access:
+        """The console's own session."""
+        return "own"
+
+    def watch(self, market: str, ladders: tuple[str, ...] = ()) -> None:
+        """Let the views carry a market's details and the books of others; nothing before the session has begun."""
+        loop, session = self._loop, self._session
+        if loop is not None and session is not None and not self.ended:
+            with contextlib.suppress(RuntimeError):  # the loop has just closed
+                loop.call_soon_threadsafe(session.look, CONSOLE, market, ladders)
 
     def kill(self, reason: str, by: str = "console") -> None:
         """Pull the kill switch on the caller's thread, also in a signal handler: neither loop nor engine are asked."""

@@ -30,7 +30,7 @@ _decode: Final = FRAME.decode
 class Ingest:
     """Takes frames, hands out their messages, and counts what came of them."""
 
-    __slots__ = ("_find", "_logged_s", "_recognised", "_recorder", "_take", "bytes", "frames", "malformed", "repeated")
+    __slots__ = ("_find", "_logged_s", "_recognised", "_take", "bytes", "frames", "malformed", "recorder", "repeated")
 
     def __init__(
         self,
@@ -47,7 +47,8 @@ class Ingest:
         """
         self._take = take
         self._find = find
-        self._recorder = recorder
+        self.recorder = recorder
+        """May be changed between two frames."""
         self.frames = 0
         self.bytes = 0
         """Characters, where frames come as text."""
@@ -63,8 +64,8 @@ class Ingest:
         size = len(raw)
         self.frames += 1
         self.bytes += size
-        if self._recorder is not None:
-            self._recorder(raw, now)
+        if self.recorder is not None:
+            self.recorder(raw, now)
         if size >= SHORTEST_BOOK and self._is_repeated(raw, now):
             return True
         try:

@@ -1,8 +1,8 @@
 """Prometheus metrics on loopback, read from the session's own counters when they are asked for.
 
 Nothing is counted twice: a scrape reads integers that engine, ingest, feed and reader keep anyway (performance.md 7).
-docs/data-health.md, docs/account.md, docs/risk.md and docs/markets.md list all names. Three metrics have a series a
-token, one has a series a market and one two; the number of the others is bounded.
+docs/data-health.md, docs/account.md, docs/risk.md, docs/alarms.md, docs/attach.md and docs/markets.md list all
+names. Three metrics have a series a token, one has a series a market and one two; the number of the others is bounded.
 """
 
 import asyncio
@@ -20,6 +20,7 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Histo
 from prometheus_client.registry import Collector
 
 from core.actions import AccountSection
+from core.alarms.kinds import KINDS
 from core.engine import Engine
 from core.market.proof import Evidence
 from core.market.recovery import Durations
@@ -28,7 +29,7 @@ from core.risk.budget import BucketName, SignerBudget
 from core.risk.gate import DENIALS
 from core.risk.protections import NAMES
 from core.units import MICRO, SIDES
-from core.views import BookState, Freshness, ListStanding, ListView, VenueMode
+from core.views import AlarmPriority, BookState, Freshness, ListStanding, ListView, VenueMode
 
 READ_SEC: Final = 2.0
 """Longest wait for the session's loop; a scrape that fails tells of a loop that hangs."""
@@ -92,6 +93,31 @@ class ListCounts(Protocol):
         ...
 
 
+class ConsoleCounts(Protocol):
+    """What :class:`core.runtime.consoles.Consoles` tells."""
+
+    dropped: int
+    garbled: int
+
+    @property
+    def count(self) -> int:
+        """How many are attached."""
+        ...
+
+
+class AlarmCounts(Protocol):
+    """What :class:`core.runtime.alarming.Alarming` tells."""
+
+    @property
+    def raised(self) -> Mapping[str, int]:
+        """How often, by code."""
+        ...
+
+    def counts(self) -> tuple[Mapping[AlarmPriority, int], Mapping[AlarmPriority, int]]:
+        """By priority: alarms that stand, and those that want to be acknowledged."""
+        ...
+
+
 class Sources(msgspec.Struct):
     """What stands around the engine; the session fills in each part once it exists."""
 
@@ -101,6 +127,10 @@ class Sources(msgspec.Struct):
     user: UserCounts | None = None
     budget: SignerBudget | None = None
     selection: ListCounts | None = None
+    alarms: AlarmCounts | None = None
+    consoles: ConsoleCounts | None = None
+    lateness: Durations | None = None
+    """Of decisions."""
     lag_s: Callable[[], float] | None = None
     """Longest delay of the loop since it was last called, seconds: a scrape's own reader of it."""
 
@@ -143,7 +173,9 @@ class EngineCollector(Collector):
         yield from self._controls()
         yield from self._protections()
         yield from self._gate()
+        yield from self._alarms()
         yield from self._market_list(now)
+        yield from self._consoles()
         yield _gauge("mm_gc_pause_seconds", "Longest pause of the garbage collector.", self._gc_pause_s())
         lag_s = self._sources.lag_s
         yield _gauge("mm_loop_lag_seconds", "Longest delay of the loop since the last scrape.", lag_s() if lag_s else 0)
@@ -239,6 +271,10 @@ class EngineCollector(Collector):
         engine = self._engine
         counts = engine.orders.counts
         yield _counter("mm_decisions", "Quote decisions.", engine.tally.decisions)
+        if (lateness := self._sources.lateness) is not None:
+            yield _histogram(
+                "mm_decision_late_seconds", "From when a decision was due to its orders' way out.", lateness
+            )
         yield _counter("mm_orders_placed", "Orders accepted by the venue.", counts.placed)
         yield _counter("mm_rejects", "Orders refused by the venue.", counts.rejects)
         yield _counter("mm_fills", "Fills.", counts.fills)
@@ -307,6 +343,20 @@ class EngineCollector(Collector):
             "mm_journal_stalled_seconds", "How long the journal has been waiting for the disk.", vitals.stalled_s
         )
 
+    def _alarms(self) -> Iterator[Metric]:
+        """What wants an operator."""
+        if (alarms := self._sources.alarms) is None:
+            return
+        standing, wanted = alarms.counts()
+        priorities = get_args(AlarmPriority)
+        stand = {str(priority): standing.get(priority, 0) for priority in priorities}
+        yield _gauges("mm_alarms", "Alarms whose condition holds now.", "priority", stand)
+        asking = {str(priority): wanted.get(priority, 0) for priority in priorities}
+        text = "Alarms that are neither acknowledged nor shelved, nor follow from another."
+        yield _gauges("mm_alarms_unacknowledged", text, "priority", asking)
+        raised = _all([kind.code for kind in KINDS], alarms.raised)
+        yield _counters("mm_alarm_raised", "Times that an alarm was raised.", "code", raised)
+
     def _market_list(self, now: float) -> Iterator[Metric]:
         """The list of markets: what became of it, and whether it waits for somebody."""
         if (selection := self._sources.selection) is None:
@@ -326,6 +376,14 @@ class EngineCollector(Collector):
         yield _counters("mm_list_readings", "Readings of the list.", "result", readings)
         changes = _all(("add", "remove", "change"), selection.changes)
         yield _counters("mm_list_changes", "Changes of the list that were put into force.", "kind", changes)
+
+    def _consoles(self) -> Iterator[Metric]:
+        """Consoles of other processes."""
+        consoles = self._sources.consoles
+        attached, dropped, garbled = (consoles.count, consoles.dropped, consoles.garbled) if consoles else (0, 0, 0)
+        yield _gauge("mm_consoles_attached", "Consoles of other processes.", attached)
+        yield _counter("mm_consoles_dropped", "Such consoles that took nothing for too long.", dropped)
+        yield _counter("mm_consoles_garbled", "Such consoles that said what cannot be read.", garbled)
 
     def _account(self, now: float) -> Iterator[Metric]:
         """What is not known yet, what does not fit, and what is not ours."""
@@ -398,6 +456,6 @@ def _all(names: Sequence[str], seen: Mapping[str, int]) -> dict[str, int]:
 
 
 def _histogram(name: str, text: str, durations: Durations) -> Metric:
-    bounds = [*(str(bound) for bound in durations.BOUNDS), "+Inf"]
+    bounds = [*(str(bound) for bound in durations.bounds), "+Inf"]
     buckets = list(zip(bounds, accumulate(durations.counts), strict=True))
     return HistogramMetricFamily(name, text, buckets=buckets, sum_value=durations.sum_s)

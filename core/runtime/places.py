@@ -77,6 +77,7 @@ class Places:
         self.log = self.directory / "polymm.log"
         self.control = self.directory / "control.sock"
         self.market_list = self.directory / kept.NAME
+        self.recordings = self.directory / "recordings"
         self._lock: int | None = None
         self._leases: dict[str, int] = {}
         """Wallet -> descriptor of its locked file."""

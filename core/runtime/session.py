@@ -69,9 +69,13 @@ from core.events import (
 )
 from core.kill.stored import KillCredentials, store
 from core.kill.switch import KillSwitch
+from core.market.recovery import Durations
 from core.profiles import Profiles
+from core.runtime.alarming import ALARM_ACTS, Alarming
 from core.runtime.answering import Answering
-from core.runtime.control_socket import ControlSocket
+from core.runtime.console_wire import Attach
+from core.runtime.consoles import Consoles
+from core.runtime.control_socket import Answers, ControlSocket
 from core.runtime.courier import Courier
 from core.runtime.ending import Outcome, verdict, verify_zero
 from core.runtime.feeds import Feeds
@@ -86,6 +90,7 @@ from core.runtime.operations import Chain, Operations
 from core.runtime.places import Places
 from core.runtime.reader import Rest
 from core.runtime.report import run_report
+from core.runtime.session_recording import SessionRecording
 from core.runtime.user_feed import UserFeed
 from core.runtime.vital_signs import watch_clock, watch_journal
 from core.store.database import Store
@@ -99,6 +104,8 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 VIEW_SEC: Final = 0.1
+OLD_VIEW_SEC: Final = 5.0
+"""Whoever looks at a view older than this may only stop things."""
 EVENTS_KEPT: Final = 200
 IDLE_SEC: Final = 4.0
 """Longest wait for the answer to a placement before everything is cancelled."""
@@ -109,10 +116,13 @@ CANCELS_STILL_SEC: Final = 10.0
 """How long each of these may stand still before the venue hears no more heartbeats, and cancels everything for us."""
 DOUBT_SEC: Final = 10.0
 """Pause after a check of the API credentials."""
+LATENESS_BOUNDS: Final = (0.0005, 0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0)
+"""Seconds between which late decisions are told apart."""
 SETTLE_SEC: Final = 2.0
 """Longest wait for the venue's last words on orders it no longer has."""
 
 _LIST_ACTS: Final = ("list_approve", "list_reject", "list_refresh")
+_RECORD_ACTS: Final = ("record_start", "record_stop")
 _LISTS: Final = (
     OpenOrdersRead,
     TradesRead,
@@ -197,8 +207,8 @@ class Session:
         self.engine = Engine(settings, own_in_book=not is_paper, profiles=profiles, needs_heartbeat=not is_paper)
         self.engine.wall_s = clock.unix() - clock.monotonic()  # an operator may act before the first wake
         self.view: ConsoleView | None = None
-        self.watched = ""
-        """Condition id of the market whose details the views carry; "" for none."""
+        self._gazes: dict[str, tuple[str, tuple[str, ...]]] = {}
+        """Console to the market whose details it wants, and the others whose whole books it wants."""
         self.switch = switch or KillSwitch.open(places.directory, clock)
         self.guard = Guard(
             self.switch, clock, self.emit_quietly, watchdog_command(places.directory), nothing_rests=is_paper
@@ -214,7 +224,10 @@ class Session:
         self._courier: Courier | None = None
         self._operations: Operations | None = None
         answering = Answering(self.engine, clock, self.command, self._publish)
-        self._control = ControlSocket(places.control, answering.answers, redactor.clean)
+        self.consoles = Consoles(clock, version, self.command, self.look, self.look_away, redactor.mask)
+        """Of other processes."""
+        answers: Answers = {**answering.answers, Attach: self.consoles.attach}
+        self._control = ControlSocket(places.control, answers, redactor.clean)
         self._heartbeat: Heartbeat | None = None
         self._early: list[Place | Cancel | CancelAll | CancelMarket | ReadOrder | ReadAccount] = []
         """Wishes from before there was a courier."""
@@ -226,14 +239,29 @@ class Session:
         self._events: deque[EventView] = deque(maxlen=EVENTS_KEPT)
         self._event_seq = 0
         self._view_seq = 0
+        self._views_shown: deque[tuple[int, float]] = deque()
+        """Number and time, monotonic seconds, of the views of the last :data:`OLD_VIEW_SEC`."""
         self._lag = LoopLag(clock, self._on_stall)
         self._lag_for_views = self._lag.reader()
-        self._sources = Sources(lag_s=self._lag.reader())
+        self._alarming = Alarming(self.note)
+        self._sources = Sources(lag_s=self._lag.reader(), alarms=self._alarming)
         """For the metrics."""
+        self._sources.consoles = self.consoles
+        self._recording = SessionRecording(
+            places.recordings,
+            settings.mode,
+            f"polymm-tui {version}",
+            clock,
+            self.note,
+            lambda: tuple(desk.instrument for desk in self.engine.desks.values()),
+        )
         self._handled_s = clock.monotonic()
         """When the engine last handled anything."""
         self._wake: asyncio.TimerHandle | None = None
         self._wake_at = float("inf")
+        self._due_s = 0.0
+        """When the next wake is due, or was asked for, whichever is later."""
+        self._lateness = self._sources.lateness = Durations(LATENESS_BOUNDS)
         self._ending = asyncio.Event()
         self._hurried = asyncio.Event()
         self._quiet = asyncio.Event()
@@ -259,10 +287,24 @@ class Session:
         """Let an operator act, also before trading has begun; the answer is what the engine says of it."""
         self._store.journal("command", command)
         self.guard.heed()
+        command = command.meant
+        if why := command.why_no_preview:
+            return CommandResult(done=False, text=f"{command.act}: {why}")
+        if command.opens and self._is_old(command.view_seq):
+            text = f"refused: what was on the screen was older than {OLD_VIEW_SEC:.0f} s; look, and ask again"
+            return CommandResult(done=False, text=f"{command.act}: {text}")
+        if command.act == "stop":
+            self.request_stop(f"asked by {command.who}")
+            return CommandResult(done=True, text="the session stops: every order of ours is cancelled")
+        if command.act in _RECORD_ACTS:
+            return self._recording.command(command)
         if command.act in _LIST_ACTS:
             if self._parts is None or (selection := self._parts.selection) is None:
                 return CommandResult(done=False, text="there is no market list yet; try again")
             return selection.command(command)
+        if command.act in ALARM_ACTS:
+            answer = self._alarming.command(command, self.clock.monotonic())
+            return CommandResult(done=answer.done, text=self.redactor.clean(answer.text))
         if why := self._why_not(command):
             return CommandResult(done=False, text=f"{command.act}: {why}")
         actions = self._handle(command, self.clock.monotonic()) if command.preview else self.emit(command)
@@ -274,6 +316,25 @@ class Session:
         last = notes[-1]
         text = self.redactor.clean(last.text)
         return CommandResult(done=not last.refused, text=text, confirm=last.confirm)
+
+    def _is_old(self, seq: int) -> bool:
+        """A view is no picture of the present any more; 0 stands for none, which is asked without looking."""
+        self._forget_views(self.clock.monotonic())
+        oldest = self._views_shown[0][0] if self._views_shown else self._view_seq + 1
+        return 0 < seq < oldest
+
+    def _forget_views(self, now: float) -> None:
+        while self._views_shown and now - self._views_shown[0][1] > OLD_VIEW_SEC:
+            self._views_shown.popleft()
+
+    def look(self, console: str, market: str, ladders: tuple[str, ...]) -> None:
+        """A console looks at a market, and at the whole books of others: it is shown them at once."""
+        self._gazes[console] = (market, ladders)
+        self._publish()
+
+    def look_away(self, console: str) -> None:
+        """A console is gone."""
+        self._gazes.pop(console, None)
 
     def is_closed(self) -> bool:
         """The kill switch is pulled: no order may be sent."""
@@ -366,7 +427,7 @@ class Session:
         for instrument in parts.instruments:
             self.emit(instrument)
         user = UserFeed(self, parts.settings.ws_user_url, parts.user_frame, parts.owner, parts.wallet)
-        self._feeds = feeds = Feeds(self, parts.settings, gateway, parts.rest, user)
+        self._feeds = feeds = self._recording.channel = Feeds(self, parts.settings, gateway, parts.rest, user)
         sources = self._sources
         sources.intake, sources.feed, sources.reader, sources.user = feeds.ingest, feeds.market, feeds.reader, user
         sources.budget = courier.budget
@@ -391,6 +452,7 @@ class Session:
             self.own(lane, name)
         self.own(self._journal.run(self._storage_failed), "journal")
         self.own(watch_journal(self._journal, clock, self.emit_quietly), "journal-watch")
+        self.own(self._recording.run(), "recordings")
         if self.settings.mode != "paper":  # nothing is signed there, and a recording that is played has its own time
             self.own(watch_clock(parts.rest, clock, self.emit_quietly), "clock-watch")
         feeds.start(self._tokens())
@@ -610,12 +672,15 @@ class Session:
             self._wake.cancel()
         self._wake_at = self.engine.next_wake()
         if self._wake_at < float("inf"):
-            delay = max(0.0, self._wake_at - self.clock.monotonic())
-            self._wake = asyncio.get_running_loop().call_later(delay, self._on_wake)
+            now = self.clock.monotonic()
+            self._due_s = max(now, self._wake_at)
+            self._wake = asyncio.get_running_loop().call_later(self._due_s - now, self._on_wake)
 
     def _on_wake(self) -> None:
         self._wake, self._wake_at = None, float("inf")
+        due_s = self._due_s
         self.emit(Woken(unix=self.clock.unix()))
+        self._lateness.add(max(0.0, self.clock.monotonic() - due_s))
         self._schedule_wake()
 
     def _on_stall(self, seconds: float) -> None:
@@ -657,6 +722,8 @@ class Session:
         """Make a view of this moment, and show it."""
         self._view_seq += 1
         now, unix = self.clock.monotonic(), self.clock.unix()
+        self._forget_views(now)
+        self._views_shown.append((self._view_seq, now))
         selection = None if self._parts is None else self._parts.selection
         sockets = self._feeds.market.sockets if self._feeds is not None else ()
         stage = Stage(
@@ -670,11 +737,19 @@ class Session:
             budget=None if self._courier is None else budget_view(self._courier.budget, now),
             sockets_up=sum(one.connected for one in sockets),
             sockets=len(sockets),
-            watched=self.watched,
+            watched=frozenset(market for market, _ in self._gazes.values()),
+            ladders=frozenset(market for _, ladders in self._gazes.values() for market in ladders),
             kill=kill_view(self.switch, self.guard, now),
             market_list=selection.view(now) if selection is not None else None,
+            wallet="" if self._parts is None else self._parts.wallet,
+            recordings=self._recording.views(),
+            consoles=self.consoles.count,
+            alarms=self._alarming.views,
+            alarm_calls=self._alarming.calls,
         )
         self.view = view = console_view(self.engine, stage)
+        self._alarming.look(view, now)
+        self.consoles.show(view)
         return view
 
     # The end
@@ -742,6 +817,8 @@ class Session:
     async def _close(self, verified: bool, open_orders: int, started: bool) -> Outcome:
         """Write the last rows and let go of everything, whatever fails on the way."""
         await self._end_tasks()
+        await self._recording.close()
+        self.consoles.end(self._verdict(verified, open_orders, started)[2])
         await self._control.close()
         now = self.clock.monotonic()
         report = self._report(open_orders, now)  # and the marks below: of one moment, so that both say the same
@@ -763,6 +840,11 @@ class Session:
                     await close()
                 except (OSError, RuntimeError, VenueError) as error:
                     log.warning("close_failed", extra={"detail": str(error)})
+        code, reason, sentence = self._verdict(verified, open_orders, started)
+        return Outcome(code, reason, verified, sentence, report)
+
+    def _verdict(self, verified: bool, open_orders: int, started: bool) -> tuple[int, str, str]:
+        """Exit code, reason and sentence as things stand now."""
         code, reason, sentence = verdict(
             self._failure,
             self._end_reason,
@@ -772,7 +854,7 @@ class Session:
             started=started,
             trouble=self.engine.books.trouble,
         )
-        return Outcome(code, self.redactor.clean(reason), verified, self.redactor.clean(sentence), report)
+        return code, self.redactor.clean(reason), self.redactor.clean(sentence)
 
     async def _end_tasks(self) -> None:
         """End everything that runs by itself; a write to the database is let finish first."""

@@ -8,13 +8,14 @@ that is no JSON is normal here (PONG, INVALID OPERATION).
 import asyncio
 import logging
 import random
+import socket as socket_module
 from collections.abc import Awaitable, Callable
 from typing import Final, Literal, NamedTuple
 
 import msgspec
 from websockets.asyncio.client import ClientConnection, connect
 from websockets.asyncio.server import broadcast
-from websockets.exceptions import ConnectionClosed, WebSocketException
+from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 from websockets.frames import CloseCode
 from websockets.protocol import State
 
@@ -133,7 +134,7 @@ class Channel:
                 self._url, max_size=self._limit, compression=None, ping_interval=None, close_timeout=1, proxy=None
             )
         except (OSError, WebSocketException) as error:
-            return f"{type(error).__name__}: {error}"
+            return why_not_open(error)
         ping_s = self._clock.monotonic() + PING_SEC
         keeper = asyncio.create_task(self._keep_alive(socket, ping_s), name=f"{self.name} keep-alive")
         try:
@@ -158,7 +159,7 @@ class Channel:
                 if closed.sent is not None and closed.sent.code == CloseCode.MESSAGE_TOO_BIG:
                     self.oversized += 1
                     return f"a frame of more than {self._limit} bytes"
-                return self._cut or f"{type(closed).__name__}: {closed}"
+                return self._cut or why_closed(closed)
             self._hear(frame)
 
     def _hear(self, frame: bytes) -> None:
@@ -184,6 +185,29 @@ class Channel:
             if now >= ping_s:
                 ping_s = now + PING_SEC
                 broadcast([socket], "PING")
+
+
+def why_not_open(error: OSError | WebSocketException) -> str:
+    """Why there is no connection, in words; may hold foreign text."""
+    match error:
+        case ConnectionRefusedError():
+            return "refused"
+        case TimeoutError():
+            return "no answer in time"
+        case socket_module.gaierror():
+            return "no such name"
+        case OSError(strerror=str() as words) if words:
+            return f"cannot be reached: {words}"
+        case InvalidStatus(response=response):
+            return f"answered with status {response.status_code}"
+    return f"no connection: {error}"
+
+
+def why_closed(closed: ConnectionClosed) -> str:
+    """How a connection ended, in words; may hold foreign text."""
+    if (last := closed.rcvd) is None:
+        return "closed without a word"
+    return f"closed with code {last.code}{f': {last.reason}' if last.reason else ''}"
 
 
 def _plain(text: str) -> str:

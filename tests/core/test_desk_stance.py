@@ -103,7 +103,7 @@ def layers(driver: Driver) -> tuple[LayerExplanation, ...]:
 def terms(driver: Driver, side: str = "bid", of: str = "price") -> dict[str, int]:
     """Terms of the innermost layer of a side."""
     [one] = [layer for layer in layers(driver) if (layer.side, layer.layer) == (side, 0)]
-    return dict(one.price_terms if of == "price" else one.size_terms)
+    return {term.name: term.amount for term in (one.price_terms if of == "price" else one.size_terms)}
 
 
 def conditions(driver: Driver) -> str:

@@ -7,7 +7,7 @@ import pytest
 from core.actions import Note, Place
 from core.events import AccountSeen, FeedChanged, OperatorCommand, Recovered, Woken
 from core.flatten.machine import PATIENCE_SEC
-from core.flatten.preview import HOLDS_SEC
+from core.flatten.preview import HOLDS_SEC, cost_words
 from core.market.fees import FeeSchedule
 from core.risk.control import Control
 from core.risk.gate import Candidate
@@ -29,9 +29,9 @@ def test_preview_tells_everything_an_operator_wants_to_know() -> None:
     text = floor.preview(most_cost=usd(60), passive_s=20.0).text
     assert "1000 YES, 200 NO; book proven" in text
     assert "200 pairs stay: transactions cannot be sent yet" in text or "200 pairs stay: nothing goes" in text
-    assert "sell 800 YES: post-only at 46c for 20 s" in text
-    assert "then cross 200 at 45c, 400 at 44c, 200 at 43c; taker fee $7.88" in text
-    assert "$60.00 at worst (cap $60.00)" in text
+    assert "sell 800 YES: wait at 46c for 20 s" in text
+    assert "then take 200 at 45c, 400 at 44c, 200 at 43c; fee $7.88" in text
+    assert "at worst cost $60.00 (cap $60.00), against fair 46.00c; realised" in text
     assert not placed(floor.driver.actions[before:]) and floor.desk.flattening is None
 
 
@@ -167,7 +167,7 @@ def test_cost_never_exceeds_the_previews_worst_though_more_comes_to_be_sold() ->
     """The cap is above what the shares are worth, so that is the worst; a late fill of a quote does not raise it."""
     floor = Floor(yes=20)
     made = floor.preview(most_cost=usd(100))
-    assert "$9.20 at worst" in made.text
+    assert "at worst cost $9.20" in made.text
     floor.act("flatten", confirm=made.confirm)
     assert floor.desk.flattening is not None and floor.desk.flattening.cap == usd(9.2)
 
@@ -342,7 +342,7 @@ def test_flattening_all_is_one_word_for_every_market_and_its_cap_is_divided_by_w
     """Markets without a position are left out; a cap of a dollar is a dollar in all."""
     floor = Floor(yes=500)
     made = floor.preview("flatten_all", market="", most_cost=usd(1))
-    assert "$1.00 at worst" in made.text and "in all" in made.text
+    assert "at worst cost $1.00" in made.text and "in all" in made.text
     floor.act("flatten_all", market="", confirm=made.confirm)
     assert floor.desk.flattening is not None and floor.desk.flattening.cap == usd(1)
     assert "it is being flattened" in floor.preview().text
@@ -411,7 +411,7 @@ def test_settings_decide_cap_and_wait() -> None:
 def test_fee_that_nobody_told_is_no_ground_for_crossing() -> None:
     """It rests, and ends with what is left: a worst cost that cannot be told is not promised."""
     floor = Floor(yes=500, fees=None)
-    assert "no crossing: what taking costs in this market is not told" in floor.preview().text
+    assert "500 YES may stay: what taking costs in this market is not told" in floor.preview().text
     floor.begin(passive_s=2.0)
     floor.go(PATIENCE_SEC + 20)
     assert floor.held() == (500, 0) and floor.desk.flattening is None
@@ -462,3 +462,11 @@ def test_what_we_took_is_no_evidence_of_those_who_take_from_us() -> None:
     floor.go(10)
     assert floor.held() == (0, 0)
     assert len(seen._fills) <= 1 and floor.driver.engine.earnings.rebates == rebates
+
+
+def test_what_a_flattening_costs_is_told_in_the_frame_of_the_screen() -> None:
+    """Cents, and those of YES beside those of NO; a gain is called one."""
+    text = Floor(no=500).preview(most_cost=usd(10)).text
+    assert "against fair 54.00c NO (46.00c YES)" in text
+    assert cost_words(Usd(2_520_000), Usd(6_970_000)) == "cost $2.52, at worst cost $6.97"
+    assert cost_words(Usd(-3_090_000), Usd(2_230_000)) == "earns $3.09, at worst cost $2.23"

@@ -61,7 +61,7 @@ def test_worked_preview() -> None:
 def test_shares_that_have_not_settled_are_told() -> None:
     """They cannot be sold yet."""
     text = made(facts(100, 0.5, levels((49, 200)), free=shares(60))).words()
-    assert "40 of them have not settled yet" in text
+    assert "40 of them wait, not settled yet" in text
 
 
 def test_worst_is_never_more_than_all_that_is_held() -> None:

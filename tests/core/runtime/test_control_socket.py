@@ -30,6 +30,8 @@ from core.runtime.control_socket import (
     Explain,
     NoAnswer,
     NoSession,
+    Refused,
+    Upgrade,
     ask,
     is_there,
 )
@@ -404,3 +406,31 @@ async def test_what_is_no_socket_is_not_removed(tmp_path: Path) -> None:
         async with serving(tmp_path / "control.sock"):
             pass
     assert (tmp_path / "control.sock").is_dir()
+
+
+async def test_a_function_may_refuse_in_words(path: Path) -> None:
+    """Its own words reach whoever asked; it is neither garbage nor a failure."""
+
+    def refuse(request: Explain) -> Told:
+        raise Refused("not today")
+
+    async with serving(path, refuse) as control:
+        with pytest.raises(PreflightError, match="the session refuses: not today"):
+            await asked(path)
+        assert (control.counts.turned_away, control.counts.garbled, control.counts.failed) == (1, 0, 0)
+
+
+async def test_an_upgrade_has_the_connection_to_itself(path: Path) -> None:
+    """What comes after the answer is no line any more, and the end of the socket ends it."""
+    taken: list[bytes] = []
+
+    async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        taken.append(await reader.readexactly(2 * LONGEST_REQUEST))
+        writer.write(b"thanks")
+
+    async with serving(path, lambda request: Upgrade(Told("go on"), serve)) as control, connected(path) as (r, w):
+        w.write(msgspec.json.encode(Explain("x")) + b"\n")
+        assert json.loads(await r.readline()) == {"protocol": PROTOCOL, "answer": {"text": "go on"}}
+        w.write(b"\n" * 2 * LONGEST_REQUEST)
+        assert await r.read() == b"thanks"
+        assert taken == [b"\n" * 2 * LONGEST_REQUEST] and control.counts.garbled == 0

@@ -92,6 +92,23 @@ async def test_a_beat_without_progress_is_withheld_and_that_is_said_once(ward: W
         await until(lambda: ward.told[-1].detail == "withheld: engine still for 9 s")
 
 
+async def test_another_reason_to_withhold_is_told_too(ward: Ward) -> None:
+    """A reason that is over is not shown beside the one that holds: first a part stands still, then a kill is told."""
+    killed = False
+    ward.heartbeat = Heartbeat(ward.gateway, ward.clock, ward.told.append, ward.heartbeat._liveness, lambda now: killed)
+    async with running(ward):
+        await until(lambda: ward.beats == 1)
+        ward.pass_time(5.1, "engine")
+        await until(lambda: ward.told[-1].detail == "withheld: journal still for 5 s")
+        killed = True
+        await until(lambda: ward.told[-1].detail == "withheld: killed")
+        killed = False
+        await until(lambda: ward.told[-1].detail == "withheld: journal still for 5 s")
+        ward.pass_time(0.1, "engine", "journal")
+        await until(lambda: ward.told[-1].acknowledged)
+    assert len(ward.told) == 5 and ward.beats == 2
+
+
 async def test_nothing_is_armed_while_something_stands_still_from_the_start(ward: Ward) -> None:
     """There is no disarming, so the first beat is withheld like any other."""
     ward.pass_time(60.0)

@@ -481,7 +481,8 @@ async def test_series_grow_by_nine_with_each_market() -> None:
 
 async def test_the_pages_on_data_account_and_risk_name_every_metric() -> None:
     docs = Path(__file__).parents[3] / "docs"
-    page = "".join((docs / name).read_text(encoding="utf-8") for name in ("data-health.md", "account.md", "risk.md"))
+    names_of_pages = ("data-health.md", "account.md", "risk.md", "attach.md")
+    page = "".join((docs / name).read_text(encoding="utf-8") for name in names_of_pages)
     driver = Driver(VenueBook()).quoting()
     driver.engine.venue.needs_heartbeat = True
     driver.send(HeartbeatSeen(acknowledged=True))

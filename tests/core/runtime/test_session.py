@@ -5,13 +5,25 @@ import sqlite3
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
+import msgspec
 import pytest
 
 from core.actions import Note, Place, ReadScoring, refusal
+from core.clock import Clock
 from core.errors import PreflightError, StoreError, VenueUnavailable
-from core.events import CancelAnswered, FillSeen, OperatorCommand, OrderAnswered, OrderSigned, Woken
+from core.events import (
+    PREVIEWABLE,
+    STOPPING_ACTS,
+    Act,
+    CancelAnswered,
+    FillSeen,
+    OperatorCommand,
+    OrderAnswered,
+    OrderSigned,
+    Woken,
+)
 from core.explaining import Explained
 from core.portfolio.markouts import Drift
 from core.risk import vitals as vitals_module
@@ -520,6 +532,25 @@ def test_an_answer_says_refused_only_when_nothing_was_done(
     assert session.command(OperatorCommand(act="cancel_all")).done == is_done
 
 
+@pytest.mark.parametrize("act", get_args(Act))
+def test_a_preview_is_told_or_done_or_refused_and_never_half_done(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, act: Act
+) -> None:
+    """What the engine answers to a preview is carried out only of acts that stop, and those always are."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    monkeypatch.setattr(session, "_why_not", lambda command: "")
+    done: list[OperatorCommand] = []
+    monkeypatch.setattr(session, "emit", lambda command: done.append(command) or [Note("info", "", "done")])
+    answer = session.command(OperatorCommand(act=act, market=INSTRUMENT.market, preview=True))
+    if act == "stop":
+        assert answer.done and session._ending.is_set()
+    elif act in STOPPING_ACTS:
+        assert answer.done and [command.preview for command in done] == [False]
+    else:
+        assert not done and not session._ending.is_set()
+        assert act in PREVIEWABLE or answer.text == f"{act}: there is no preview of it; nothing was done"
+
+
 def rows_of(session: Session, query: str) -> list[tuple[object, ...]]:
     with closing(sqlite3.connect(session.places.database)) as db:
         return db.execute(query).fetchall()
@@ -603,3 +634,63 @@ async def test_a_loop_that_stood_still_is_told_to_the_engine_once_it_hears_anyth
     assert session.engine.vitals.lag_s == 2.0
     session.request_stop("quit")
     assert (await task).exit_code == 0
+
+
+class _Ahead:
+    """A clock that shows more than another."""
+
+    def __init__(self, clock: Clock, ahead_s: float) -> None:
+        self._clock = clock
+        self._ahead_s = ahead_s
+
+    def monotonic(self) -> float:
+        return self._clock.monotonic() + self._ahead_s
+
+    def unix(self) -> float:
+        return self._clock.unix() + self._ahead_s
+
+
+async def test_on_an_old_view_things_are_stopped_but_nothing_is_opened(tmp_path: Path) -> None:
+    """A key pressed on a picture of before a standstill must not put more at risk; stopping is always right."""
+    session = session_in(tmp_path, composing(FakeGateway()))
+    task = await run_until_trading(session)
+    await until(lambda: session.view)
+    assert session.view is not None
+    seen, market, clock = session.view.seq, INSTRUMENT.market, session.clock
+    tighten = OperatorCommand(act="tighten", market=market, view_seq=seen)
+    assert "older than" not in session.command(tighten).text
+
+    session.clock = _Ahead(clock, session_module.OLD_VIEW_SEC + 1.0)  # type: ignore[assignment]
+    assert session.command(tighten).text.startswith("tighten: refused: what was on the screen was older than 5 s")
+    assert session.command(OperatorCommand(act="pause", market=market, view_seq=seen)).done
+    resume = OperatorCommand(act="resume", market=market, view_seq=seen)
+    assert "older than" in session.command(resume).text
+    assert "older than" not in session.command(msgspec.structs.replace(resume, preview=True)).text
+    assert "older than" not in session.command(msgspec.structs.replace(resume, view_seq=0)).text, "no console asks"
+    session._publish()
+    assert "older than" not in session.command(msgspec.structs.replace(resume, view_seq=session.view.seq)).text
+    session.clock = clock
+    session.request_stop("quit")
+    await task
+
+
+@pytest.mark.parametrize(
+    ("command", "opens"),
+    [
+        (OperatorCommand(act="widen"), False),
+        (OperatorCommand(act="widen", amount=-1.0), True),
+        (OperatorCommand(act="size", amount=0.5), False),
+        (OperatorCommand(act="size", amount=2.0), True),
+        (OperatorCommand(act="one_side", sides="bid"), False),
+        (OperatorCommand(act="one_side"), True),
+        (OperatorCommand(act="flatten", confirm="1"), True),
+        (OperatorCommand(act="flatten", preview=True), False),
+        (OperatorCommand(act="cancel_all"), False),
+        (OperatorCommand(act="reduce_all"), False),
+        (OperatorCommand(act="flatten_stop"), False),
+        (OperatorCommand(act="kill"), False),
+        (OperatorCommand(act="stop"), False),
+    ],
+)
+def test_which_acts_may_put_more_at_risk(command: OperatorCommand, opens: bool) -> None:
+    assert command.opens == opens

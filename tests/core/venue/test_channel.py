@@ -1,11 +1,16 @@
 """One channel kept up, against a small server on loopback; pauses are shortened, and the test moves the clock."""
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
 from websockets.asyncio.server import Server, ServerConnection, serve
+from websockets.datastructures import Headers
+from websockets.exceptions import ConnectionClosedError, InvalidStatus, WebSocketException
+from websockets.frames import Close
+from websockets.http11 import Response
 
 from core.clock import ManualClock
 from core.venue import channel as module
@@ -16,6 +21,8 @@ from core.venue.channel import (
     receive_limit,
     subscribe_market_frame,
     subscribe_user_frame,
+    why_closed,
+    why_not_open,
 )
 
 Script = Callable[[ServerConnection], Awaitable[None]]
@@ -312,6 +319,34 @@ async def test_refused_handshake_is_a_loss_like_any_other(peer: Peer) -> None:
     assert peer.channel is not None and peer.server is not None
     peer.server.close()
     await peer.until(lambda: peer.states.count(False) >= 3)
+    assert peer.details[-1] == "refused", "words, no name of a Python class"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ConnectionRefusedError(111, "Connection refused"), "refused"),
+        (TimeoutError(), "no answer in time"),
+        (socket.gaierror(-2, "Name or service not known"), "no such name"),
+        (OSError(113, "No route to host"), "cannot be reached: No route to host"),
+        (OSError("Multiple exceptions: [Errno 111]"), "no connection: Multiple exceptions: [Errno 111]"),
+        (InvalidStatus(Response(503, "busy", Headers())), "answered with status 503"),
+    ],
+)
+def test_why_there_is_no_connection_is_told_in_words(error: OSError | WebSocketException, words: str) -> None:
+    assert why_not_open(error) == words
+
+
+@pytest.mark.parametrize(
+    ("close", "words"),
+    [
+        (None, "closed without a word"),
+        (Close(1011, "restart"), "closed with code 1011: restart"),
+        (Close(1000, ""), "closed with code 1000"),
+    ],
+)
+def test_how_a_connection_ended_is_told_in_words(close: Close | None, words: str) -> None:
+    assert why_closed(ConnectionClosedError(close, None)) == words
 
 
 async def test_operation_without_a_socket_is_dropped_and_with_one_is_sent(peer: Peer) -> None:
