@@ -1,6 +1,8 @@
-"""The four themes: colours for the roles that widgets name, chosen to stay apart for colour-blind eyes.
+"""The five themes: colours for the roles that widgets name.
 
-Blue is bid and gain, orange is ask and loss, yellow is ours, violet is the model; red is kept for alarms.
+In the default, blue is bid and gain and orange is ask and loss, which colour-blind eyes keep apart; yellow is ours,
+violet the model. Saturated red is kept for alarms in every theme. No colour says anything that a sign, a word or a
+place does not say too, so that the monochrome theme and NO_COLOR lose nothing.
 """
 
 from typing import Final
@@ -67,29 +69,29 @@ def _theme(name: str, dark: bool, page: tuple[str, str, str], roles: dict[str, s
 THEMES: Final = (
     _theme("polymm-dark", True, ("#d0d6dd", "#0f141b", "#1d2126"), _DARK, {}),
     _theme(
-        "polymm-light",
-        False,
-        ("#1d2630", "#fbfaf7", "#e9e7e1"),
+        "polymm-classic",
+        True,
+        ("#d3d7d4", "#101312", "#1e2221"),
         {
-            "bid": "#0a5e9c",
-            "ask": "#a34b00",
-            "bid-bar": "#cde3f4",
-            "ask-bar": "#fbe0bd",
-            "own": "#1d2630",
-            "model": "#7a3d93",
-            "muted": "#59636d",
-            "good": "#0d6e58",
-            "warn": "#b3261e",
+            "bid": "#3fd07c",
+            "ask": "#ff7f73",
+            "bid-bar": "#12492b",
+            "ask-bar": "#52211c",
+            "own": "#f2e05c",
+            "model": "#b7a6f0",
+            "muted": "#959c98",
+            "good": "#8fe388",
+            "warn": "#ffb454",
             "alarm": "#b3122d",
             "alarm-text": "#ffffff",
-            "badge": "#1d2630",
-            "badge-text": "#fbfaf7",
-            "cursor-line": "#dfe6ee",
-            "shade": "#f3f1ec",
-            "line": "#c9c6be",
-            "focus-line": "#3a4653",
-            "key": "#10161d",
-            "area": "#9fb4c6",
+            "badge": "#d3d7d4",
+            "badge-text": "#101312",
+            "cursor-line": "#2c312f",
+            "shade": "#161a18",
+            "line": "#393f3c",
+            "focus-line": "#bdc6c1",
+            "key": "#f6f8f7",
+            "area": "#476353",
         },
         {},
     ),
@@ -100,14 +102,14 @@ THEMES: Final = (
         {
             "bid": "#7fd1ff",
             "ask": "#ffb000",
-            "bid-bar": "#003f66",
-            "ask-bar": "#5c3a00",
+            "bid-bar": "#003552",
+            "ask-bar": "#412e17",
             "own": "#ffff66",
             "model": "#f0b8ff",
             "muted": "#c0c0c0",
             "good": "#5fffd0",
             "warn": "#ffaf9f",
-            "alarm": "#d70000",
+            "alarm": "#a80000",
             "alarm-text": "#ffffff",
             "badge": "#ffffff",
             "badge-text": "#000000",
@@ -147,8 +149,35 @@ THEMES: Final = (
         },
         {"model-style": "italic", "warn-style": "underline", "cursor-style": "bold"},
     ),
+    _theme(
+        "polymm-light",
+        False,
+        ("#1d2630", "#fbfaf7", "#e9e7e1"),
+        {
+            "bid": "#0a5e9c",
+            "ask": "#a34b00",
+            "bid-bar": "#cde3f4",
+            "ask-bar": "#fbe0bd",
+            "own": "#1d2630",
+            "model": "#7a3d93",
+            "muted": "#59636d",
+            "good": "#0d6e58",
+            "warn": "#b3261e",
+            "alarm": "#b3122d",
+            "alarm-text": "#ffffff",
+            "badge": "#1d2630",
+            "badge-text": "#fbfaf7",
+            "cursor-line": "#dfe6ee",
+            "shade": "#f3f1ec",
+            "line": "#c9c6be",
+            "focus-line": "#3a4653",
+            "key": "#10161d",
+            "area": "#9fb4c6",
+        },
+        {},
+    ),
 )
-"""In the order in which the theme key goes through them."""
+"""In the order in which the palette goes through them."""
 
 THEME_NAMES: Final = tuple(theme.name for theme in THEMES)
 DEFAULT_THEME: Final = THEME_NAMES[0]

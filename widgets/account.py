@@ -9,6 +9,7 @@ from core.units import MICRO
 from core.views import ConsoleView, MarketView, PnlView, SplitView
 from widgets.figures import (
     Column,
+    day_of,
     figure_row,
     first_fitting,
     fitting_columns,
@@ -63,15 +64,16 @@ def _trouble_rows(view: ConsoleView, width: int) -> list[Row]:
     account, rows = view.account, []
     if account.trouble:
         text = f"! our own books do not add up, so nothing new is risked: {account.trouble}"
-        rows += [row(" ", (line, "alarm")) for line in wrap_words(clean(text), width - 2)[:_TEXT_LINES]]
+        rows += [row(" ", (line, "warn")) for line in wrap_words(clean(text), width - 2)[:_TEXT_LINES]]
     for what, source, words in account.sources:
         rows += _labelled("differs", f"{what}, {source}: {words}", width, "warn")
     return rows
 
 
 def _worth_rows(view: ConsoleView, width: int) -> list[Row]:
-    """Twice the same equity: what there is, and where it came from; then the day."""
-    account, profit = view.account, view.pnl.total
+    """What there is, where it came from, and the day: at fair values, and where it says so at bids."""
+    account, profit, day = view.account, view.pnl.total, day_of(view.account)
+    at_bids = account.day_profit if account.day_realised is not None else None
     equity = account.flows + profit
     columns = (
         (
@@ -79,18 +81,21 @@ def _worth_rows(view: ConsoleView, width: int) -> list[Row]:
             ("holdings", _usd(equity - view.cash)),
             ("equity, fair", _usd(equity, "strong")),
             ("in pairs", _usd(account.pairs, "muted")),
+            ("claims", _usd(account.claims, "strong" if account.claims else "muted")),
         ),
         (
             ("deposits", _usd(account.flows)),
             ("profit", _gain(profit)),
-            ("equity, fair", _usd(equity, "strong")),
+            ("drawdown", _gain(-account.drawdown)),
             ("equity, bids", _usd(view.equity, "muted")),
+            ("day's flows", _gain(account.day_flows)),
         ),
         (
-            ("today", _gain(account.day_profit)),
-            ("day's flows", _gain(account.day_flows)),
-            ("drawdown", _gain(-account.drawdown)),
-            ("claims", _usd(account.claims, "strong" if account.claims else "muted")),
+            ("today", gain_span(None if day.is_at_bids else day.profit, _FIGURE)),
+            ("  realised", gain_span(day.realised, _FIGURE)),
+            ("  unrealised", gain_span(None if day.is_at_bids else day.unrealised, _FIGURE)),
+            ("today, bids", gain_span(at_bids, _FIGURE)),
+            ("rewards est", _estimate(view.split)),
         ),
     )
     cells = max(_COLUMN, min(_COLUMN_MOST, width // len(columns)))
@@ -108,6 +113,11 @@ def _usd(micro: int, role: str = "") -> Span:
 
 def _gain(micro: int) -> Span:
     return gain_span(micro, _FIGURE)
+
+
+def _estimate(split: SplitView | None) -> Span:
+    """What the venue may pay for this session: in no sum."""
+    return Span(NOTHING if split is None else f"~{usd_figure(split.rewards, _FIGURE - 1)}", "muted")
 
 
 def _pair(label: str, figure: Span, cells: int) -> list[Span]:

@@ -61,7 +61,7 @@ class Chart(LineWidget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._points: deque[tuple[float, int]] = deque(maxlen=_KEPT)
-        self.set_titles("Equity", "since the console started")
+        self.set_titles("Equity at bids", "since the console started")
 
     def note(self, unix: float, equity: Usd) -> None:
         """Remember a value; a second one for the same second replaces the first."""

@@ -8,10 +8,6 @@ from widgets.format import NOTHING, age, clean, duration, utc_clock
 
 SKEW_WARNS_S: Final = 1.0
 """A difference between our clock and the venue's from which it is worth a word."""
-SKEW_STOPS_S: Final = 3.0
-"""From this difference on nothing new is placed."""
-STALL_STOPS_S: Final = 2.0
-"""A journal that stands still for so long stops new orders."""
 _STRICTNESS: Final = ("ACTIVE", "REDUCE_ONLY", "PAUSED", "CANCEL_ONLY", "KILLED")
 _ROLES: Final = {"ACTIVE": "good", "REDUCE_ONLY": "warn", "PAUSED": "warn", "CANCEL_ONLY": "warn"}
 _WAYS_OUT: Final = {
@@ -129,8 +125,8 @@ def watchdog_words(kill: KillView) -> str:
 
 
 def watchdog_role(kill: KillView) -> str:
-    """A watchdog that is down is an alarm."""
-    return "muted" if not kill.guarded else "good" if kill.watchdog_up else "alarm"
+    """A watchdog that is down is told in words too; red is for alarms that nobody has acknowledged."""
+    return "muted" if not kill.guarded else "good" if kill.watchdog_up else "warn"
 
 
 def skew_words(skew_s: float | None) -> str:
@@ -144,4 +140,4 @@ def skew_role(skew_s: float | None) -> str:
     """How bad the difference is."""
     if skew_s is None:
         return "muted"
-    return "alarm" if abs(skew_s) > SKEW_STOPS_S else "warn" if abs(skew_s) > SKEW_WARNS_S else ""
+    return "warn" if abs(skew_s) > SKEW_WARNS_S else ""

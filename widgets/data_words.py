@@ -82,4 +82,4 @@ def _fresh(data: DataView) -> str:
     proven = "not proven yet" if data.proven_s is None else f"proven {age(data.proven_s)} ago"
     if data.freshness == "quiet":
         return f"quiet {age(data.age_s)}, {proven.replace('proven', 'verified', 1)}"
-    return f"{'silent ' + age(data.age_s) if data.freshness_reason else 'live'}, {proven}"
+    return f"{'silent ' + age(data.age_s) if data.freshness_reason else 'heard'}, {proven}"

@@ -5,10 +5,10 @@ from typing import Final
 
 from core.views import EventView
 from widgets.format import brief, clean, fit, utc_clock
-from widgets.line_widget import Row, ScrollingLineWidget, message_rows, row
+from widgets.line_widget import Row, ScrollingLineWidget, message_rows, newer_than, row
 
 _SIGNS: Final = {"info": " ", "fill": "●", "warning": "▲", "alarm": "!"}
-_SIGN_ROLES: Final = {"info": "", "fill": "own", "warning": "warn", "alarm": "alarm"}
+_SIGN_ROLES: Final = {"info": "", "fill": "own", "warning": "warn", "alarm": "warn"}
 _TEXT_ROLES: Final = {"info": "", "fill": "", "warning": "warn", "alarm": "strong"}
 _BEFORE: Final = 11
 """Cells of the clock and the sign."""
@@ -57,8 +57,7 @@ class EventLog(ScrollingLineWidget):
     def show(self, events: Sequence[EventView], titles: Mapping[str, str]) -> None:
         """Draw events, oldest first, with the titles of their markets."""
         if self._skip and self._events:
-            last = self._events[-1].seq
-            self._skip += sum(event.seq > last for event in events)
+            self._skip += newer_than(events, self._events[-1].seq)
         self._events, self._titles_by_market = events, titles
         self.update_rows()
 

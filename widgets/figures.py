@@ -5,6 +5,8 @@ from typing import Final, NamedTuple
 
 from rich.cells import cell_len
 
+from core.units import Usd
+from core.views import AccountView
 from widgets.format import MINUS, NOTHING, fit, number, shares, short_shares, signed_usd, usd, whole_usd
 from widgets.line_widget import Row, Span, row
 
@@ -22,6 +24,29 @@ class Column(NamedTuple):
     """With the blank before it."""
     rank: int
     """Where there is no room for all, the highest rank goes first."""
+
+
+class Day(NamedTuple):
+    """What the account has earned since 00:00 UTC, micro-dollars; each None when nobody knows."""
+
+    profit: Usd | None
+    realised: Usd | None
+    """What of it no price can take back."""
+    unrealised: Usd | None
+    """The rest."""
+    is_at_bids: bool
+    """Holdings count at what others bid, not at their fair values."""
+
+
+def day_of(account: AccountView) -> Day:
+    """The day at fair values, as each market tells its own; at bids where an opening or a fair value is not known."""
+    realised = account.day_realised
+    if account.day_fair is not None:
+        rest = None if realised is None else Usd(account.day_fair - realised)
+        return Day(account.day_fair, realised, rest, is_at_bids=False)
+    if realised is None:
+        return Day(None, None, None, is_at_bids=False)
+    return Day(account.day_profit, realised, account.day_unrealised, is_at_bids=True)
 
 
 def fitting_columns(columns: Sequence[Column], width: int) -> list[int]:

@@ -24,7 +24,7 @@ _ORDERS: Final = 8
 _SUBJECTS: Final = 3
 """Ids that are named where several findings are alike."""
 _SIGNS: Final = {"info": " ", "fill": " ", "warning": "▲", "alarm": "!"}
-_SIGN_ROLES: Final = {"info": "", "fill": "", "warning": "warn", "alarm": "alarm"}
+_SIGN_ROLES: Final = {"info": "", "fill": "", "warning": "warn", "alarm": "warn"}
 _EFFECTS: Final = {"none": "", "hold": "the market rests", "quarantine": "closed the market", "halt": "HALTED ALL"}
 
 

@@ -6,7 +6,7 @@ Pure text without Textual. Negative numbers carry a true minus, so that they lin
 import re
 import time
 from functools import lru_cache
-from math import isnan
+from math import isfinite, isnan
 from typing import Final
 
 from rich.cells import cell_len, chop_cells, set_cell_size
@@ -39,6 +39,17 @@ def cents(ticks: int, grid_k: int, decimals: int) -> str:
     return f"{whole}.{rest:0{places}d}" if places else str(whole)
 
 
+def point_cells(decimals: int) -> int:
+    """Cells that stand behind the whole cents of a price in cents, the point included."""
+    places = cent_decimals(decimals)
+    return places + 1 if places else 0
+
+
+def level_cents(ticks: int, grid_k: int, decimals: int, cells: int) -> str:
+    """As :func:`cents`, so padded that points stand under points where prices have at most ``cells`` behind them."""
+    return cents(ticks, grid_k, decimals) + " " * (cells - point_cells(decimals))
+
+
 def model_cents(dollars: float | None, decimals: int) -> str:
     """A model price in cents, finer than its grid."""
     if dollars is None:
@@ -51,6 +62,14 @@ def signed_cents(dollars: float | None, decimals: int) -> str:
     if dollars is None:
         return NOTHING
     return _true_minus(f"{dollars * 100:+.{_model_decimals(decimals)}f}")
+
+
+def markout_cents(dollars: float | None) -> str:
+    """What a share was worth afterwards, in hundredths of a cent with its sign, in at most six cells."""
+    if dollars is None:
+        return NOTHING
+    text = f"{dollars * 100:+.2f}"
+    return _true_minus(text if len(text) <= 6 else f"{dollars * 100:+.1f}")
 
 
 def shares(micro: int) -> str:
@@ -83,6 +102,18 @@ def short_shares(micro: int) -> str:
             digits = 1 if letter and scaled < 9.95 else 0
             return f"{sign}{scaled:.{digits}f}{letter}"
     return f"{sign}>999M"
+
+
+def short_figure(value: float | None) -> str:
+    """A figure of any size in at most six cells: ``"845"``, ``"12.3k"``, ``"1.21M"``, ``"4e+15"``."""
+    if value is None or not isfinite(value):
+        return NOTHING
+    for limit, divisor, letter in ((999.5, 1.0, ""), (999.5e3, 1e3, "k"), (999.5e6, 1e6, "M"), (999.5e9, 1e9, "B")):
+        if abs(value) < limit:
+            scaled = value / divisor
+            digits = 0 if not letter or abs(scaled) >= 99.95 else 1 if abs(scaled) >= 9.995 else 2
+            return _true_minus(f"{scaled:.{digits}f}{letter}")
+    return _true_minus(f"{value:.0e}")
 
 
 def usd(micro: int) -> str:

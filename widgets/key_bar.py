@@ -12,7 +12,7 @@ class KeyHint(NamedTuple):
     key: str
     """As the operator knows it: ``"F"``, ``"!"``."""
     word: str
-    rank: int
+    rank: float
     """1 is left out last."""
     enabled: bool = True
 

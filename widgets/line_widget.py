@@ -5,7 +5,7 @@ that is what makes ten frames a second cheap. Rows name *roles* (bid, own, muted
 """
 
 from collections.abc import Callable, Sequence
-from typing import ClassVar, Final, NamedTuple, overload
+from typing import ClassVar, Final, NamedTuple, Protocol, overload
 
 from rich.segment import Segment
 from rich.style import Style
@@ -58,8 +58,8 @@ class Row(NamedTuple):
 
 def row(*spans: Span | tuple[str, str] | str, ground: str = "") -> Row:
     """Build a row; a plain string is a span in the ordinary text colour, empty texts are dropped."""
-    made = (Span(span) if isinstance(span, str) else Span(*span) for span in spans)
-    return Row(tuple(span for span in made if span.text), ground)
+    made = [span if type(span) is Span else Span(span) if isinstance(span, str) else Span(*span) for span in spans]
+    return Row(tuple([span for span in made if span[0]]), ground)
 
 
 class MadeRows(Sequence[Row]):
@@ -93,6 +93,10 @@ class LineWidget(Widget):
     """A widget whose lines are made by :meth:`make_rows` and repainted only where they changed."""
 
     COMPONENT_CLASSES: ClassVar[set[str]] = {f"line--{role}" for role in ROLES}
+    key_label = ""
+    """Key that leads to the widget; stands before its title."""
+    stale_words = ""
+    """Says that what is shown is old; stands before the title."""
 
     DEFAULT_CSS = """
     LineWidget {
@@ -165,8 +169,25 @@ class LineWidget(Widget):
         """Write cleaned texts into the border; unchanged ones cost nothing."""
         if (title, subtitle) != self._titles:
             self._titles = (title, subtitle)
-            self.border_title = Content(title)
-            self.border_subtitle = Content(subtitle)
+            self._write_titles()
+
+    def set_key_label(self, key: str) -> None:
+        """Write the label of the key that leads here before the title."""
+        if key != self.key_label:
+            self.key_label = key
+            self._write_titles()
+
+    def set_stale(self, words: str) -> None:
+        """Write before the title that what is shown is old; "" when it is not."""
+        if words != self.stale_words:
+            self.stale_words = words
+            self._write_titles()
+
+    def _write_titles(self) -> None:
+        title, subtitle = self._titles
+        title = f"{self.stale_words} · {title}" if self.stale_words else title
+        self.border_title = Content(f"[{self.key_label}] {title}" if self.key_label else title)
+        self.border_subtitle = Content(subtitle)
 
     def on_resize(self) -> None:
         """Rows depend on the size."""
@@ -206,6 +227,24 @@ class LineWidget(Widget):
                     style += self.get_component_rich_style(f"line--{name}", partial=True)
             self._styles[ground, role] = style
         return style
+
+
+class Numbered(Protocol):
+    """An entry of a list that grows at its end."""
+
+    @property
+    def seq(self) -> int:
+        """Grows with every entry."""
+
+
+def newer_than(entries: Sequence[Numbered], seq: int) -> int:
+    """How many entries, oldest first, came after the one with number ``seq``."""
+    count = 0
+    for entry in reversed(entries):
+        if entry.seq <= seq:
+            break
+        count += 1
+    return count
 
 
 class ScrollingLineWidget(LineWidget, can_focus=True):

@@ -24,7 +24,7 @@ from core.views import (
     RejectedRowView,
     RuleView,
 )
-from widgets.format import MINUS, NOTHING, age, clean, fit, number, usd, utc_clock, whole_usd, wrap_words
+from widgets.format import MINUS, NOTHING, age, clean, fit, number, short_figure, usd, utc_clock, whole_usd, wrap_words
 from widgets.line_widget import MadeRows, PagedLineWidget, Row, Span, message_rows, row
 
 ONE_LINE_FROM: Final = 100
@@ -57,6 +57,8 @@ _MEASURE_MOST: Final = 40
 
 STANDINGS: Final[tuple[ListStanding, ...]] = get_args(ListStanding)
 """In the order in which the markets are shown."""
+_LOW: Final = 12
+"""Lines below which the pane begins with what it lists."""
 _PLACES: Final = {standing: place for place, standing in enumerate(STANDINGS)}
 _SIGNS: Final[dict[ListStanding, tuple[str, str]]] = {
     "made": ("●", "good"),
@@ -154,7 +156,9 @@ class ListPage(NamedTuple):
         return place if place < len(self.markets) else None
 
 
-def list_page(view: ConsoleView | None, selected: str, width: int, keys: str = "", unfolds: bool = False) -> ListPage:
+def list_page(
+    view: ConsoleView | None, selected: str, width: int, keys: str = "", unfolds: bool = False, is_low: bool = False
+) -> ListPage:
     """The pane: source, what waits for approval, the markets by standing, then the rows that cannot be used.
 
     Args:
@@ -163,13 +167,15 @@ def list_page(view: ConsoleView | None, selected: str, width: int, keys: str = "
         width: cells.
         keys: what answers a proposal, in words.
         unfolds: the selected market's rules are told in full below it.
+        is_low: there are few lines: where the list is from is only told while something is wrong with it.
     """
     listing = view.market_list if view else None
     if view is None or listing is None:
         said = ["no figures yet"] if view is None else ["there is no market list here", "a recording has its markets"]
         return ListPage(message_rows(said, 6), (), 0, 1, None, 0)
     markets = sorted(listing.markets, key=lambda market: _PLACES[market.standing])
-    head = [*_source_rows(listing, view.unix, width), row()]
+    is_well = not listing.trouble and not listing.notes
+    head = [] if is_low and is_well else [*_source_rows(listing, view.unix, width), row()]
     if listing.proposal is not None:
         head += [*_proposal_rows(listing.proposal, view.unix, keys, width), row()]
     head += _markets_head(markets, width)
@@ -228,7 +234,7 @@ def _source_rows(listing: ListView, unix: float, width: int) -> list[Row]:
     else:
         read = f"{age(unix - listing.read_unix)} ago, {utc_clock(listing.read_unix)} UTC"
     if listing.next_s is not None:
-        read += "; again now" if listing.next_s <= 0 else f"; again in {age(listing.next_s)}"
+        read += "; looked at again now" if listing.next_s <= 0 else f"; looked at again in {age(listing.next_s)}"
     rows = [*_labelled("source", listing.source, width), *_labelled("read", read, width)]
     if listing.trouble:
         rows += _labelled("trouble", f"▲ {listing.trouble}", width, "warn")
@@ -328,7 +334,7 @@ def _market_rows(market: ListedMarketView, selected: bool, width: int) -> list[R
         spans.append(Span(fit(clean(market.profile) or NOTHING, _PROFILE - 1) + " ", "muted"))
         spans.append(Span(number(limit, _LIMIT), "muted"))
     spans += [
-        Span(number(_short(market.score), _SCORE), "muted"),
+        Span(number(short_figure(market.score), _SCORE), "muted"),
         Span(number(_dollars(market.income_usd), _INCOME), "model"),
         Span(number(_percent(market.income_frac), _FRACTION), "muted"),
     ]
@@ -368,7 +374,7 @@ def _detail_rows(market: ListedMarketView, width: int) -> list[Row]:
 
 def _income_words(market: ListedMarketView) -> str:
     """The estimate, and its terms where they are told."""
-    score = f"score {_short(market.score)}" if market.score is not None else ""
+    score = f"score {short_figure(market.score)}" if market.score is not None else ""
     if market.income_usd is None:
         return f"not known; {score}" if score else "not known"
     dollars, percent = _dollars(market.income_usd), _percent(market.income_frac)
@@ -408,18 +414,6 @@ def _rule_rows(rule: RuleView, width: int) -> list[Row]:
         )
         for place, (value, bound) in enumerate(zip_longest(values, bounds, fillvalue=""))
     ]
-
-
-def _short(value: float | None) -> str:
-    """A large figure in at most six cells: ``"845"``, ``"12.3k"``, ``"1.21M"``, ``"4e+15"``."""
-    if value is None or not isfinite(value):
-        return NOTHING
-    for limit, divisor, letter in ((999.5, 1.0, ""), (999.5e3, 1e3, "k"), (999.5e6, 1e6, "M"), (999.5e9, 1e9, "B")):
-        if abs(value) < limit:
-            scaled = value / divisor
-            digits = 0 if not letter or abs(scaled) >= 99.95 else 1 if abs(scaled) >= 9.995 else 2
-            return f"{scaled:.{digits}f}{letter}".replace("-", MINUS)
-    return f"{value:.0e}".replace("-", MINUS)
 
 
 def _dollars(value: float | None) -> str:
@@ -521,7 +515,8 @@ class MarketList(PagedLineWidget):
         return page.markets[min(max(place, 0), len(page.markets) - 1)].market
 
     def _laid_out(self, width: int) -> ListPage:
-        self._page = list_page(self._view, self._selected, width, self._keys, self._unfolds)
+        is_low = self.size.height < _LOW
+        self._page = list_page(self._view, self._selected, width, self._keys, self._unfolds, is_low)
         return self._page
 
     def all_rows(self, width: int) -> Sequence[Row]:

@@ -1,205 +1,23 @@
-"""The list of markets: two lines each where it is narrow, one line each where there is room."""
+"""The table of markets: sorted, filtered, stable under updates."""
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
 
 from textual.events import Click
 from textual.message import Message
 
-from core.views import ControlView, LevelView, MarketView
-from widgets.control_words import reductions
-from widgets.data_words import data_words, is_believed
-from widgets.format import (
-    NOTHING,
-    age,
-    cents,
-    clean,
-    fit,
-    model_cents,
-    number,
-    short_shares,
-    signed_shares,
-    signed_usd,
-    whole_usd,
-)
-from widgets.line_widget import Row, ScrollingLineWidget, Span, message_rows, row
-from widgets.state_words import MarketState, market_state
-
-ONE_LINE_FROM: Final = 100
-"""Width from which a market takes one line."""
-_NUMBER: Final = 9
-_AGE: Final = 6
-"""The age of the last message and a sign of what it is worth."""
-_LEFT: Final = 3
-
-
-def lines_per_market(width: int) -> int:
-    """Lines a market takes in a table of this width."""
-    return 1 if width >= ONE_LINE_FROM else 2
-
-
-def markets_visible(width: int, height: int) -> int:
-    """Markets that fit below the header."""
-    return max(1, (height - 1) // lines_per_market(width))
-
-
-def table_rows(
-    markets: Sequence[MarketView],
-    selected: str,
-    top: int,
-    width: int,
-    height: int,
-    controls: Sequence[ControlView] = (),
-) -> list[Row]:
-    """Header and markets from index ``top`` on; the selected one stands on the cursor's ground.
-
-    Args:
-        markets: all markets in their order.
-        selected: condition id of the market the other panes show.
-        top: index of the first market on show.
-        width: cells.
-        height: lines.
-        controls: states that are not ACTIVE: why a market is only reduced.
-    """
-    if not markets:
-        return message_rows(["no markets yet", "the session has not announced any"], height)
-    places = max(_places(market) for market in markets)
-    shown = markets[top : top + markets_visible(width, height)]
-    reduced = reductions(controls)
-    wide = lines_per_market(width) == 1
-    rows = [_wide_header(width) if wide else _narrow_header(width)]
-    for market in shown:
-        state, is_selected = market_state(market, reduced.get(market.market)), market.market == selected
-        if wide:
-            rows.append(_wide_row(market, state, is_selected, places, width))
-        else:
-            rows += _narrow_rows(market, state, is_selected, places, width)
-    return rows
-
-
-def _narrow_header(width: int) -> Row:
-    room = width - _LEFT - 2 * _NUMBER - _AGE
-    return row(
-        (f"{'':{_LEFT}}{fit('MARKET', room)}{'BID/net':>{_NUMBER}}{'ASK/pnl':>{_NUMBER}}{'AGE':>{_AGE - 1}} ", "muted")
-    )
-
-
-def _narrow_rows(market: MarketView, state: MarketState, selected: bool, places: int, width: int) -> list[Row]:
-    room = width - _LEFT - 2 * _NUMBER - _AGE
-    ground = "cursor" if selected else ""
-    quiet = state.role in ("good", "muted")
-    return [
-        row(
-            ("›" if selected else " ", "strong"),
-            (state.sign, state.role),
-            " ",
-            (fit(clean(market.title), room), "strong" if selected else ""),
-            *_touch(market, places, _NUMBER),
-            _heard(market, _AGE),
-            ground=ground,
-        ),
-        row(
-            " " * _LEFT,
-            (fit(state.sentence, room), "muted" if quiet else state.role),
-            (number(signed_shares_short(market.inventory.net), _NUMBER), ""),
-            _money(market.pnl.total, _NUMBER),
-            " " * _AGE,
-            ground=ground,
-        ),
-    ]
-
-
-def signed_shares_short(net: int) -> str:
-    """A signed position in at most eight cells."""
-    text = signed_shares(net)
-    if len(text) <= 8:
-        return text
-    return f"{'+' if net > 0 else ''}{short_shares(net)}"
-
-
-_WIDE: Final = (
-    ("BID", 7),
-    ("ASK", 7),
-    ("FAIR", 8),
-    ("ORDERS", 7),
-    ("NET", 10),
-    ("AT RISK", 9),
-    ("PNL $", 10),
-    ("FILLS", 6),
-    ("AGE", _AGE),
-)
-_WIDE_NUMBERS: Final = sum(width for _, width in _WIDE)
-
-
-def _wide_room(width: int) -> tuple[int, int]:
-    room = width - _LEFT - _WIDE_NUMBERS - 1
-    state = min(48, max(12, room // 2))
-    return room - state, state
-
-
-def _wide_header(width: int) -> Row:
-    title, state = _wide_room(width)
-    numbers = "".join(f"{name:>{cells}}" for name, cells in _WIDE[:-1]) + f"{'AGE':>{_AGE - 1}} "
-    return row((f"{'':{_LEFT}}{fit('MARKET', title)} {fit('STATE', state)}{numbers}", "muted"))
-
-
-def _wide_row(market: MarketView, state: MarketState, selected: bool, places: int, width: int) -> Row:
-    title, room = _wide_room(width)
-    cells = dict(_WIDE)
-    return row(
-        ("›" if selected else " ", "strong"),
-        (state.sign, state.role),
-        " ",
-        (fit(clean(market.title), title), "strong" if selected else ""),
-        " ",
-        (fit(state.sentence, room), "muted" if state.role in ("good", "muted") else state.role),
-        *_touch(market, places, cells["BID"]),
-        (number(model_cents(market.fair, market.decimals), cells["FAIR"]), "model"),
-        (number(str(len(market.orders)), cells["ORDERS"]), "own" if market.orders else "muted"),
-        number(signed_shares_short(market.inventory.net), cells["NET"]),
-        number(whole_usd(market.inventory.exposure), cells["AT RISK"]),
-        _money(market.pnl.total, cells["PNL $"]),
-        (number(str(market.pnl.fills), cells["FILLS"]), "muted"),
-        _heard(market, _AGE),
-        ground="cursor" if selected else "",
-    )
-
-
-def _money(amount: int, width: int) -> Span:
-    text = signed_usd(amount)
-    if len(text) >= width:
-        text = whole_usd(amount).replace("$", "")
-    return Span(number(text, width), "bid" if amount > 0 else "ask" if amount < 0 else "muted")
-
-
-def _heard(market: MarketView, width: int) -> Span:
-    """The age of the last message; a sign behind it says when it is worth more or less than it seems."""
-    words = data_words(market.data)
-    sign = " " if words.sign == "●" else words.sign
-    return Span(number(age(market.data.age_s), width - 1) + sign, words.role)
-
-
-def _touch(market: MarketView, places: int, width: int) -> tuple[Span, Span]:
-    """Best bid and ask; prices of a book that is not believed lose their colour and carry a question mark."""
-    pad = places - _places(market)
-    believed = is_believed(market.data)
-
-    def span(levels: Sequence[LevelView], role: str) -> Span:
-        if not levels:
-            return Span(number(NOTHING, width), "muted")
-        text = cents(levels[0].price, market.grid_k, market.decimals) + " " * pad
-        return Span(number(text if believed else f"?{text}", width), role if believed else "muted")
-
-    return span(market.bids, "bid"), span(market.asks, "ask")
-
-
-def _places(market: MarketView) -> int:
-    """Cells behind the whole cents, the point included."""
-    return market.decimals - 1 if market.decimals > 2 else 0
+from core.views import ControlView, MarketView
+from widgets.data_words import is_believed
+from widgets.format import clean, fit
+from widgets.line_widget import Row, ScrollingLineWidget, message_rows
+from widgets.market_order import Ordering, fits_filter
+from widgets.market_rows import NO_SCORES, lines_per_market, markets_visible, table_rows
 
 
 class MarketTable(ScrollingLineWidget):
-    """Draws :func:`table_rows` and keeps the selected market in sight. Clicking a market selects it."""
+    """Draws :func:`table_rows` in an order that holds still, and keeps the selected market in sight.
+
+    Clicking a market selects it.
+    """
 
     class Picked(Message):
         """The operator clicked a market."""
@@ -211,26 +29,85 @@ class MarketTable(ScrollingLineWidget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._markets: Sequence[MarketView] = ()
+        self._shown: Sequence[MarketView] = ()
         self._selected = ""
         self._controls: Sequence[ControlView] = ()
+        self._scores: Mapping[str, float] = {}
+        self._unix = 0.0
+        self._ordering = Ordering()
+        self._filter = ""
         self.set_titles("Markets")
 
-    def show(self, markets: Sequence[MarketView], selected: str, controls: Sequence[ControlView] = ()) -> None:
-        """Draw the markets with one of them selected; see :func:`table_rows`."""
+    def show(
+        self,
+        markets: Sequence[MarketView],
+        selected: str,
+        controls: Sequence[ControlView] = (),
+        scores: Mapping[str, float] = NO_SCORES,
+        unix: float = 0.0,
+    ) -> None:
+        """Draw the markets with one of them selected; see :func:`table_rows`.
+
+        Args:
+            markets: all, in the order of the market list.
+            selected: condition id.
+            controls: states that are not ACTIVE.
+            scores: of the market list, by condition id.
+            unix: session time, by which the order is made again.
+        """
         moved = selected != self._selected
         self._markets, self._selected, self._controls = markets, selected, controls
-        if moved:
+        self._scores, self._unix = scores, unix
+        self._arrange(follow=moved)
+
+    @property
+    def order(self) -> tuple[str, ...]:
+        """Condition ids of the markets on show, scrolled away ones included, from the top."""
+        return tuple(market.market for market in self._shown)
+
+    @property
+    def sort_name(self) -> str:
+        """What the markets are ordered by, in words."""
+        return self._ordering.sort.name
+
+    @property
+    def filter_text(self) -> str:
+        """What titles must contain; "" for all."""
+        return self._filter
+
+    def sort_by(self, step: int) -> None:
+        """Go to the next (1) or the previous (-1) order, at once."""
+        self._ordering.step(step)
+        self._arrange(follow=True)
+
+    def filter_by(self, text: str) -> None:
+        """Show only markets with these words in their titles; "" shows all."""
+        self._filter = text
+        self._arrange(follow=True)
+
+    def _arrange(self, *, follow: bool) -> None:
+        before = self.order
+        self._ordering.update(self._markets, self._scores, self._selected, self._unix)
+        by_id = {market.market: market for market in self._markets}
+        ordered = (by_id[identity] for identity in self._ordering.order)
+        self._shown = [market for market in ordered if fits_filter(market, self._filter)]
+        if follow or self.order != before:
             self._follow()
         self.update_rows()
 
     def make_rows(self, width: int, height: int) -> list[Row]:
         """See :func:`table_rows`."""
-        skip = self.clamp_skip(len(self._markets), markets_visible(width, height))
-        return table_rows(self._markets, self._selected, skip, width, height, self._controls)
+        if self._markets and not self._shown:
+            told = f"no title of {len(self._markets)} has “{clean(self._filter)}”"
+            return message_rows([fit(told, max(0, width - 2)).rstrip()], height)
+        skip = self.clamp_skip(len(self._shown), markets_visible(width, height))
+        return table_rows(self._shown, self._selected, skip, width, height, self._controls, self._scores)
 
     def retitle(self) -> None:
-        """Say how many markets there are, how many are quoted, how many are not believed, and which are in sight."""
-        self.set_titles("Markets", self._range(markets_visible(*self.size)))
+        """Say how the markets are ordered and filtered, how many are quoted and believed, and which are in sight."""
+        wanted = f" · /{clean(self._filter)}" if self._filter else ""
+        sort = f" by {self.sort_name}" if self._ordering.sort.moves or self.sort_name == "name" else ""
+        self.set_titles(f"Markets{sort}{wanted}", self._range(markets_visible(*self.size)))
 
     def on_click(self, event: Click) -> None:
         """Select the market under the pointer."""
@@ -239,8 +116,8 @@ class MarketTable(ScrollingLineWidget):
             return
         lines = lines_per_market(self.size.width)
         index = self._skip + (offset.y - 1) // lines
-        if offset.y and index < len(self._markets):
-            self.post_message(self.Picked(self._markets[index].market))
+        if offset.y and index < len(self._shown):
+            self.post_message(self.Picked(self._shown[index].market))
 
     def size_changed(self) -> None:
         """Keep the selected market in sight at the new size."""
@@ -249,17 +126,22 @@ class MarketTable(ScrollingLineWidget):
 
     def _follow(self) -> None:
         width, height = self.size
-        index = next((i for i, market in enumerate(self._markets) if market.market == self._selected), None)
+        index = next((i for i, market in enumerate(self._shown) if market.market == self._selected), None)
         if index is None or not height:
             return
         visible = markets_visible(width, height)
         self._skip = max(min(self._skip, index), index - visible + 1)
 
     def _range(self, visible: int) -> str:
-        count = len(self._markets)
+        count, shown = len(self._markets), len(self._shown)
         quoting = sum(market.quoting for market in self._markets)
         doubtful = sum(not is_believed(market.data) for market in self._markets)
-        rest = f"quoting, {doubtful} not proven" if doubtful else "quoting"
-        if count <= visible:
-            return f"{quoting} of {count} {rest}"
-        return f"{self._skip + 1}–{self._skip + visible} of {count}, {quoting} {rest}"
+        rest = f"{quoting} of {count} quoting"
+        if shown > visible:
+            rest = f"{self._skip + 1}–{self._skip + visible} of {shown}, {quoting} quoting"
+        parts = [rest, f"{doubtful} not proven" if doubtful else ""]
+        if self._filter:
+            parts.insert(0, f"{shown} of {count} fit")
+            hidden = self._selected not in self.order and any(m.market == self._selected for m in self._markets)
+            parts.append("selected one is hidden" if hidden else "")
+        return ", ".join(part for part in parts if part)

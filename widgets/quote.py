@@ -58,7 +58,10 @@ def _operator_note(market: MarketView) -> str:
 
 
 def _in_ticks(market: MarketView) -> str:
-    return f"{market.half_spread * market.grid_k:.1f} ticks" if market.half_spread is not None else ""
+    if market.half_spread is None:
+        return ""
+    ticks = f"{market.half_spread * market.grid_k:.1f}"
+    return f"{ticks} tick{'s' if ticks != '1.0' else ''}"
 
 
 def _term(label: str, value: str, note: str, *, strong: bool = False) -> Row:
@@ -75,7 +78,7 @@ class Quote(LineWidget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._market: MarketView | None = None
-        self.set_titles("Why this quote", "cents, YES")
+        self.set_titles("Quote", "cents, YES · layer by layer: Why")
 
     def show(self, market: MarketView | None) -> None:
         """Draw the terms of a market's quotes."""

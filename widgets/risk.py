@@ -6,7 +6,6 @@ from typing import Final
 
 from core.views import CapScope, CapView, ConsoleView, ControlView, DenialView, MarketView, ProtectionView
 from widgets.control_words import (
-    STALL_STOPS_S,
     kill_words,
     left_words,
     report_course,
@@ -115,10 +114,8 @@ def _switch_rows(view: ConsoleView, width: int) -> list[Row]:
         rows += _labelled("kill", "armed", width, "good")
     rows += _labelled("watchdog", watchdog_words(kill), width, watchdog_role(kill))
     rows += _labelled("clock", skew_words(view.clock_skew_s), width, skew_role(view.clock_skew_s))
-    stalled = view.journal_stalled_s
-    if stalled:
-        role = "alarm" if stalled >= STALL_STOPS_S else "warn"
-        return [*rows, *_labelled("journal", f"waiting {stalled:.1f}s for the disk", width, role)]
+    if stalled := view.journal_stalled_s:
+        return [*rows, *_labelled("journal", f"waiting {stalled:.1f}s for the disk", width, "warn")]
     return [*rows, *_labelled("journal", "written", width)]
 
 
@@ -220,7 +217,7 @@ def _cap_row(cap: CapView, titles: Mapping[str, str], selected: str, width: int)
     name = brief(cap.name)
     said = f"{name} of {title}" if cap.scope == "token" and title else name or title
     label = f"{_SCOPE_NAMES[cap.scope]:<8}{said}"
-    role = "" if used is not None and used < _CLOSE else "alarm" if used is None or used > 1.0 else "warn"
+    role = "" if used is not None and used < _CLOSE else "warn"
     filled = bar_cells if used is None else max(0, min(bar_cells, round(bar_cells * used)))
     percent = ">9x" if used is None or used >= 9.995 else f"{used:.0%}"
     return row(

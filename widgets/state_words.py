@@ -88,3 +88,11 @@ def _missing(market: MarketView) -> str:
     """The side without a quote and why; "" when both are quoted."""
     reasons = (("bid", market.bid_reason), ("ask", market.ask_reason))
     return "".join(f"; no {side}: {clean(reason)}" for side, reason in reasons if reason)
+
+
+_WORST_FIRST: Final = "✕■▲?‖○△◐●✓"
+
+
+def state_rank(market: MarketView) -> int:
+    """How much a market's state wants eyes: 0 the most. What an operator stopped comes after what is broken."""
+    return _WORST_FIRST.index(_state(market).sign)

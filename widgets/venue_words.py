@@ -7,8 +7,6 @@ from widgets.format import MINUS, age, clean
 
 BEAT_OLD_S: Final = 7.0
 """A beat is due every 5 s (polymarket-api.md 4.3); from this age on one is missing."""
-BEAT_LOST_S: Final = 9.0
-"""From this age on nothing new is placed (reliability.md 2.0, ``HB_NO_NEW``)."""
 _LOW: Final = 0.25
 """Part of a full bucket below which what is left is worth a colour."""
 
@@ -21,16 +19,14 @@ def mode_words(venue: VenueView) -> str:
 
 
 def mode_role(venue: VenueView) -> str:
-    """``DISABLED`` is an alarm, the other restrictions are warnings."""
-    return {"NORMAL": "", "DISABLED": "alarm"}.get(venue.mode, "warn")
+    """Anything but normal is a warning: red is for alarms that nobody has acknowledged."""
+    return "" if venue.mode == "NORMAL" else "warn"
 
 
 def beat_role(beat: HeartbeatView) -> str:
     """How bad the age of the last acknowledgement is; before the first one nothing is placed, which is no alarm."""
     if beat.age_s is None:
         return "warn" if beat.trouble else "muted"
-    if beat.age_s >= BEAT_LOST_S:
-        return "alarm"
     return "warn" if beat.age_s >= BEAT_OLD_S or beat.trouble else ""
 
 
@@ -50,6 +46,12 @@ def budget_words(budget: BudgetView) -> str:
         if count:
             parts.append(f"{count:,} {what}{'' if count == 1 else 's'}")
     return ", ".join(parts)
+
+
+def budget_used(budget: BudgetView) -> float:
+    """Part of the fuller used of both buckets that is used; above 1 in debt."""
+    buckets = ((budget.orders, budget.orders_burst), (budget.cancels, budget.cancels_burst))
+    return max((1 - left / burst for left, burst in buckets if burst > 0), default=0.0)
 
 
 def budget_role(budget: BudgetView) -> str:

@@ -6,9 +6,9 @@ together with those above it, so that no rest is lost between them.
 
 from collections.abc import Callable, Iterable, Sequence
 from itertools import groupby
-from typing import Final
+from typing import Final, NamedTuple
 
-from core.views import AdjustmentView, GroupView, LayerView, MarketView
+from core.views import AdjustmentView, GroupView, LayerView, MarketView, OrderView
 from widgets.format import (
     MINUS,
     NOTHING,
@@ -23,30 +23,37 @@ from widgets.format import (
     usd,
     wrap_words,
 )
+from widgets.lift_words import lifted_by, market_lifted_by
 from widgets.line_widget import PagedLineWidget, Row, Span, message_rows, row
 from widgets.state_words import market_state
+from widgets.why_order import LABEL, is_of_layer, labelled, labelled_lines, order_why_rows
 
-_LABEL: Final = 16
 _CELL: Final = 9
+_MARK: Final = "›"
+_NOT_PLACED: Final = "not placed: "
 _STATE_LINES: Final = 3
 _NANO: Final = 1_000_000_000
 """Parts of a tick in a price term."""
 _HUNDREDTH: Final = 10_000
 """Micro-shares in a hundredth of a share."""
+_MOST_WITH_CENTS: Final = 9_999 * 100 * _HUNDREDTH
+"""A term may be shown a hundredth larger than it is, and still has to fit with its sign."""
 
 
-def why_rows(market: MarketView | None, width: int) -> list[Row]:
-    """All lines about a market's quotes, as many as there are."""
+def why_rows(market: MarketView | None, width: int, order: OrderView | None = None) -> list[Row]:
+    """All lines about a market's quotes, as many as there are; what concerns ``order`` first, its column marked."""
     if market is None:
         return message_rows(["no market selected"], 6)
-    return [*_standing(market, width), *_missing_sides(market, width), row(), *_layers(market, width)]
+    rows = order_why_rows(market, order, width) if order is not None else []
+    rows += [*_standing(market, width), *_missing_sides(market, width), row()]
+    return [*rows, *_layers(market, order, width)]
 
 
 def adjustment_words(adjustment: AdjustmentView) -> str:
     """What an operator asked for and how long it holds."""
     amount = f"{adjustment.amount:+.2f}".rstrip("0").rstrip(".").replace("-", MINUS)
     text = {
-        "widen": f"half-spread {amount} ticks",
+        "widen": f"half-spread {amount} tick{'s' if abs(adjustment.amount) != 1 else ''}",
         "shift": f"fair {amount} ticks",
         "one_side": f"{adjustment.sides} only",
         "size": f"sizes x{amount.lstrip('+')}",
@@ -62,21 +69,23 @@ def _standing(market: MarketView, width: int) -> list[Row]:
     lines = wrap_words(f"{state.sign} {state.sentence}", width - 2)[:_STATE_LINES]
     regime = market.regime
     rows = [row(" ", (line, state.role)) for line in lines]
+    if lift := market_lifted_by(market):
+        rows += labelled_lines("lifts", lift, width)
     if market.profile:
-        rows.append(_labelled("profile", market.profile, width))
-    rows.append(_labelled("regime", _regime_words(market), width, "" if regime.name == "normal" else "warn"))
+        rows.append(labelled("profile", market.profile, width))
+    rows.append(labelled("regime", _regime_words(market), width, "" if regime.name == "normal" else "warn"))
     schedule = _schedule_words(market)
     if schedule:
-        rows.append(_labelled("schedule", schedule, width, "" if regime.phase in ("open", "unknown") else "warn"))
+        rows.append(labelled("schedule", schedule, width, "" if regime.phase in ("open", "unknown") else "warn"))
     if regime.calendar or regime.calendar_s is not None:
-        rows.append(_labelled("calendar", _calendar_words(market), width, "warn" if regime.calendar else ""))
+        rows.append(labelled("calendar", _calendar_words(market), width, "warn" if regime.calendar else ""))
     if regime.reduces:
-        rows.append(_labelled("reduce only", regime.reduces, width, "warn"))
+        rows.append(labelled("reduce only", regime.reduces, width, "warn"))
     if market.group is not None:
-        rows.append(_labelled("event", _group_words(market.group), width))
+        rows.append(labelled("event", _group_words(market.group), width))
     for adjustment in market.adjustments:
         text = f"{adjustment_words(adjustment)} ({adjustment.who})"
-        rows.append(_labelled("operator", text, width, "own"))
+        rows.append(labelled("operator", text, width, "own"))
     return rows
 
 
@@ -130,40 +139,65 @@ def _group_words(group: GroupView) -> str:
 
 def _missing_sides(market: MarketView, width: int) -> list[Row]:
     reasons = (("bid", market.bid_reason), ("ask", market.ask_reason))
-    return [_labelled(f"no {side}", reason, width, "warn") for side, reason in reasons if reason and market.quoting]
+    return [
+        line
+        for side, reason in reasons
+        if reason and market.quoting
+        for line in (labelled(f"no {side}", reason, width, "warn"), *_lift(reason, width))
+    ]
 
 
-def _layers(market: MarketView, width: int) -> list[Row]:
+def _lift(rule: str, width: int) -> list[Row]:
+    lift = lifted_by(rule)
+    return labelled_lines("  lifts", lift, width)
+
+
+def _layers(market: MarketView, order: OrderView | None, width: int) -> list[Row]:
     """The table of terms, then who bound what and what is missing."""
     layers = market.layers
     if not layers:
         return [row((" nothing is planned" if market.detailed else " on its way …", "muted"))]
-    shown, hidden = _fitting(layers, (width - _LABEL - 2) // _CELL)
+    shown, hidden = _fitting(layers, order, (width - LABEL - 2) // _CELL)
     # A layer without terms has no column: what is missing and why stands below.
     columns = [layer for layer in shown if layer.price_terms]
-    rows = [_header(columns), *_price_lines(columns, market), *_size_lines(columns)] if columns else []
+    table = _Table(columns, [is_of_layer(order, layer) for layer in columns])
+    rows = [_header(table), *_price_lines(table, market), *_size_lines(table)] if columns else []
     rows += _verdicts(layers, width)
     rows += _off_target(market, width)
     if hidden:
-        rows.append(row((f" {hidden} outer layers have no room here: a wider terminal shows them", "muted")))
+        words = f" {hidden} outer layers have no room here: a wider terminal shows them"
+        rows.append(row((fit(words, width).rstrip(), "muted")))
     return rows
 
 
-def _fitting(layers: Sequence[LayerView], columns: int) -> tuple[list[LayerView], int]:
-    """The layers that fit side by side, innermost kept, and how many do not."""
+class _Table(NamedTuple):
+    """The layers that have a column."""
+
+    columns: Sequence[LayerView]
+    marked: Sequence[bool]
+    """That of the order in question."""
+
+
+def _fitting(layers: Sequence[LayerView], order: OrderView | None, columns: int) -> tuple[list[LayerView], int]:
+    """The layers that fit side by side, that of the order and the innermost kept, and how many do not."""
     kept = list(layers)
     while len(kept) > max(2, columns):
-        outermost = max(layer.layer for layer in kept)
-        kept = [layer for layer in kept if layer.layer < outermost]
+        others = [layer.layer for layer in kept if not is_of_layer(order, layer)]
+        kept = [layer for layer in kept if layer.layer < max(others) or is_of_layer(order, layer)]
     return kept, len(layers) - len(kept)
 
 
-def _header(columns: Sequence[LayerView]) -> Row:
-    names = [Span(f"{f'{layer.side} {layer.layer + 1}':>{_CELL}}", layer.side) for layer in columns]
-    return row((f" {'cents, shares':<{_LABEL}}", "muted"), *names)
+def _header(table: _Table) -> Row:
+    names = [f"{layer.side} {layer.layer + 1}" for layer in table.columns]
+    spans = [
+        Span(f"{_MARK + name if marked else name:>{_CELL}}", layer.side)
+        for name, layer, marked in zip(names, *table, strict=True)
+    ]
+    return row((f" {'cents, shares':<{LABEL}}", "muted"), *spans)
 
 
-def _price_lines(columns: Sequence[LayerView], market: MarketView) -> list[Row]:
+def _price_lines(table: _Table, market: MarketView) -> list[Row]:
+    columns = table.columns
     places = max(2, cent_decimals(market.decimals) + 1)
     unit = 100 * 10**places
 
@@ -175,14 +209,15 @@ def _price_lines(columns: Sequence[LayerView], market: MarketView) -> list[Row]:
 
     prices = [cents(layer.ticks, market.grid_k, market.decimals) if layer.ticks else NOTHING for layer in columns]
     return [
-        *_term_lines([layer.price_terms for layer in columns], shown, text),
-        _sum_line("= price", prices, columns),
+        *_term_lines([layer.price_terms for layer in columns], table.marked, shown, text),
+        _sum_line("= price", prices, table),
     ]
 
 
-def _size_lines(columns: Sequence[LayerView]) -> list[Row]:
+def _size_lines(table: _Table) -> list[Row]:
+    columns = table.columns
     largest = max([abs(amount) for layer in columns for _, amount in layer.size_terms], default=0)
-    divisor = _HUNDREDTH if largest < 10_000 * 100 * _HUNDREDTH else 100 * _HUNDREDTH
+    divisor = _HUNDREDTH if largest < _MOST_WITH_CENTS else 100 * _HUNDREDTH
     places = 2 if divisor == _HUNDREDTH else 0
 
     def shown(total: int) -> int:
@@ -195,13 +230,16 @@ def _size_lines(columns: Sequence[LayerView]) -> list[Row]:
 
     sizes = [text(shown(layer.size), True) if layer.size else NOTHING for layer in columns]
     return [
-        *_term_lines([layer.size_terms for layer in columns], shown, text),
-        _sum_line("= size", sizes, columns),
+        *_term_lines([layer.size_terms for layer in columns], table.marked, shown, text),
+        _sum_line("= size", sizes, table),
     ]
 
 
 def _term_lines(
-    columns: Sequence[tuple[tuple[str, int], ...]], shown: Callable[[int], int], text: Callable[[int, bool], str]
+    columns: Sequence[tuple[tuple[str, int], ...]],
+    marked: Sequence[bool],
+    shown: Callable[[int], int],
+    text: Callable[[int, bool], str],
 ) -> list[Row]:
     """One line a term that any column has; a column without it stays blank there."""
     names = _merged([[name for name, _ in terms] for terms in columns])
@@ -216,8 +254,11 @@ def _term_lines(
         cells.append(column)
     return [
         row(
-            (f" {fit(clean(name), _LABEL)}", "muted"),
-            *[Span(number(column.get(name, ""), _CELL), "model") for column in cells],
+            (f" {fit(clean(name), LABEL)}", "muted"),
+            *[
+                Span(number(column.get(name, ""), _CELL), "own" if is_marked else "model")
+                for column, is_marked in zip(cells, marked, strict=True)
+            ],
         )
         for name in names
     ]
@@ -237,9 +278,9 @@ def _merged(columns: Iterable[Sequence[str]]) -> list[str]:
     return merged
 
 
-def _sum_line(label: str, values: Sequence[str], columns: Sequence[LayerView]) -> Row:
-    spans = [Span(number(text, _CELL), layer.side) for text, layer in zip(values, columns, strict=True)]
-    return row((f" {label:<{_LABEL}}", "strong"), *spans)
+def _sum_line(label: str, values: Sequence[str], table: _Table) -> Row:
+    spans = [Span(number(text, _CELL), layer.side) for text, layer in zip(values, table.columns, strict=True)]
+    return row((f" {label:<{LABEL}}", "strong"), *spans)
 
 
 def _verdicts(layers: Sequence[LayerView], width: int) -> list[Row]:
@@ -248,14 +289,16 @@ def _verdicts(layers: Sequence[LayerView], width: int) -> list[Row]:
     for (side, text, is_missing), group in groupby(layers, _verdict):
         numbers = [layer.layer + 1 for layer in group]
         name = f"{side} {numbers[0]}" if len(numbers) == 1 else f"{side} {numbers[0]}–{numbers[-1]}"
-        rows.append(_labelled(name, text, width, "warn" if is_missing else ""))
+        rows.append(labelled(name, text, width, "warn" if is_missing else ""))
+        if is_missing:
+            rows += _lift(text.removeprefix(_NOT_PLACED), width)
     return rows
 
 
 def _verdict(layer: LayerView) -> tuple[str, str, bool]:
     if layer.size:
         return layer.side, f"binds: {layer.binding}", False
-    return layer.side, f"not placed: {layer.forbidden.replace('_', ' ')}", True
+    return layer.side, f"{_NOT_PLACED}{layer.forbidden.replace('_', ' ')}", True
 
 
 def _off_target(market: MarketView, width: int) -> list[Row]:
@@ -268,12 +311,7 @@ def _off_target(market: MarketView, width: int) -> list[Row]:
             stands, target = [cents(each, market.grid_k, market.decimals) for each in (order.price, ticks)]
             text = f"stands at {stands}, wanted {target}: {order.reason}"
             lines[f"{order.side} {order.layer + 1}", text] = None
-    return [_labelled(label, text, width) for label, text in lines]
-
-
-def _labelled(label: str, text: str, width: int, role: str = "") -> Row:
-    """A label and a text, which may be foreign."""
-    return row((f" {label:<{_LABEL}}", "muted"), (fit(clean(text), width - _LABEL - 2).rstrip(), role))
+    return [labelled(label, text, width) for label, text in lines]
 
 
 def _rounded(numerator: int, denominator: int) -> int:
@@ -300,15 +338,16 @@ class Why(PagedLineWidget):
     def __init__(self, *, id: str | None = None, classes: str | None = None) -> None:
         super().__init__(id=id, classes=classes)
         self._market: MarketView | None = None
+        self._order: OrderView | None = None
 
-    def show(self, market: MarketView | None) -> None:
-        """Draw the reasons of a market's quotes."""
-        self._market = market
+    def show(self, market: MarketView | None, order: OrderView | None = None) -> None:
+        """Draw the reasons of a market's quotes; those of ``order``, which is one of its orders, first."""
+        self._market, self._order = market, order
         self.update_rows()
 
     def all_rows(self, width: int) -> list[Row]:
         """See :func:`why_rows`."""
-        return why_rows(self._market, width)
+        return why_rows(self._market, width, self._order)
 
     def retitle(self) -> None:
         """Name the market, and say how much is out of sight."""

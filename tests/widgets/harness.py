@@ -11,7 +11,7 @@ from textual.app import App, ComposeResult
 from textual.widget import Widget
 
 from core.events import OperatorCommand
-from core.runtime.link import CommandResult
+from core.runtime.link import Access, CommandResult
 from core.views import ConsoleView, KillView
 from polymm_tui.themes import DEFAULT_THEME, ROLE_DEFAULTS, THEMES
 
@@ -58,23 +58,31 @@ PREVIEW = """Close 1,240 YES and 400 NO, $512.12 at risk, book proven 0.3 s ago.
 3. Cross what is left at 41.3c and better, FAK, taker fee $0.00: expected $2.52, worst $6.97, at most $6.97."""
 
 
+PREVIEWED = ("flatten", "flatten_all", "resume", "resume_all")
+
+
 class FakeLink:
-    """Records commands; answers each at once unless told to wait: a flattening's preview with ``preview``."""
+    """Records commands; answers each at once unless told to wait: previews of flattenings and resumes with their own
+    texts."""
 
     def __init__(self, view: ConsoleView | None = None, result: CommandResult | None = None) -> None:
         self.view = view
         self.ended = False
         self.sent: list[OperatorCommand] = []
+        self.access: Access = "own"
         self.watched: list[str] = []
+        self.ladders: tuple[str, ...] = ()
         self.futures: list[Future[CommandResult]] = []
         self.result = result or CommandResult(True, "done")
         self.preview = None if result else CommandResult(True, PREVIEW, confirm="token-1")
+        self.resume_preview = None if result else CommandResult(True, "will place 6 orders, $1,141")
         self.answers_at_once = True
         self.kills: list[str] = []
         self.kill_view: KillView | None = None
 
-    def watch(self, market: str) -> None:
+    def watch(self, market: str, ladders: tuple[str, ...] = ()) -> None:
         self.watched.append(market)
+        self.ladders = ladders
 
     def send(self, command: OperatorCommand) -> Future[CommandResult]:
         future: Future[CommandResult] = Future()
@@ -86,8 +94,10 @@ class FakeLink:
 
     def answer_to(self, command: OperatorCommand) -> CommandResult:
         """What the session says to a command."""
-        shows = command.preview and command.act in ("flatten", "flatten_all")
-        return self.preview if shows and self.preview is not None else self.result
+        preview = None
+        if command.preview:
+            preview = self.resume_preview if command.act in ("resume", "resume_all") else self.preview
+        return preview if preview is not None and command.act in PREVIEWED else self.result
 
     def kill(self, reason: str) -> None:
         self.kills.append(reason)

@@ -61,22 +61,33 @@ def cents_of(text):
     return round(float(text.replace("−", "-").replace(",", "").replace("$", "")) * 100)
 
 
-def test_the_equity_stands_twice_and_is_the_sum_of_both_columns():
+def test_the_equity_is_the_sum_of_what_there_is_and_of_where_it_came_from():
     """What there is, and where it came from: market-making.md 3.1."""
     lines = lines_of(an_earning_account())
     assert lines[0].split()[:4] == ["cash", "$48,910.55", "deposits", "$50,000.00"]
     assert lines[1].split()[:4] == ["holdings", "$1,194.27", "profit", "+104.82"]
-    assert lines[2].split()[:6] == ["equity,", "fair", "$50,104.82"] * 2
+    assert lines[2].split()[:5] == ["equity,", "fair", "$50,104.82", "drawdown", "−3.10"]
     assert lines[3].split()[3:6] == ["equity,", "bids", "$50,101.90"]
 
 
-def test_day_flows_drawdown_and_claims_are_told():
-    view = an_earning_account(account=an_account(day_profit=usd(-6.2), day_flows=usd(100), drawdown=usd(3.1)))
-    lines = lines_of(view, 78)
+def test_day_flows_drawdown_claims_and_rewards_are_told():
+    account = an_account(
+        day_profit=usd(-8.2), day_realised=usd(1), day_unrealised=usd(-9.2), day_flows=usd(100), drawdown=usd(3.1),
+        day_fair=usd(-6.2),
+    )  # fmt: skip
+    lines = lines_of(an_earning_account(account=account), 78)
     assert "today               −6.20" in lines[0]
-    assert "day's flows       +100.00" in lines[1]
+    assert "  realised          +1.00" in lines[1]
+    assert "  unrealised        −7.20" in lines[2]
+    assert "today, bids         −8.20" in lines[3]
+    assert "claims             $60.25" in lines[4] and "day's flows       +100.00" in lines[4]
     assert "drawdown            −3.10" in lines[2]
-    assert "claims             $60.25" in lines[3]
+    assert "rewards est        ~$2.10" in lines[4]
+
+
+def test_a_day_whose_beginning_is_not_known_shows_dashes():
+    lines = lines_of(an_earning_account(account=an_account(day_realised=None, day_unrealised=None)), 78)
+    assert [lines[place].split()[-1] for place in (1, 2)] == ["–", "–"]
 
 
 @pytest.mark.parametrize("width", [30, 68, *WIDTHS])
@@ -258,6 +269,6 @@ def test_picture(snap_compare, theme):
 def test_only_what_differs_is_painted_again():
     """A quiet second changes the day's profit only: rows of the tables stay the same rows."""
     view = an_earning_account()
-    later = msgspec.structs.replace(view, account=msgspec.structs.replace(view.account, day_profit=usd(7)))
+    later = msgspec.structs.replace(view, account=msgspec.structs.replace(view.account, day_fair=usd(7)))
     before, after = (account_rows(each, each.markets[0], 118) for each in (view, later))
     assert sum(one != other for one, other in zip(before, after, strict=True)) == 1

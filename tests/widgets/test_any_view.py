@@ -12,6 +12,8 @@ from core.units import Shares, Ticks, Usd
 from core.views import (
     AccountView,
     AdjustmentView,
+    AlarmPriority,
+    AlarmView,
     BookState,
     BudgetView,
     CapScope,
@@ -23,6 +25,7 @@ from core.views import (
     Effect,
     EventView,
     FeedView,
+    FillView,
     FindingView,
     FlattenView,
     ForeignOrderView,
@@ -52,6 +55,7 @@ from core.views import (
     RuleView,
     Severity,
     SplitView,
+    TradeView,
     VenueMode,
     VenueView,
 )
@@ -60,17 +64,20 @@ from tests.widgets.view_builders import NOON, a_market, a_view
 from widgets.account import account_rows
 from widgets.data_health import health_rows
 from widgets.events import event_rows
+from widgets.fills import fill_rows, fill_words, summary
 from widgets.findings import finding_rows
 from widgets.inventory import account_row, inventory_rows
-from widgets.ladder_rows import centre_of, clamp_top, ladder_rows, price_lines
+from widgets.ladder_axis import centre_of, clamp_top, price_lines
+from widgets.ladder_rows import ladder_rows
 from widgets.market_list import list_page
-from widgets.market_table import table_rows
+from widgets.market_rows import table_rows
 from widgets.orders import order_rows
 from widgets.pnl import pnl_rows
 from widgets.quote import quote_rows
 from widgets.results import result_rows
 from widgets.risk import risk_rows
 from widgets.status_strip import status_rows
+from widgets.tape import tape_rows
 from widgets.why import why_rows
 
 GRIDS = st.sampled_from([("0.1", 10, 1), ("0.01", 100, 2), ("0.005", 200, 3), ("0.0025", 400, 4), ("0.001", 1000, 3)])
@@ -392,3 +399,58 @@ def test_any_market_list_can_be_drawn(listing, selected, unfolds, width, height)
         assert cell_len(row.text) <= width, row.text
         assert row.text.isprintable(), row.text
     assert all(line.isprintable() and cell_len(line) <= width - 6 for line in asked)
+
+
+ALARMS = st.lists(
+    st.builds(
+        AlarmView, WORDS, WORDS, st.sampled_from(get_args(AlarmPriority)), st.sampled_from(["0x1", "0x9", ""]), WORDS,
+        WORDS, WORDS, WORDS, st.floats(0, 2e9), COUNTS, st.booleans(), st.booleans(), WORDS, AGES, WORDS,
+        st.sampled_from(["", "a cause"]),
+    ),
+    max_size=5,
+).map(tuple)  # fmt: skip
+WORTH = st.none() | st.floats(-1, 1)
+TRADES = st.lists(
+    st.builds(TradeView, st.integers(0, 10**9), st.floats(0, 1e9), st.integers(1, 9).map(Ticks), SIZES, st.booleans()),
+    max_size=9,
+).map(tuple)
+
+
+@st.composite
+def fill_views(draw):
+    _, grid_k, decimals = draw(GRIDS)
+    return draw(
+        st.builds(
+            FillView, st.integers(0, 10**9), st.floats(0, 2e9), st.just("0x1"), WORDS, st.sampled_from(["bid", "ask"]),
+            st.integers(1, grid_k - 1).map(Ticks), st.just(grid_k), st.just(decimals), SIZES,
+            st.none() | st.integers(0, 12), st.booleans(), st.booleans(),
+            st.sampled_from(["MATCHED", "CONFIRMED", "FAILED", "SOMETHING NEW"]), MONEY,
+            st.lists(WORTH, max_size=6).map(tuple),
+        )
+    )  # fmt: skip
+
+
+TRADED = st.tuples(st.lists(fill_views(), max_size=5).map(tuple), TRADES, st.none() | MONEY)
+
+
+@given(ALARMS, TRADED, CAPS, st.floats(0, 2e9), st.integers(40, 200), st.integers(1, 20))
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+def test_any_alarms_fills_and_trades_can_be_drawn(alarms, traded, caps, unix, width, height):
+    """Markets' titles, unheard of states, amounts beyond any account and times beyond any session."""
+    fills, trades, day = traded
+    market = a_market(market="0x1", detailed=True, tape=trades, day=day)
+    account = AccountView(day_realised=day, day_unrealised=day)
+    view = a_view(
+        alarms=alarms, account=account, caps=caps, unix=unix, markets=(market,), wallet="0x1" * 14, consoles=3
+    )  # fmt: skip
+    drawn = {
+        "fills": fill_rows(fills, 1, 0, width, height, unix),
+        "tape": tape_rows(market, 0, width, height, unix, fills),
+        "strip": status_rows(view, width),
+        "table": table_rows(view.markets, "0x1", 0, max(width, 49), height + 3, (), {"0x1": float("inf")}),
+    }
+    assert all(fill_words(fill).isprintable() for fill in fills) and summary(fills)
+    for name, rows in drawn.items():
+        for row in rows:
+            assert cell_len(row.text) <= (max(width, 49) if name == "table" else width), (name, row.text)
+            assert row.text.isprintable(), (name, row.text)

@@ -24,7 +24,7 @@ def test_no_market_is_said_in_words():
 
 def test_a_proven_book_shows_what_its_proof_rests_on():
     assert texts(rows(a_data())) == [
-        " ● live, proven 0s ago, all hashes agree",
+        " ● heard, proven 0s ago, all hashes agree",
         " book     SYNCED 12m, 3,412 changes",
         " hashes   1,201 agree, 3 explained",
         " checked  every change",

@@ -59,7 +59,7 @@ def test_what_holds_all_markets_says_why_and_what_ends_it():
     [
         ({"mode": "RESTARTING", "since_s": 12.0, "detail": "HTTP 425"}, "venue", "RESTARTING 12s: HTTP 425", "warn"),
         ({"mode": "POST_ONLY", "since_s": 70.0}, "venue", "POST ONLY 1m", "warn"),
-        ({"mode": "DISABLED", "since_s": 3.0, "detail": "halted"}, "venue", "DISABLED 3s: halted", "alarm"),
+        ({"mode": "DISABLED", "since_s": 3.0, "detail": "halted"}, "venue", "DISABLED 3s: halted", "warn"),
         ({"detail": "one order tries its end"}, "venue", "NORMAL: one order tries its end", ""),
         ({"heartbeat": HeartbeatView(None, "")}, "heartbeat", "none acknowledged yet", "muted"),
         ({"heartbeat": HeartbeatView(7.0, "")}, "heartbeat", "acknowledged 7s ago", "warn"),
@@ -67,7 +67,7 @@ def test_what_holds_all_markets_says_why_and_what_ends_it():
             {"heartbeat": HeartbeatView(11.0, "withheld: journal still for 4 s")},
             "heartbeat",
             "acknowledged 11s ago; withheld: journal still for 4 s",
-            "alarm",
+            "warn",
         ),
         ({"heartbeat": None}, "heartbeat", "none in this mode", "muted"),
         (

@@ -181,3 +181,35 @@ def test_a_word_that_is_too_long_for_a_line_goes_on_in_the_next():
     assert text.wrap_words("see /a/long/path or not", 8) == ["see", "/a/long/", "path or", "not"]
     assert text.wrap_words("日本語", 5) == ["日本", "語"]
     assert text.wrap_words("日本", 1) == ["…", "…"], "where not even one character has room"
+
+
+@pytest.mark.parametrize(
+    ("ticks", "grid_k", "decimals", "cells", "expected"),
+    [(413, 1000, 3, 2, "41.3"), (63, 100, 2, 2, "63  "), (63, 100, 2, 0, "63"), (4125, 10_000, 4, 3, "41.25"),
+     (413, 1000, 3, 3, "41.3 "), (5, 10, 1, 2, "50  ")],
+)  # fmt: skip
+def test_points_of_prices_on_different_grids_stand_under_each_other(ticks, grid_k, decimals, cells, expected):
+    assert text.level_cents(ticks, grid_k, decimals, cells) == expected
+    assert text.point_cells(decimals) == len(text.cents(ticks, grid_k, decimals).partition(".")[2]) + (decimals > 2)
+
+
+@pytest.mark.parametrize(
+    ("dollars", "expected"),
+    [(None, "–"), (0.0011, "+0.11"), (-0.125, "−12.50"), (0.0, "+0.00"), (-1.0, "−100.0"), (1.0, "+100.0")],
+)
+def test_what_a_share_was_worth_afterwards_has_a_sign_and_six_cells_at_most(dollars, expected):
+    assert text.markout_cents(dollars) == expected
+
+
+@given(st.floats(-1, 1))
+def test_any_markout_keeps_its_column(dollars):
+    assert len(text.markout_cents(dollars)) <= 6
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [(None, "–"), (float("nan"), "–"), (float("inf"), "–"), (0, "0"), (845.2, "845"), (12_345, "12.3k"),
+     (1_210_000, "1.21M"), (-999.6, "−1.00k"), (4.2e15, "4e+15")],
+)  # fmt: skip
+def test_a_figure_of_any_size_is_short(value, expected):
+    assert text.short_figure(value) == expected

@@ -3,7 +3,8 @@ from textual.geometry import Region
 
 from polymm_tui.themes import THEME_NAMES
 from tests.widgets.harness import WidgetApp, screen_text
-from widgets.line_widget import LineWidget, MadeRows, Row, message_rows, row
+from tests.widgets.view_builders import an_event
+from widgets.line_widget import LineWidget, MadeRows, Row, message_rows, newer_than, row
 
 
 class Lines(LineWidget):
@@ -103,3 +104,10 @@ def test_rows_of_a_long_list_are_made_when_they_are_asked_for():
     assert rows[-1].text == "999999" and rows[999_999:1_000_003] == [row("999999")]
     with pytest.raises(IndexError):
         rows[10**6]
+
+
+def test_entries_after_a_number_are_counted_also_when_it_is_no_longer_there():
+    """That is by how much a list that grows at its end has to scroll to stay on its line."""
+    events = [an_event(seq) for seq in (4, 5, 9)]
+    assert [newer_than(events, seq) for seq in (9, 8, 4, 1)] == [0, 1, 2, 3]
+    assert newer_than([], 3) == 0

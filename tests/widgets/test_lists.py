@@ -7,12 +7,22 @@ from rich.cells import cell_len
 
 from core.units import Ticks
 from tests.widgets.harness import WidgetApp, pictures, texts
-from tests.widgets.view_builders import NOON, a_market, a_view, an_event, an_order, an_unknown_order, shares, usd
+from tests.widgets.view_builders import (
+    NOON,
+    a_cent_market,
+    a_market,
+    a_view,
+    an_event,
+    an_order,
+    an_unknown_order,
+    shares,
+    usd,
+)
 from widgets.chart import Chart, chart_rows
 from widgets.events import EventLog, event_rows
 from widgets.key_bar import KeyBar, KeyHint, key_bar_row
 from widgets.notice import Notice
-from widgets.orders import Orders, order_rows
+from widgets.orders import Orders, order_lines, order_rows, route_words
 
 TITLES = {"0xfed": "Fed cuts rates in December?"}
 
@@ -28,12 +38,43 @@ def test_an_order_tells_age_state_place_and_reason():
     market = a_market(orders=(an_order(state="PARTIAL", remaining=shares(85), on_no=True),))
     line = texts(order_rows((market,), "0xfed", 0, 140, 5))[1]
     assert line.split()[:2] == ["1m", "PARTIAL"]
-    assert "bid    41.3         85/300   1   NO      ~10  keep: in tolerance" in line
+    assert "bid   41.3        85/300   1   sell NO    ~10  keep: in tolerance" in line
+
+
+@pytest.mark.parametrize(
+    ("side", "on_no", "route"),
+    [("bid", False, "buy YES"), ("ask", False, "sell YES"), ("bid", True, "sell NO"), ("ask", True, "buy NO")],
+)
+def test_the_route_says_what_is_really_bought_or_sold(side, on_no, route):
+    """A bid in the YES book may be an offer of NO."""
+    assert route_words(an_order(side=side, on_no=on_no)) == route
+
+
+def test_unknown_orders_come_first_then_those_in_flight_then_market_by_market():
+    fed = a_market(
+        orders=(
+            an_order(order_id="live"),
+            an_unknown_order(order_id="new doubt", unknown_s=1.0),
+            an_order(order_id="", state="SENDING", age_s=0.1),
+            an_order(order_id="going", state="CANCEL_SENT", age_s=9.0),
+        )
+    )
+    rain = a_cent_market(orders=(an_order(order_id="rain"), an_unknown_order(order_id="old doubt", unknown_s=60.0)))
+    lines = [line.order.order_id for line in order_lines((fed, rain), "0xrain") if not line.is_evidence]
+    assert lines == ["old doubt", "new doubt", "going", "", "rain", "live"]
+
+
+def test_no_orders_of_a_stopped_market_say_why():
+    market = a_market(orders=(), control="KILLED", quoting=False)
+    shown = "\n".join(texts(order_rows((market,), "0xfed", 0, 100, 5)))
+    assert "no open orders" in shown and "killed: cancels repeat" in shown
+    assert "no market is made" in "\n".join(texts(order_rows((), "", 0, 100, 5)))
 
 
 def test_orders_of_the_selected_market_come_first():
     lines = texts(order_rows(a_view().markets, "0xrain", 0, 140, 12))
-    assert "Rain in NYC" in lines[1] and "Fed cuts" in lines[3]
+    assert "SENDING" in lines[1], "in flight"
+    assert "Rain in NYC" in lines[2] and "Fed cuts" in lines[4]
 
 
 def test_a_cancel_under_way_is_a_word_of_its_own():
@@ -44,8 +85,8 @@ def test_a_cancel_under_way_is_a_word_of_its_own():
 def test_an_unknown_order_tells_for_how_long_and_what_has_been_found():
     """Issue 6: the local state says UNKNOWN with its evidence and age; at 80 columns there is room for it too."""
     row, evidence = order_rows((a_market(orders=(an_unknown_order(),)),), "", 0, 78, 5)[1:]
-    assert row.text.startswith("  13s UNKNOWN 12s ") and ("UNKNOWN 12s ", "warn") in row.spans
-    assert evidence.text == "      └ may be at the venue: read 1 of 2, list wanted, trades wanted"
+    assert row.text.startswith("   13s UNKNOWN 12s ") and ("UNKNOWN 12s ", "warn") in row.spans
+    assert evidence.text == "       └ may be at the venue: read 1 of 2, list wanted, trades wanted"
 
 
 def test_a_cancel_does_not_end_what_is_unknown():
@@ -89,6 +130,71 @@ async def test_orders_scroll_under_their_header():
         assert "41.9" in orders.rows[-1].text
         assert orders.border_title == "Orders 20"
         assert orders.page_lines() == 4
+
+
+# The cursor in the orders
+
+
+def some_orders(*ids):
+    return (a_market(orders=tuple(an_order(order_id=each, price=Ticks(400 + n)) for n, each in enumerate(ids))),)
+
+
+async def test_the_cursor_stays_on_its_order_while_others_come_and_go():
+    orders = Orders()
+    async with WidgetApp(orders, lambda: orders.show(some_orders("a", "b", "c"), "0xfed")).run_test() as pilot:
+        await pilot.pause()
+        assert orders.selected is None
+        orders.move(1)
+        orders.move(1)
+        assert orders.selected[1].order_id == "b" and orders.rows[2].text.startswith("›")
+        orders.show(some_orders("x", "y", "b"), "0xfed")
+        assert orders.selected[1].order_id == "b" and orders.rows[3].text.startswith("›")
+        orders.move(-99)
+        assert orders.selected[1].order_id == "x"
+
+
+async def test_an_order_that_is_gone_hands_the_cursor_to_no_other():
+    """A cancel pressed as its order fills must not reach the neighbour; the next move begins where it was."""
+    orders = Orders()
+    async with WidgetApp(orders, lambda: orders.show(some_orders("a", "b", "c"), "0xfed")).run_test() as pilot:
+        await pilot.pause()
+        orders.move(1)
+        orders.move(1)
+        orders.show(some_orders("a", "c", "d"), "0xfed")
+        assert orders.selected is None and not any("›" in row.text for row in orders.rows)
+        orders.move(1)
+        assert orders.selected[1].order_id == "c"
+
+
+async def test_an_order_without_an_id_is_told_apart_by_its_place():
+    orders = Orders()
+    sent = (a_market(orders=(an_order(order_id=""), an_order(order_id="", price=Ticks(412), layer=1))),)
+    async with WidgetApp(orders, lambda: orders.show(sent, "0xfed")).run_test() as pilot:
+        await pilot.pause()
+        orders.move(1)
+        orders.move(1)
+        assert orders.selected[1].price == 412
+        assert sum(row.text.startswith("›") for row in orders.rows) == 1
+
+
+async def test_the_cursor_scrolls_the_list():
+    orders = Orders()
+    many = some_orders(*[f"order{n}" for n in range(20)])
+    async with WidgetApp(orders, lambda: orders.show(many, "0xfed")).run_test(size=(100, 6)) as pilot:
+        await pilot.pause()
+        for _ in range(9):
+            orders.move(1)
+        assert orders.selected[1].order_id == "order8" and orders.rows[-1].text.startswith("›")
+        orders.move(-8)
+        assert orders.rows[1].text.startswith("›")
+
+
+async def test_no_orders_have_no_cursor():
+    orders = Orders()
+    async with WidgetApp(orders, lambda: orders.show((), "")).run_test() as pilot:
+        await pilot.pause()
+        orders.move(1)
+        assert orders.selected is None
 
 
 # Events

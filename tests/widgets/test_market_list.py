@@ -64,7 +64,7 @@ def test_without_a_list_it_says_so():
 def test_it_tells_source_age_next_reading_and_notes():
     assert said(of_list())[:4] == [
         ' source     sheet "Selected Markets"',
-        " read       3m ago, 13:01:12 UTC; again in 1m",
+        " read       3m ago, 13:01:12 UTC; looked at again in 1m",
         ' note       column "Comment" is not known and not read',
         "",
     ]
@@ -74,14 +74,26 @@ def test_it_tells_source_age_next_reading_and_notes():
     ("changes", "words"),
     [
         ({"read_unix": None, "next_s": None}, " read       not yet"),
-        ({"read_unix": None, "next_s": 4.0}, " read       not yet; again in 4s"),
-        ({"next_s": 0.0}, " read       3m ago, 13:01:12 UTC; again now"),
-        ({"read_unix": NOON + 9_000}, " read       0s ago, 14:30:00 UTC; again in 1m"),
+        ({"read_unix": None, "next_s": 4.0}, " read       not yet; looked at again in 4s"),
+        ({"next_s": 0.0}, " read       3m ago, 13:01:12 UTC; looked at again now"),
+        ({"read_unix": NOON + 9_000}, " read       0s ago, 14:30:00 UTC; looked at again in 1m"),
     ],
     ids=["never", "first", "now", "from the future"],
 )
 def test_the_last_and_the_next_reading_are_told_whatever_is_known(changes, words):
     assert words in said(of_list(**changes))
+
+
+async def test_a_low_pane_begins_with_the_markets():
+    """Of six lines, none is spent on where the list is from while all is well with it."""
+    pane = MarketList()
+    view = a_listed_view(proposal=None, notes=())
+    async with WidgetApp(pane, lambda: pane.show(view, "")).run_test(size=(118, 8)) as pilot:
+        await pilot.pause()
+        drawn = texts(pane.rows)
+        assert drawn[0].startswith(" MARKETS") and sum(line[1] in "●◐△×▲○" for line in drawn) >= 4
+        pane.show(a_listed_view(proposal=None, notes=(), trouble="Google says 403"), "")
+        assert "Google says 403" in "".join(texts(pane.rows))
 
 
 def test_trouble_is_told_in_words_and_that_nothing_changed_and_is_not_red():

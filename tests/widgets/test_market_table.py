@@ -1,26 +1,39 @@
+from contextlib import asynccontextmanager
+
+import msgspec
 import pytest
 from rich.cells import cell_len
 
 from tests.widgets.harness import WidgetApp, pictures, texts
 from tests.widgets.view_builders import (
+    HOSTILE,
+    HOSTILE_IDS,
     a_cent_market,
     a_control,
     a_data,
+    a_day_view,
     a_flattening,
     a_frozen,
+    a_killed_view,
     a_market,
     a_pnl,
+    a_risky_view,
     a_suspect,
+    a_troubled_account,
     a_view,
     an_empty_book,
     an_inventory,
+    an_order,
     an_unproven,
     levels,
     shares,
+    some_rewards,
     usd,
+    with_title,
 )
 from widgets.line_widget import Span
-from widgets.market_table import MarketTable, lines_per_market, markets_visible, table_rows
+from widgets.market_rows import lines_per_market, markets_visible, reward_sign, table_rows, wide_columns
+from widgets.market_table import MarketTable
 
 
 def rows(markets=None, selected="0xfed", top=0, width=78, height=20):
@@ -32,9 +45,37 @@ def test_no_markets_are_said_in_words():
 
 
 def test_a_market_shows_touch_position_profit_and_age():
-    first, second = texts(rows())[1:3]
-    assert first.split()[-3:] == ["41.3", "41.6", "0s"]
-    assert second.split()[-2:] == ["+1,240", "+3.10"]
+    first, second = texts(rows(markets=a_day_view().markets, width=60))[1:3]
+    assert first.split()[-5:] == ["41.3", "41.6", "41.52", "+1,240", "0s"]
+    assert second.split()[-4:] == ["41.3", "41.6", "0.3", "+3.10"], "own bid, own ask, spread, day"
+
+
+def test_a_day_that_is_not_known_is_not_said_to_be_zero():
+    assert texts(rows(markets=(a_market(),), width=60))[2].split()[-1] == "–"
+    assert texts(rows(markets=(a_market(day=usd(0)),), width=60))[2].split()[-1] == "0.00"
+
+
+@pytest.mark.parametrize("width", [49, 60, 78])
+def test_what_keeps_a_market_from_quoting_takes_the_room_of_its_own_prices(width):
+    blocked = a_market(quoting=False, blocked_by="soft cap reached on both sides", orders=())
+    quoting, held = (texts(rows(markets=(market,), width=width))[2] for market in (a_market(), blocked))
+    assert "41.3" in quoting.split() and "soft cap reached on both" in held and "41.3" not in held.split()
+
+
+@pytest.mark.parametrize(
+    ("changes", "sign"),
+    [
+        ({}, " "),
+        ({"reward_band": (400, 430)}, "☆"),
+        ({"reward_band": (400, 430), "orders": (an_order(scoring=False), an_order(scoring=True))}, "★"),
+        ({"rewards": some_rewards(), "orders": (an_order(scoring=False),)}, "☆"),
+    ],
+)
+def test_rewards_have_a_sign_of_their_own(changes, sign):
+    market = a_market(**changes)
+    assert reward_sign(market) == sign
+    for width in (49, 120):
+        assert texts(table_rows((market,), "", 0, width, 9))[1][2] == sign
 
 
 def test_prices_of_different_grids_stand_point_under_point():
@@ -67,9 +108,9 @@ def test_prices_of_different_grids_stand_point_under_point():
             "flattening, 620 left: selling 620 YES at 41.6c",
         ),
         ({"quoting": False, "blocked_by": "soft cap reached"}, "soft cap reached"),
-        ({}, "quoting 3 bid 3 ask"),
-        ({"widen_ticks": 2}, "quoting 3 bid 3 ask, wider by 2"),
-        ({"widen_ticks": -1}, "quoting 3 bid 3 ask, tighter by 1"),
+        ({}, "  3 bid 3 ask"),
+        ({"widen_ticks": 2}, "  3 bid 3 ask, wider by 2"),
+        ({"widen_ticks": -1}, "  3 bid 3 ask, tighter by 1"),
     ],
 )
 def test_the_state_is_said_in_words(changes, words):
@@ -78,7 +119,7 @@ def test_the_state_is_said_in_words(changes, words):
 
 def test_an_unproven_market_without_prices_shows_dashes():
     market = a_market(data=an_empty_book(), bids=(), asks=())
-    assert texts(rows(markets=(market,)))[1].split()[-3:] == ["–", "–", "–○"]
+    assert texts(rows(markets=(market,)))[1].split()[-6:] == ["–", "–", "41.52", "+1,240", "–", "–○"]
 
 
 @pytest.mark.parametrize("width", [60, 150])
@@ -102,7 +143,7 @@ def test_a_quiet_market_that_was_verified_does_not_look_broken():
     line, state = table_rows((a_market(data=a_data(freshness="quiet", age_s=700.0, proven_s=3.0)),), "", 0, 60, 9)[1:3]
     assert line.text.split()[:1] == ["●"] and line.text.endswith(" 11m✓")
     assert {"bid", "ask"} < {span.role for span in line.spans} and "warn" not in {span.role for span in line.spans}
-    assert "quoting 3 bid 3 ask" in state.text
+    assert "  3 bid 3 ask" in state.text
 
 
 def test_a_book_whose_hashes_do_not_fit_is_marked_and_still_shown_as_good():
@@ -129,11 +170,21 @@ def test_every_line_fits_the_width(width):
 
 def test_one_line_each_where_there_is_room():
     assert (lines_per_market(99), lines_per_market(100)) == (2, 1)
-    lines = texts(rows(width=150))
-    assert lines[0].split() == ["MARKET", "STATE", "BID", "ASK", "FAIR", "ORDERS", "NET", "AT", "RISK", "PNL", "$",
-                                "FILLS", "AGE"]  # fmt: skip
-    assert lines[1].split()[-9:] == ["41.3", "41.6", "41.52", "6", "+1,240", "$512", "+3.10", "12", "0s"]
+    scores = {"0xfed": 1234.0}
+    lines = texts(table_rows(a_day_view().markets, "0xfed", 0, 198, 20, (), scores))
+    assert lines[0].split() == ["MARKET", "STATE", "BID", "ASK", "SPR", "OWN", "B", "OWN", "A", "FAIR", "ORDERS",
+                                "POS", "AT", "RISK", "DAY", "PNL", "FILLS", "SCORE", "AGE"]  # fmt: skip
+    assert lines[1].split()[-14:] == ["41.3", "41.6", "0.3", "41.3", "41.6", "41.52", "6", "+1,240", "$512", "+3.10",
+                                      "+3.10", "12", "1.23k", "0s"]  # fmt: skip
     assert len(lines) == 6
+
+
+@pytest.mark.parametrize("width", range(100, 201, 10))
+def test_the_narrower_the_table_the_fewer_columns_and_those_that_matter_most_stay(width):
+    names, wider = ([column.name for column in wide_columns(each, True)] for each in (width, width + 10))
+    assert {"BID", "ASK", "POS", "DAY", "AGE", "OWN B", "OWN A"} <= set(names) <= set(wider)
+    assert {"FAIR", "SPR", "SCORE"} <= set(names) or width < 120
+    assert "SCORE" not in [column.name for column in wide_columns(width, False)], "no list, no column of dashes"
 
 
 def test_markets_visible_counts_whole_markets():
@@ -230,7 +281,7 @@ def reduced(**changes):
 
 def test_a_draining_market_tells_its_state_and_why():
     for line in reduced():
-        assert "◐" in line or line.startswith("   reduce only")
+        assert "◐" in line or line.startswith("    reduce only")
         assert "reduce only: off the list, by market list" in line
 
 
@@ -238,7 +289,7 @@ def test_a_draining_market_tells_its_state_and_why():
 def test_what_is_not_about_the_whole_market_is_not_its_reason(changes):
     control = a_control(**({"market": "0xfed", "reason": "because"} | changes))
     lines = texts(table_rows((a_market(control="REDUCE_ONLY"),), "", 0, 78, 20, (control,)))
-    assert lines[-1].startswith("   reduce only ") and "because" not in lines[-1]
+    assert lines[-1].startswith("    reduce only ") and "because" not in lines[-1]
 
 
 def test_of_several_reasons_the_oldest_is_told_and_a_stricter_state_goes_before():
@@ -266,3 +317,136 @@ async def test_the_widget_is_handed_the_states():
     async with WidgetApp(table, lambda: table.show(markets, "0xfed", controls)).run_test(size=(80, 10)) as pilot:
         await pilot.pause()
         assert any("off the list" in line.text for line in table.rows)
+
+
+# Sorted and filtered
+
+DAYS = tuple(
+    a_market(market=f"0x{place}", title=title, day=usd(worth))
+    for place, (title, worth) in enumerate((("Fed cuts", 5), ("Rain in NYC", -3), ("Fed raises", -9), ("Team A", 1)))
+)
+
+
+@asynccontextmanager
+async def a_table(markets=DAYS, selected="0x0", size=(80, 12)):
+    table = MarketTable()
+    async with WidgetApp(table, lambda: table.show(markets, selected, (), {}, 100.0)).run_test(size=size) as pilot:
+        await pilot.pause()
+        yield table
+
+
+def by(table, name):
+    while not table.sort_name.startswith(name):
+        table.sort_by(1)
+
+
+async def test_the_title_says_the_order_and_the_filter():
+    async with a_table() as table:
+        assert str(table.border_title) == "Markets"
+        by(table, "day")
+        table.filter_by("fed")
+        assert str(table.border_title) == "Markets by day, worst first · /fed"
+        assert table.filter_text == "fed"
+        assert str(table.border_subtitle) == "2 of 4 fit, 4 of 4 quoting"
+
+
+async def test_a_filter_shows_what_fits_and_says_that_the_selected_market_is_hidden():
+    """What is acted on and not seen must be told."""
+    async with a_table(selected="0x1") as table:
+        table.filter_by("fed")
+        assert table.order == ("0x0", "0x2")
+        assert "selected one is hidden" in str(table.border_subtitle)
+        assert [line.text.split()[1] for line in table.rows[1::2]] == ["Fed", "Fed"]
+        table.filter_by("")
+        assert table.order == ("0x0", "0x1", "0x2", "0x3") and "hidden" not in str(table.border_subtitle)
+
+
+async def test_a_filter_that_fits_nothing_says_so():
+    async with a_table() as table:
+        table.filter_by("[/x] \x1b[31m")
+        assert "no title of 4 has" in "\n".join(texts(table.rows)) and table.order == ()
+        assert all(line.text.isprintable() for line in table.rows)
+
+
+async def test_updates_move_no_row_and_two_seconds_later_the_order_is_right_again():
+    changed = tuple(msgspec.structs.replace(market, day=-market.day) for market in DAYS)
+    async with a_table() as table:
+        by(table, "day")
+        assert table.order == ("0x2", "0x1", "0x3", "0x0")
+        table.show(changed, "0x0", (), {}, 101.9)
+        assert table.order == ("0x2", "0x1", "0x3", "0x0")
+        table.show(changed, "0x0", (), {}, 102.1)
+        assert table.order == ("0x0", "0x3", "0x1", "0x2")
+
+
+async def test_a_sort_keeps_the_selected_market_in_sight():
+    markets = tuple(a_market(market=f"0x{n}", title=f"Market {n:02}", day=usd(-n)) for n in range(30))
+    async with a_table(markets, "0x29", (80, 9)) as table:
+        assert any("Market 29" in line.text for line in table.rows)
+        by(table, "day")
+        assert "Market 29" in table.rows[1].text
+        table.show(markets, "0x0", (), {}, 100.5)
+        assert any("Market 00" in line.text for line in table.rows)
+
+
+async def test_scores_are_shown_and_sorted_by():
+    async with a_table(size=(140, 12)) as table:
+        table.show(DAYS, "0x0", (), {"0x3": 1_500.0, "0x1": 20.0}, 100.1)
+        by(table, "score")
+        assert table.order == ("0x3", "0x1", "0x0", "0x2")
+        assert "1.50k" in table.rows[1].text and "SCORE" in table.rows[0].text
+
+
+async def test_a_click_picks_what_stands_there_now():
+    picked = []
+    table = MarketTable()
+    app = WidgetApp(table, lambda: table.show(DAYS, "0x0", (), {}, 100.0))
+    async with app.run_test(
+        size=(80, 12), message_hook=lambda message: picked.append(getattr(message, "market", None))
+    ) as pilot:
+        await pilot.pause()
+        by(table, "day")
+        await pilot.click(table, offset=(5, 1))
+        await pilot.pause()
+    assert {market for market in picked if market} == {"0x2"}
+
+
+@pytest.mark.parametrize("width", [56, 62, 69, 70, 99, 120, 200])
+def test_scores_are_shown_beside_other_panes_too(width):
+    """The table of a large terminal is narrow: it shares its width with the ladders."""
+    drawn = texts(table_rows(DAYS, "0x0", 0, width, 24, (), {"0x0": 1_500.0, "0x3": 118e6}))
+    assert {"SCORE", "SCR/risk", "AGE/scr"} & set(drawn[0].split())
+    assert any("1.50k" in line for line in drawn) and any("118M" in line for line in drawn)
+    assert all(cell_len(line) <= width for line in drawn)
+
+
+@pytest.mark.parametrize("width", [49, 80, 120, 200])
+@pytest.mark.parametrize("view", [a_day_view(), a_killed_view(), a_risky_view(), a_troubled_account()])
+def test_every_state_of_a_session_fits_and_is_told_in_words(view, width):
+    drawn = table_rows(view.markets, "0xfed", 0, width, 24, view.controls)
+    assert all(cell_len(line.text) <= width for line in drawn)
+    signs = [line.text[1] for line in drawn[1:] if line.text[1] != " "]
+    assert len(signs) == len(view.markets), "a sign for every market, without colour"
+
+
+@pytest.mark.parametrize("title", HOSTILE, ids=HOSTILE_IDS)
+@pytest.mark.parametrize("width", [49, 78, 120])
+def test_titles_and_reasons_of_strangers_stay_in_their_columns(title, width):
+    view = with_title(title)
+    for line in table_rows(view.markets, "0xfed", 0, width, 24, view.controls, {"0xfed": float("nan")}):
+        assert cell_len(line.text) == width or not line.text.strip()
+        assert line.text.isprintable()
+
+
+@pictures
+@pytest.mark.parametrize("theme", ["polymm-dark", "polymm-mono"])
+def test_picture_of_a_table_that_is_sorted_and_filtered(snap_compare, theme):
+    table = MarketTable()
+    view = a_day_view()
+
+    def show():
+        table.show(view.markets, "0xrain", view.controls, {"0xfed": 1_500.0, "0xrain": 87.0}, view.unix)
+        by(table, "state")
+        table.filter_by("a")
+
+    assert snap_compare(WidgetApp(table, show, theme), terminal_size=(120, 10))

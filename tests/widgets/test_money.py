@@ -1,24 +1,35 @@
 """Inventory, profit, quote and the one-line form of all three."""
 
+import re
+
 import msgspec
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from rich.cells import cell_len
 
-from core.views import GroupView
+from core.views import CapView, GroupView
 from tests.widgets.harness import WidgetApp, pictures, texts
 from tests.widgets.view_builders import (
     a_cent_market,
+    a_job,
     a_market,
     a_pnl,
+    a_split,
     a_view,
+    an_account,
+    an_earning_account,
     an_inventory,
     flat_inventory,
     shares,
+    some_caps,
     usd,
 )
+from widgets.account import account_rows
 from widgets.inventory import AccountLine, Inventory, account_row, inventory_rows
 from widgets.pnl import Pnl, pnl_rows
 from widgets.quote import Quote, quote_rows
+from widgets.status_strip import status_rows
 
 
 def stated(rows):
@@ -32,7 +43,7 @@ def test_inventory_says_what_is_held_and_at_risk():
     assert [*lines[:9], *lines[10:]] == [
         " net        +1,240 YES at 40.96c",
         " YES / NO   1,640 / 400",
-        " average    40.96c / 58.10c",
+        " average    40.96c / 58.10c  even 41.27c",
         " settled    1,580 / 400",
         " sellable   880 / 400",
         " pairs      400  worth $1 each",
@@ -54,6 +65,49 @@ def test_inventory_says_what_is_held_and_at_risk():
 )
 def test_where_it_is_low_the_position_and_its_risk_stay(height, labels):
     assert [line[1:12].strip() for line in texts(inventory_rows(a_market(), 40, height))] == labels
+
+
+# Caps and operations
+
+
+def labels_of(rows):
+    return [line[1:12].strip() for line in texts(rows)]
+
+
+def test_the_caps_that_hold_for_the_market_are_bars_the_tightest_first():
+    market = a_market(group=GroupView("", None, usd(812.5)))
+    lines = texts(inventory_rows(market, 50, 30, a_view(caps=some_caps(), account=an_account())))
+    caps = [line for line in lines if line.startswith(" cap ")][1:]
+    assert [line[1:12].strip() for line in caps] == ["cap market", "cap event", "cap all", "cap YES", "cap NO"]
+    assert caps[0] == " cap market █████████████████░░░  85% of $600"
+    assert caps[2].endswith("63% of $3,000")
+
+
+def test_a_cap_that_is_nearly_used_warns_and_one_overused_ends_its_bar():
+    market = a_cent_market()
+    rows = inventory_rows(market, 50, 30, a_view(caps=some_caps()))
+    bar = next(row for row in rows if "cap market" in row.text)
+    assert bar.spans[1].role == "warn" and "░" not in bar.text and "102% of $600" in bar.text
+
+
+def test_in_eight_lines_the_tightest_cap_and_an_operation_under_way_have_room():
+    account = an_account(jobs=(a_job(), a_job(job_id=13, state="mined", age_s=64.0)))
+    rows = inventory_rows(a_market(), 44, 8, a_view(caps=some_caps(), account=account))
+    assert labels_of(rows) == ["net", "YES / NO", "pairs", "at risk", "cap", "cap market", "pending", "merge"]
+    assert texts(rows)[-1] == " merge      400 mined 1m  +400.00 to come"
+
+
+@pytest.mark.parametrize(("state", "shown"), [("confirmed", 0), ("failed", 0), ("unknown", 1), ("planned", 1)])
+def test_operations_that_ended_are_not_told_here(state, shown):
+    view = a_view(account=an_account(jobs=(a_job(state=state), a_job(market="0xother", state="mined"))))
+    assert labels_of(inventory_rows(a_market(), 44, 30, view)).count("merge") == shown
+
+
+@given(st.lists(st.integers(0, 10**12), min_size=2, max_size=2), st.integers(34, 80))
+def test_any_cap_stays_on_its_line(amounts, width):
+    caps = (CapView("market", "", "0xfed", *amounts), CapView("account", "", "", *reversed(amounts)))
+    for row in inventory_rows(a_market(), width, 30, a_view(caps=caps)):
+        assert cell_len(row.text) <= width
 
 
 def test_a_resolution_says_what_it_pays_and_what_it_leaves_to_claim():
@@ -116,26 +170,91 @@ def test_the_bar_never_grows_beyond_its_end():
     assert "no cap known" in inventory_rows(a_market(inventory=an_inventory(hard_cap=usd(0))), 40, 8)[6].text
 
 
+def whole_pnl(**changes):
+    """Texts of every line of the table; the market's details are known."""
+    base = {"day": usd(1.9), "detailed": True, "split": a_split()}
+    view = a_view(
+        pnl=a_pnl(fees=usd(0.3), income=usd(2.4), total=usd(20.52)), split=a_split(spread=usd(12.3)),
+        account=an_account(
+            day_profit=usd(6.21), day_realised=usd(7), day_unrealised=usd(-0.79), day_fair=usd(9.5)
+        ),
+    )  # fmt: skip
+    return texts(pnl_rows(view, a_market(**base | changes), 38, 24))
+
+
 def test_profit_of_the_market_stands_beside_all():
-    pnl = a_pnl(fees=usd(0.3), income=usd(2.4), total=usd(20.52))
-    lines = texts(pnl_rows(a_view(pnl=pnl), a_market(), 38, 10))
-    assert [line.split() for line in lines] == [
+    assert [line.split() for line in whole_pnl()] == [
         ["this", "market", "all"],
         ["realised", "+2.20", "+12.10"],
         ["unrealised", "+0.90", "+6.32"],
         ["fees", "0.00", "−0.30"],
         ["income", "0.00", "+2.40"],
         ["total", "+3.10", "+20.52"],
+        ["today", "+1.90", "+9.50"],
+        ["realised", "–", "+7.00"],
+        ["unrealised", "–", "+2.50"],
+        ["at", "bids", "–", "+6.21"],
+        ["spread", "+9.20", "+12.30"],
+        ["drift", "5m", "−4.40", "−4.40"],
+        ["carry", "+1.30", "+1.30"],
+        ["rebates", "~$0.31", "~$0.31"],
+        ["rewards", "~$1.80", "~$1.80"],
         ["fills", "12", "42"],
         ["bought", "3,120", "3,120"],
         ["sold", "1,880", "1,880"],
-        ["equity", "$50,018.42"],
+        ["drawdown", "–", "−3.10"],
+        ["equity", "$50,020.52"],
     ]
 
 
-def test_where_it_is_low_the_turnover_goes_and_the_sum_stays():
-    labels = [line.split()[0] for line in texts(pnl_rows(a_view(), a_market(), 38, 8))]
-    assert labels == ["this", "realised", "unrealised", "fees", "income", "total", "fills", "equity"]
+def test_the_day_of_the_strip_the_pane_and_the_page_is_one_figure():
+    """One label, one mark: fair values; and all markets of the table add up to it."""
+    markets = tuple(a_market(market=f"0x{n}", day=usd(day)) for n, day in enumerate((4.1, -1.2, 2.3)))
+    account = an_account(day_profit=usd(2.6), day_realised=usd(1), day_unrealised=usd(1.6), day_fair=usd(5.2))
+    view = a_view(markets=markets, account=account)
+    assert sum(market.day for market in markets) == account.day_fair
+    strip, pane, page = status_rows(view, 120), pnl_rows(view, markets[0], 38, 24), account_rows(view, markets[0], 120)
+    assert "day +5.20 │ real +1.00  unreal +4.20" in strip[1].text
+    told = {tuple(line.split()[:-2]): line.split()[-1] for line in texts(pane)}
+    assert told["today",] == "+5.20" and told["at", "bids"] == "+2.60"
+    told = "\n".join(texts(page))
+    assert re.search(r" today +\+5\.20", told) and re.search(r" today, bids +\+2\.60", told)
+    assert re.search(r"  unrealised +\+4\.20", told)
+
+
+def test_the_day_at_bids_stands_under_no_other_label():
+    account = an_account(day_profit=usd(2.6), day_realised=usd(1), day_unrealised=usd(1.6))
+    told = [line.split() for line in texts(pnl_rows(a_view(account=account), None, 38, 24))]
+    assert ["today", "–", "–"] in told and ["unrealised", "–", "–"] in told and ["at", "bids", "–", "+2.60"] in told
+
+
+@pytest.mark.parametrize("width", range(24, 60))
+def test_the_break_even_is_never_cut(width):
+    """Half a price is a wrong price: it goes to a line of its own."""
+    told = texts(inventory_rows(a_market(), width, 20))
+    assert any(line.rstrip().endswith("even 41.27c") or line.split() == ["break-even", "41.27c"] for line in told)
+
+
+def test_the_figures_of_a_column_end_at_one_place():
+    assert len({len(line) for line in whole_pnl()}) == 1
+
+
+def test_what_is_not_known_of_the_day_and_the_session_is_a_dash():
+    lines = whole_pnl(day=None, split=None)
+    assert [lines[place].split()[-2] for place in (6, 10, 14)] == ["–", "–", "–"]
+
+
+@pytest.mark.parametrize(
+    ("height", "labels"),
+    [
+        (10, ["realised", "unrealised", "fees", "total", "today", "spread", "drift 5m", "rewards", "equity"]),
+        (8, ["realised", "unrealised", "fees", "total", "today", "spread", "equity"]),
+        (6, ["realised", "unrealised", "total", "today", "equity"]),
+    ],
+)
+def test_where_it_is_low_the_sum_the_day_and_the_equity_stay(height, labels):
+    shown = texts(pnl_rows(a_view(), a_market(), 38, height))
+    assert [line[:12].strip() for line in shown[1:]] == labels and len(shown) == height
 
 
 def test_profit_without_a_market_shows_dashes():
@@ -144,12 +263,15 @@ def test_profit_without_a_market_shows_dashes():
 
 
 def test_a_large_equity_loses_its_cents_not_its_digits():
-    assert texts(pnl_rows(a_view(equity=usd(1_234_567.89)), None, 38, 10))[9].split() == ["equity", "$1,234,568"]
+    assert texts(pnl_rows(a_view(account=an_account(flows=usd(1_234_549.47))), None, 38, 10))[-1].split() == [
+        "equity",
+        "$1,234,568",
+    ]
 
 
 def test_a_turnover_too_long_is_shortened():
     pnl = a_pnl(bought=shares(123_456_789.25))
-    assert "123M" in texts(pnl_rows(a_view(pnl=pnl), None, 30, 10))[7]
+    assert "123M" in next(line for line in texts(pnl_rows(a_view(pnl=pnl), None, 30, 20)) if "bought" in line)
 
 
 def test_the_quote_is_explained_by_its_terms():
@@ -202,23 +324,26 @@ def test_one_line_without_a_market():
 
 def test_losses_are_signed_and_coloured():
     pnl = msgspec.structs.replace(a_pnl(), total=usd(-5))
-    spans = pnl_rows(a_view(pnl=pnl), None, 38, 10)[5].spans
+    spans = next(row.spans for row in pnl_rows(a_view(pnl=pnl), None, 38, 20) if "total" in row.text)
     assert spans[-1].text.strip() == "−5.00"
     assert spans[-1].role == "ask"
 
 
+def a_full_view():
+    """Caps, an operation under way, a day and a session's causes."""
+    view = an_earning_account(caps=some_caps())
+    first = msgspec.structs.replace(view.markets[0], day=usd(1.9))
+    return msgspec.structs.replace(view, markets=(first, *view.markets[1:]))
+
+
 @pictures
-@pytest.mark.parametrize(
-    ("name", "widget", "show"),
-    [
-        ("inventory", Inventory(), lambda widget: widget.show(a_market())),
-        ("pnl", Pnl(), lambda widget: widget.show(a_view(), a_market())),
-        ("quote", Quote(), lambda widget: widget.show(a_market(widen_ticks=1))),
-    ],
-    ids=["inventory", "pnl", "quote"],
-)
-def test_picture(snap_compare, name, widget, show):
-    assert snap_compare(WidgetApp(widget, lambda: show(widget)), terminal_size=(42, 10))
+@pytest.mark.parametrize("theme", ["polymm-dark", "polymm-mono"])
+@pytest.mark.parametrize("kind", [Inventory, Pnl, Quote])
+def test_picture(snap_compare, kind, theme):
+    widget, view = kind(), a_full_view()
+    market = view.markets[0]
+    shown = {Inventory: (market, view), Pnl: (view, market), Quote: (market,)}[kind]
+    assert snap_compare(WidgetApp(widget, lambda: widget.show(*shown), theme=theme), terminal_size=(48, 20))
 
 
 @pictures

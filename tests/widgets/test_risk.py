@@ -90,9 +90,9 @@ def test_a_proven_kill_still_says_what_lets_trading_go_on():
         (
             {"watchdog_up": False, "watchdog_age_s": 4.0, "watchdog_detail": "it was killed by signal 9"},
             "DOWN, nothing is quoted; sign of life 4s ago; it was killed by signal 9",
-            "alarm",
+            "warn",
         ),
-        ({"watchdog_up": False, "watchdog_age_s": None}, "DOWN, nothing is quoted; no sign of life yet", "alarm"),
+        ({"watchdog_up": False, "watchdog_age_s": None}, "DOWN, nothing is quoted; no sign of life yet", "warn"),
         ({"guarded": False}, "none in this mode: nothing rests at a venue", "muted"),
     ],
 )
@@ -107,7 +107,7 @@ def test_the_watchdog_stands_guard_or_is_missed(changes, words, role):
     [
         (0.034, "0.03s ahead of the venue's", ""),
         (-1.2, "1.20s behind the venue's", "warn"),
-        (3.4, "3.40s ahead of the venue's", "alarm"),
+        (3.4, "3.40s ahead of the venue's", "warn"),
     ],
 )
 def test_the_clock_is_told_against_the_venues(skew_s, words, role):
@@ -118,7 +118,7 @@ def test_the_clock_is_told_against_the_venues(skew_s, words, role):
 
 def test_a_journal_that_stands_still_is_told():
     assert " journal    waiting 0.6s for the disk" in said(a_view(journal_stalled_s=0.6))
-    assert roles_of(a_view(journal_stalled_s=2.5), "waiting 2.5s") == {"alarm"}
+    assert roles_of(a_view(journal_stalled_s=2.5), "waiting 2.5s") == {"warn"}
 
 
 # States
@@ -190,7 +190,7 @@ def test_caps_show_what_is_used_of_what():
     lines = caps_of(a_risky_view())
     assert lines[0].split()[:2] == ["account", "63%"] and lines[0].endswith("$1,904.12 of  $3,000.00")
     assert lines[3].split("█")[0].split()[-1] == "102%" and "░" not in lines[3]
-    assert roles_of(a_risky_view(), "102%") == {"alarm"} and roles_of(a_risky_view(), "85%") == {""}
+    assert roles_of(a_risky_view(), "102%") == {"warn"} and roles_of(a_risky_view(), "85%") == {""}
     nearly = a_view(caps=(CapView("account", "", "", usd(95), usd(100)),))
     assert roles_of(nearly, "95%") == {"warn"}
 

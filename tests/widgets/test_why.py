@@ -1,12 +1,14 @@
 """All terms of every quote: columns that add up, rules that bind, and what is missing."""
 
 import re
+from typing import get_args
 
 import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from core.quoting.plan import SideReason
 from core.units import MICRO, Ticks, Usd
 from core.views import GroupView, RegimeView
 from tests.widgets.harness import WidgetApp, pictures, screen_text, texts
@@ -15,11 +17,14 @@ from tests.widgets.view_builders import (
     a_layer,
     a_market,
     a_reasoned_market,
+    a_suspect,
     an_adjustment,
     an_order,
+    an_unknown_order,
     shares,
     some_layers,
 )
+from widgets.lift_words import lifted_by
 from widgets.why import Why, adjustment_words, why_rows
 
 
@@ -68,6 +73,147 @@ def test_what_is_shown_adds_up_whatever_was_rounded(parts, grid):
     prices, price, _, _ = column(lines_of(a_market(grid_k=k, decimals=decimals, layers=(layer,), orders=())), 0)
     assert sum(prices) == pytest.approx(100 * ticks / k, abs=1e-9)
     assert float(price) == pytest.approx(100 * ticks / k)
+
+
+@st.composite
+def explained(draw):
+    """Layers of both sides whose terms add up, as the session's do; an order of one of them."""
+    k, decimals = draw(st.sampled_from([(100, 2), (1000, 3), (10_000, 4), (200, 3), (400, 4), (10, 1)]))
+    parts = st.lists(st.integers(-(10**11), 10**11), min_size=1, max_size=5)
+    layers = []
+    for place in range(draw(st.integers(1, 6))):
+        ticks, size = draw(st.integers(1, k - 1)), draw(st.integers(0, 10**10))
+        prices, sizes = draw(parts), draw(parts)
+        layers.append(
+            a_layer(
+                side="bid" if place % 2 else "ask", layer=place // 2, ticks=Ticks(ticks), size=size,
+                price_terms=(*[(f"p{n}", part) for n, part in enumerate(prices)], ("rest", ticks * NANO - sum(prices))),
+                size_terms=(*[(f"s{n}", part) for n, part in enumerate(sizes)], ("rest", size - sum(sizes))),
+            )
+        )  # fmt: skip
+    of = draw(st.sampled_from(layers))
+    order = an_order(side=of.side, layer=of.layer, price=of.ticks)
+    return a_market(grid_k=k, decimals=decimals, layers=tuple(layers), orders=(order,)), order
+
+
+@given(explained(), st.booleans())
+def test_the_terms_shown_add_up_to_price_and_size_in_every_column(case, asked):
+    """Whatever the terms, and whether or not an order's column is marked."""
+    market, order = case
+    lines = texts(why_rows(market, 120, order if asked else None))
+    for place, layer in enumerate(market.layers):
+        prices, price, sizes, size = column(lines, place)
+        assert sum(prices) == pytest.approx(100 * layer.ticks / market.grid_k, abs=1e-9)
+        assert float(price) == pytest.approx(100 * layer.ticks / market.grid_k)
+        shown = 0.0 if size == "–" else float(size)
+        assert sum(sizes) == pytest.approx(shown, abs=1e-6), "to the last digit shown"
+        assert shown == pytest.approx(layer.size / MICRO, abs=0.5001), "without cents where the terms are large"
+
+
+# One order
+
+
+def told(order, market=None, width=78):
+    rows = texts(why_rows(market or a_reasoned_market(), width, order))
+    return rows[: rows.index("")]
+
+
+def test_of_the_order_in_question_all_is_told_first_and_its_column_is_marked():
+    market = a_reasoned_market()
+    lines = texts(why_rows(market, 78, market.orders[2]))
+    assert lines[:6] == [
+        " › bid 3 at 41.1c · 675 of 675 · sell NO",
+        " state           RESTING for 1m",
+        " queue           ~2,100 ahead at most, an estimate, 3,975 shown at its price",
+        " last decision   keep: in tolerance",
+        " binds           model; base",
+        "",
+    ]
+    header = next(text for text in lines if text.startswith(" cents, shares"))
+    assert header.split()[2:] == ["bid", "1", "bid", "2", "›bid", "3", "ask", "1", "ask", "2", "ask", "3"]
+    roles = {row.spans[3].role for row in why_rows(market, 78, market.orders[2]) if row.text.startswith(" fair ")}
+    assert roles == {"own"}
+
+
+def test_an_unknown_order_tells_its_evidence():
+    lines = told(an_unknown_order(price=Ticks(412), layer=1))
+    assert lines[1] == " state           UNKNOWN for 12s, sent 13s ago: it may be at the venue"
+    assert lines[2] == " evidence        read 1 of 2, list wanted, trades wanted"
+    assert lines[3].startswith(" queue           nobody knows yet")
+
+
+def test_an_order_off_its_target_and_one_that_is_not_wanted_say_so():
+    assert told(an_order(price=Ticks(412)))[4] == " binds           model; room (hard cap); wanted now at 41.3c"
+    assert told(an_order(side="ask", layer=2))[4] == " binds           its layer is not wanted now: below min"
+    assert told(an_order(layer=7))[4] == " binds           its layer is not planned now"
+    assert told(an_order(), a_market())[4] == " binds           on its way …"
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"state": "CANCEL_SENT"}, "CANCELLING, 1m old"),
+        ({"state": "SENDING", "age_s": 0.2}, "SENDING, 0s old"),
+        ({"state": "PARTIAL"}, "PARTIAL for 1m"),
+    ],
+)
+def test_the_state_of_the_order_is_told_with_its_age(changes, words):
+    assert told(an_order(**changes))[1] == f" state           {words}"
+
+
+def test_the_column_of_the_order_keeps_its_place_where_there_is_no_room_for_all():
+    layers = tuple(a_layer(side=side, layer=number) for side in ("bid", "ask") for number in range(10))
+    order = an_order(layer=9)
+    lines = texts(why_rows(a_market(layers=layers, orders=(order,)), 78, order))
+    header = next(text for text in lines if text.startswith(" cents, shares"))
+    assert "›bid 10" in header and header.split()[2:4] == ["bid", "1"]
+    assert len(header) <= 78
+
+
+# What is missing, and what would lift it
+
+
+@pytest.mark.parametrize(
+    ("rule", "lift"),
+    [
+        ("hard cap", "with fills on the other side, or a higher hard cap"),
+        ("reduce_only", "by resume, or a position that this side reduces"),
+        ("fill streak, 6 fills in 30 s", ""),
+    ],
+)
+def test_a_missing_side_says_what_would_lift_its_rule(rule, lift):
+    lines = lines_of(a_reasoned_market(bid_reason=rule))
+    place = next(number for number, text in enumerate(lines) if text.startswith(" no bid"))
+    assert lines[place].split(maxsplit=2)[2] == rule
+    assert (lines[place + 1] == f"   lifts         {lift}") == bool(lift)
+
+
+def test_every_rule_of_the_session_has_its_words():
+    """A new reason of a side must not be left without a way out."""
+    reasons = [reason for part in get_args(SideReason) for reason in get_args(part) or (part,)]
+    assert "hard_cap" in reasons and "ok" in reasons
+    assert [reason for reason in reasons if not lifted_by(reason)] == ["ok"] * reasons.count("ok")
+
+
+@pytest.mark.parametrize(
+    ("changes", "lift"),
+    [
+        ({"control": "KILLED"}, "by re-arming, once no open order is proven"),
+        ({"control": "PAUSED", "blocked_by": "paused: by the operator"}, "by resume of this market"),
+        ({"blocked_by": "user feed is down"}, "by itself, when the user stream is back"),
+        ({"blocked_by": "no fair value: a side of the book is empty"}, "by itself, when both sides"),
+        ({"data": a_suspect()}, "by itself, when the book is proven again: asking for a fresh book, try 2"),
+        ({"closed": "quarantined: resume the market"}, "by resume of this market"),
+        ({"blocked_by": "words that nobody knows"}, None),
+    ],
+)
+def test_a_market_that_is_not_quoted_says_what_would_lift_it(changes, lift):
+    found = line(a_market(**{"quoting": False} | changes), "lifts", 120)
+    assert found is None if lift is None else found.startswith(lift)
+
+
+def test_a_market_that_is_quoted_has_nothing_to_lift():
+    assert line(a_market(), "lifts") is None
 
 
 def test_what_holds_for_the_market_comes_first():
@@ -190,11 +336,11 @@ async def test_a_low_terminal_scrolls_and_says_how_much_is_left():
     app = WidgetApp(widget, lambda: widget.show(a_reasoned_market()))
     async with app.run_test(size=(80, 12)) as pilot:
         await pilot.pause()
-        assert widget._border_subtitle.plain == "1–12 of 29 lines, pgdn"
+        assert widget._border_subtitle.plain == "1–12 of 30 lines, pgdn"
         widget.scroll_lines(100)
         await pilot.pause()
         assert "stands at" in screen_text(app)
-        assert widget._border_subtitle.plain == "18–29 of 29 lines, pgdn"
+        assert widget._border_subtitle.plain == "19–30 of 30 lines, pgdn"
 
 
 @pictures
@@ -202,6 +348,14 @@ async def test_a_low_terminal_scrolls_and_says_how_much_is_left():
 def test_picture(snap_compare, size):
     widget = Why()
     assert snap_compare(WidgetApp(widget, lambda: widget.show(a_reasoned_market())), terminal_size=size)
+
+
+@pictures
+def test_picture_of_an_order_in_mono(snap_compare):
+    widget = Why()
+    market = a_reasoned_market()
+    app = WidgetApp(widget, lambda: widget.show(market, market.orders[1]), theme="polymm-mono")
+    assert snap_compare(app, terminal_size=(80, 38))
 
 
 def test_colours_warn_of_what_is_not_usual():

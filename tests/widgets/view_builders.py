@@ -8,6 +8,7 @@ from core.units import Shares, Ticks, Usd
 from core.views import (
     AccountView,
     AdjustmentView,
+    AlarmView,
     BudgetView,
     CapView,
     ConsoleView,
@@ -16,6 +17,7 @@ from core.views import (
     DenialView,
     EventView,
     FeedView,
+    FillView,
     FindingView,
     FlattenView,
     ForeignOrderView,
@@ -43,6 +45,7 @@ from core.views import (
     RuleView,
     SettingView,
     SplitView,
+    TradeView,
     VenueView,
 )
 
@@ -994,3 +997,84 @@ def with_title(title: str) -> ConsoleView:
             jobs=tuple(a_job(market=market, transaction=title, detail=title) for market in ("0xfed", title)),
         ),
     )  # fmt: skip
+
+
+def a_laddered_market(**changes: Any) -> MarketView:
+    """The usual market with everything that a ladder marks; one order's answer never came, two orders score."""
+    usual = a_market()
+    orders = [
+        msgspec.structs.replace(order, order_id=f"0xorder{place}", scoring=True if place in (0, 3) else None)
+        for place, order in enumerate(usual.orders)
+    ]
+    unknown = an_unknown_order(order_id="0xunknown", price=Ticks(409), layer=3)
+    base = msgspec.structs.replace(
+        usual,
+        orders=(*orders[:3], unknown, *orders[3:]),
+        reward_band=(Ticks(405), Ticks(424)),
+        volumes=tuple((Ticks(405 + place), shares(40 * place * place + 15)) for place in range(14)),
+    )
+    return msgspec.structs.replace(base, **changes)
+
+
+def an_alarm(**changes: Any) -> AlarmView:
+    """Of the second priority: a finding that nobody has acknowledged."""
+    base = AlarmView(
+        key="finding:0xfed", code="finding", priority=2, market="0xfed",
+        text="our position of YES is 1,240, the venue says 1,300", consequence="what it says stays as it is",
+        action="compare both sides with the venue's own page", pane="findings", since_unix=NOON + 3700, count=1,
+        standing=True,
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def a_fill(seq: int = 1, **changes: Any) -> FillView:
+    """A bid of the innermost layer that is settled and five minutes old."""
+    base = FillView(
+        seq=seq, unix=NOON + 3000 + 10 * seq, market="0xfed", title="Fed cuts rates in December?", side="bid",
+        price=Ticks(413), grid_k=1000, decimals=3, size=shares(55), layer=0, on_no=False, taker=False,
+        status="CONFIRMED", fee=usd(0), markouts=(0.0011, 0.0009, 0.0002, -0.0003),
+    )  # fmt: skip
+    return msgspec.structs.replace(base, **changes)
+
+
+def some_fills() -> tuple[FillView, ...]:
+    """One of each status, on two grids, the youngest not judged yet, one as a taker; oldest first."""
+    rain = {"market": "0xrain", "title": "Rain in NYC on Tuesday", "grid_k": 100, "decimals": 2}
+    return (
+        a_fill(1, unix=NOON - 200_000, size=shares(12_345.67)),
+        a_fill(2, side="ask", price=Ticks(64), on_no=True, markouts=(-0.01, -0.02, -0.125, 0.0), **rain),
+        a_fill(3, status="FAILED", layer=2, markouts=()),
+        a_fill(4, side="ask", price=Ticks(412), taker=True, layer=None, fee=usd(0.42), markouts=(), size=shares(7.5)),
+        a_fill(5, status="RETRYING", layer=1, price=Ticks(63), **rain),
+        a_fill(6, status="MINED", side="ask", price=Ticks(417), layer=1, markouts=(0.0011, 0.0009, None, None)),
+        a_fill(7, status="MATCHED", unix=NOON + 3861, markouts=(None, None, None, None)),
+    )
+
+
+def some_trades(count: int = 6) -> tuple[TradeView, ...]:
+    """Trades three seconds apart, takers buying and selling in turn; oldest first, the last a second old."""
+    return tuple(
+        TradeView(seq, 1.0 + 3.0 * (count - seq), Ticks(414 - seq % 3), shares(5 + 15 * seq), seq % 2 == 1)
+        for seq in range(1, count + 1)
+    )
+
+
+def a_taped_market(count: int = 6, **changes: Any) -> MarketView:
+    """The usual market as it is while its tape is on show."""
+    return a_market(**({"detailed": True, "tape": some_trades(count)} | changes))
+
+
+def a_day_view(**changes: Any) -> ConsoleView:
+    """A day of which all is known: profit and its parts, estimated rewards, caps, a gain and a loss."""
+    first, second, *rest = a_view().markets
+    base = a_view(
+        account=an_account(day_profit=usd(16.4), day_realised=usd(12.10), day_unrealised=usd(4.3), day_fair=usd(18.42)),
+        split=a_split(),
+        caps=some_caps(),
+        markets=(
+            msgspec.structs.replace(first, day=usd(3.1), reward_band=(Ticks(400), Ticks(430))),
+            msgspec.structs.replace(second, day=usd(-0.42), orders=(an_order(price=Ticks(63), scoring=True),)),
+            *rest,
+        ),
+    )
+    return msgspec.structs.replace(base, **changes)
