@@ -67,6 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--seed", type=int, help="seed of the demo exchange and of layer jitter")
     parser.set_defaults(run=_run_session)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+    _add_attach(commands)
     _add_status(commands)
     _add_acts(commands)
     _add_flatten(commands)
@@ -120,6 +121,9 @@ def _parser() -> argparse.ArgumentParser:
     _add_lab(commands)
     _add_markets(commands)
     _add_doctor(commands)
+    keys = commands.add_parser("keys", help="every key of the console, where it is from and what it does")
+    _add_json(keys)
+    keys.set_defaults(run=_show_keys)
     config = commands.add_parser("config", help="settings")
     shows = config.add_subparsers(required=True, metavar="show")
     show = shows.add_parser("show", help="effective values, units and origin")
@@ -141,6 +145,23 @@ _OF_LIST: Final = (
 )
 _MOST_FOUND: Final = 200
 _MOST_SCANNED: Final = 5_000
+
+
+def _add_attach(commands: Any) -> None:
+    attach = commands.add_parser(
+        "attach",
+        help="a console for a session that runs, with a console of its own or without",
+        description="The console of a session that runs, of --mode where that is given and needed; several may be "
+        "attached at once. Leaving it, by key, by a signal or with the terminal, changes nothing in the session. Ends "
+        "with 0 when it is left or the session has ended; with 3 when no session runs or it is lost.",
+    )
+    attach.add_argument("--read-only", action="store_true", help="look, and let the session refuse every act")
+    attach.add_argument(
+        "--mode", choices=("demo", "paper", "live"), default=argparse.SUPPRESS,
+        help="whose session (default: the one that runs)",
+    )  # fmt: skip
+    _add_config(attach)
+    attach.set_defaults(run=_run_attach)
 
 
 def _add_status(commands: Any) -> None:
@@ -632,6 +653,13 @@ def _session_settings(options: argparse.Namespace, command: str) -> Effective:
     return _settings(options, mode=options.mode)
 
 
+def _run_attach(options: argparse.Namespace) -> int:
+    from polymm_tui.attaching import run_attach
+
+    _refuse_flags(options, "attach", "json")
+    return run_attach(_session_settings(options, "attach"), read_only=options.read_only)
+
+
 def _run_status(options: argparse.Namespace) -> int:
     from polymm_tui.commanding import run_status
 
@@ -851,6 +879,26 @@ def _run_markets(options: argparse.Namespace) -> int:
                 as_json=options.json,
             )
     return run_decision(effective, command, options.token or "", yes=options.yes, as_json=options.json)
+
+
+def _show_keys(options: argparse.Namespace) -> int:
+    _refuse_flags(options, "keys", "mode", "duration", "seed", "config", "no_ui")
+    from polymm_tui.keymap import keymap_text, load_keymap, user_keymap_path
+
+    result = load_keymap(user_keymap_path())
+    for message in result.messages:
+        say(f"polymm-tui: {message}; default keys hold")
+    if options.json:
+        import msgspec
+
+        rows = [
+            {"act": identity, "keys": result.keys[identity], "origin": origin, "text": text}
+            for identity, _, origin, text in result.rows()
+        ]
+        give(msgspec.json.encode(rows).decode())
+    else:
+        give(keymap_text(result))
+    return ConfigError.exit_code if result.messages else 0
 
 
 def _show_config(options: argparse.Namespace) -> int:

@@ -165,9 +165,9 @@ def _layer(layer: LayerExplanation, grid: Grid) -> Iterable[str]:
 def _shown(terms: Sequence[Term], quantum: int) -> list[tuple[str, int]]:
     """Names with whole quanta, and their sum; each is off by less than one so that all of them add up."""
     shown, total = [], 0
-    for name, amount in terms:
-        before, total = (total + quantum // 2) // quantum, total + amount
-        shown.append((name, (total + quantum // 2) // quantum - before))
+    for term in terms:
+        before, total = (total + quantum // 2) // quantum, total + term.amount
+        shown.append((term.name, (total + quantum // 2) // quantum - before))
     return [*shown, ("=", (total + quantum // 2) // quantum)]
 
 

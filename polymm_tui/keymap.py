@@ -6,14 +6,16 @@ not used at all: the built-in keys are, and the messages say file, line and reme
 """
 
 import difflib
+import os
 import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-from polymm_tui.operator import ACT_BY_ID, ACTIVE_TOGETHER, ACTS, OperatorAct
+from polymm_tui.operator import ACT_BY_ID, ACTIVE_TOGETHER, ACTS, ALIKE, TYPED_INTO, OperatorAct
 
 _ARROWS: Final = frozenset({"up", "down", "left", "right", "home", "end", "pageup", "pagedown"})
 _EDITING: Final = frozenset({"tab", "enter", "escape", "space", "insert", "delete", "backspace"})
@@ -80,6 +82,22 @@ def default_keymap_path() -> Path | None:
     return next((path for path in (package / "keymap.toml", package.parent / "keymap.toml") if path.is_file()), None)
 
 
+def user_keymap_path() -> Path:
+    """Where the operator's own map is looked for."""
+    base = os.environ.get("XDG_CONFIG_HOME")
+    return (Path(base) if base else Path.home() / ".config") / "polymm-tui" / "keymap.toml"
+
+
+def keymap_text(result: KeymapResult) -> str:
+    """The table in force as aligned lines: id, keys, where they are from, what they do."""
+    rows = result.rows()
+    widths = [max(len(row[place]) for row in rows) for place in range(3)]
+    return "\n".join(
+        f"{identity:<{widths[0]}}  {keys:<{widths[1]}}  {origin:<{widths[2]}}  {sentence}"
+        for identity, keys, origin, sentence in rows
+    )
+
+
 def load_keymap(user_path: Path | None = None, default_path: Path | None = None) -> KeymapResult:
     """Read the shipped map and lay the operator's own over it.
 
@@ -97,7 +115,7 @@ def load_keymap(user_path: Path | None = None, default_path: Path | None = None)
             for entry in _read(path, origin, messages):
                 entries[entry.act.id] = entry
     if not messages:
-        messages += [*_clashes(entries), *_unprotected(entries)]
+        messages += [*(_clashes(entries) or _ambiguities(entries)), *_unprotected(entries)]
     if messages:
         return builtin_keymap(messages)
     return KeymapResult(
@@ -180,7 +198,7 @@ def _objection(act: OperatorAct, key: str) -> str:
     if not act.keys:
         return "it is in the palette alone"
     if len(key) == 1:
-        if act.scope == "form":
+        if act.scope in TYPED_INTO:
             return "characters are typed into the fields"
         return "" if key.isascii() and key.isprintable() else "only ASCII characters arrive everywhere"
     *modifiers, name = key.split("+")
@@ -219,10 +237,29 @@ def _clashes(entries: Mapping[str, _Entry]) -> list[str]:
     return list(messages)
 
 
+def _ambiguities(entries: Mapping[str, _Entry]) -> list[str]:
+    """Keys that would mean one thing here and another there: a key pressed a moment too late must do no harm."""
+    owners: dict[str, list[_Entry]] = {}
+    for entry in entries.values():
+        for key in entry.keys:
+            owners.setdefault(key, []).append(entry)
+    return [
+        _clash(key, first, second) + ": one key means one thing everywhere"
+        for key, entries_of in owners.items()
+        for first, second in combinations(entries_of, 2)
+        if not _meet(first.act, second.act) and not any({first.act.id, second.act.id} <= alike for alike in ALIKE)
+    ]
+
+
+def _meet(first: OperatorAct, second: OperatorAct) -> bool:
+    """Their keys work at the same time."""
+    return first.priority or second.priority or any({first.scope, second.scope} <= scopes for scopes in ACTIVE_TOGETHER)
+
+
 def _clash(key: str, first: _Entry, second: _Entry) -> str:
-    if second.place == "default":
+    if second.origin == "default":
         first, second = second, first
-    where = f" ({first.place})" if first.place != "default" else " (its default)"
+    where = " (its default)" if first.origin == "default" else f" ({first.place})"
     return f"{second.place}: {second.act.id} has the key {key!r} of {first.act.id}{where}"
 
 

@@ -21,8 +21,8 @@ import msgspec
 
 from core.children import drop_proxies
 from core.clock import SystemClock
-from core.config import Effective, Settings
-from core.errors import CredentialError, PolymmError, UsageError
+from core.config import Effective
+from core.errors import PolymmError, UsageError
 from core.kill.switch import KillSwitch
 from core.profiles import Profiles
 from core.runtime.compose import composer
@@ -34,6 +34,7 @@ from core.runtime.places import places_of
 from core.runtime.session import Session
 from polymm_tui import __version__
 from polymm_tui.collector import QuietCollector
+from polymm_tui.confirming import confirm_live
 from polymm_tui.streams import give, is_terminal, say
 
 if TYPE_CHECKING:
@@ -126,7 +127,7 @@ def run_session(effective: Effective, *, with_console: bool, duration_s: float |
     proxies = drop_proxies(os.environ)
     settings, profiles = effective.settings, Profiles(effective)
     with_console = with_console and _terminal_or_say()
-    _confirm_live(settings)
+    confirm_live(settings)
     warnings: tuple[str, ...] = ()
     if settings.mode == "live":
         from polymm_tui.doctoring import look_before_live
@@ -189,7 +190,7 @@ def _watch(
     crashed = False
     try:
         if with_console:
-            crashed = _console(host, ending, collector, painted)
+            crashed = run_console(host, ending, collector, painted)
         else:
             painted.set()
             collector.take_over_headless()
@@ -246,7 +247,7 @@ def run_replay(
     with Ending(host) as ending:
         if with_console:
             collector = QuietCollector()
-            crashed = _console(host, ending, collector, threading.Event())
+            crashed = run_console(host, ending, collector, threading.Event())
             collector.restore()
         else:
             _headless(host, ending, host.wait_ended)
@@ -263,15 +264,23 @@ def run_replay(
     return CRASHED if crashed else 0
 
 
-def _console(host: Host, ending: Ending, collector: QuietCollector, painted: threading.Event) -> bool:
-    """Run the console on this thread until it ends; True when it crashed."""
+def run_console(
+    host: Host,
+    ending: Ending,
+    collector: QuietCollector,
+    painted: threading.Event,
+    made: Callable[["ConsoleApp"], None] | None = None,
+) -> bool:
+    """Run the console on this thread until it ends; True when it crashed. ``made`` is handed the app first."""
     os.environ.setdefault("TEXTUAL_ANIMATIONS", "none")
     sys.setswitchinterval(SWITCH_SEC)
     try:
         from polymm_tui.app import ConsoleApp
-        from polymm_tui.keymap import load_keymap
+        from polymm_tui.keymap import load_keymap, user_keymap_path
 
-        app = ConsoleApp(host, load_keymap(_user_keymap()), collector=collector, on_painted=painted.set)
+        app = ConsoleApp(host, load_keymap(user_keymap_path()), collector=collector, on_painted=painted.set)
+        if made is not None:
+            made(app)
         asyncio.run(_run_app(app, host, ending))
     except Exception:  # noqa: BLE001 - whatever the console dies of, the session must be ended in order
         sys.excepthook(*sys.exc_info())
@@ -319,31 +328,6 @@ def _terminal_or_say() -> bool:
         return True
     say("polymm-tui: stdin, stdout and stderr are not all terminals, so no console: running as with --no-ui")
     return False
-
-
-def _confirm_live(settings: Settings) -> None:
-    """Live is asked for by name and confirmed.
-
-    Raises:
-        CredentialError: there is no key.
-        UsageError: it was not confirmed.
-    """
-    if settings.mode != "live":
-        return
-    if not os.environ.get("PK"):
-        raise CredentialError("live mode needs a private key: set PK in the environment of this command")
-    if os.environ.get("POLYMM_CONFIRM_LIVE") == "yes":
-        return
-    if not sys.stdin.isatty():
-        raise UsageError("live mode trades real money: confirm with POLYMM_CONFIRM_LIVE=yes, or start from a terminal")
-    print("This trades real money. Type LIVE to go on: ", end="", flush=True)  # noqa: T201
-    if sys.stdin.readline().strip() != "LIVE":
-        raise UsageError("live mode was not confirmed; nothing was done")
-
-
-def _user_keymap() -> Path | None:
-    path = Path(os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config") / "polymm-tui" / "keymap.toml"
-    return path if path.exists() else None
 
 
 def _json(report: dict[str, Any]) -> str:

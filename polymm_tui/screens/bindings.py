@@ -1,9 +1,9 @@
 """Textual bindings made from the operator table, and the labels of the keys that are live."""
 
-from typing import Any
+from typing import Any, Final
 
 from textual.binding import Binding, BindingType
-from textual.keys import key_to_character
+from textual.keys import KEY_NAME_REPLACEMENTS, key_to_character
 from textual.screen import Screen
 
 from polymm_tui.keymap import key_text
@@ -26,11 +26,28 @@ def live_keys(screen: Screen[Any]) -> dict[str, tuple[list[str], bool]]:
     return found
 
 
-def hints_of(screen: Screen[Any]) -> list[KeyHint]:
-    """What the bottom line says on a screen, in the order of the table."""
+_UNICODE_NAMES: Final = {short: name for name, short in KEY_NAME_REPLACEMENTS.items()}
+"""Textual's own short names of characters: it does not take all of them back itself."""
+_OWN_RANK: Final = 5
+"""Rank of the first of a pane's own acts: behind help, leader, quit and pause, before everything else."""
+
+
+def hints_of(screen: Screen[Any], pane: str = "", *, only_allowed: bool = False) -> list[KeyHint]:
+    """What the bottom line says on a screen, in the order of the table, the own acts of the pane in focus first.
+
+    Args:
+        screen: whose keys work.
+        pane: the one in focus; "" for none.
+        only_allowed: leave out what cannot be done now.
+    """
     live = live_keys(screen)
+    own = [act for act in ACTS if act.id in live and pane and pane in act.panes]
+    rest = [act for act in ACTS if act.id in live and act.rank and act not in own]
+    ranks = {act.id: _OWN_RANK + place / len(own) for place, act in enumerate(own)}
     return [
-        KeyHint(live[act.id][0][0], act.word, act.rank, live[act.id][1]) for act in ACTS if act.rank and act.id in live
+        KeyHint(live[act.id][0][0], act.word, ranks.get(act.id, act.rank), live[act.id][1])
+        for act in (*own, *rest)
+        if live[act.id][1] or not only_allowed
     ]
 
 
@@ -47,5 +64,5 @@ def _binding(act: OperatorAct) -> Binding:
 
 
 def _label(key: str) -> str:
-    character = key_to_character(key)
+    character = key_to_character(_UNICODE_NAMES.get(key, key))
     return key_text(character if character and character.isprintable() and character != " " else key)

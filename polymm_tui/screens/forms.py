@@ -3,70 +3,24 @@
 Texts are checked here as far as a person's slip can be told without the session; the session checks again.
 """
 
-import math
 import re
 from collections.abc import Hashable, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final, cast, get_args
 
 import msgspec
 
 from core.events import Act, OperatorCommand
 from core.profiles import AUTO
-from core.quoting.adjust import LONGEST_S, SHIFT_LIMIT, SIZE_LIMIT, WIDEN_LIMIT, Sides
-from core.views import AccountView, ConsoleView, ControlView, InventoryView, KillView, MarketView, SettingView
-from widgets.control_words import kill_words, left_words, reason_words, report_words, state_words
+from core.quoting.adjust import SHIFT_LIMIT, SIZE_LIMIT, WIDEN_LIMIT, Sides
+from core.views import AccountView, ConsoleView, ControlView, InventoryView, MarketView, SettingView
+from polymm_tui.screens.form_parts import Field, Form, FormError, duration_of, number_of
+from polymm_tui.screens.typed_forms import TYPED, held_words, typed_command
 from widgets.data_words import is_believed
-from widgets.format import shares
+from widgets.format import clean, shares
 
-_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
-_DURATION: Final = re.compile(r"^(\d+(?:\.\d+)?|\.\d+)\s*([smhd]?)$")
 _SHARES: Final = re.compile(r"^\d{1,9}(\.\d{1,2})?$")
 """Hundredths of a share are the least that the act carries; a comma could be read either way."""
 _CHANGE: Final = re.compile(r"^([A-Za-z_]+)\s*=\s*(.*)$")
-
-
-class FormError(ValueError):
-    """A field cannot be used as filled in; the text says what it wants."""
-
-    def __init__(self, field: str, text: str) -> None:
-        super().__init__(text)
-        self.field = field
-        """Name of the field."""
-
-
-@dataclass(frozen=True, slots=True)
-class Field:
-    """One line of a form."""
-
-    name: str
-    label: str
-    hint: str
-    """What it wants, shown beside it."""
-    text: str = ""
-    """What stands in it at first."""
-    choices: tuple[str, ...] = ()
-    """The only texts it may have; () for free text."""
-
-
-@dataclass(frozen=True, slots=True)
-class Form:
-    """What an operator fills in for one act."""
-
-    act: Act
-    title: str
-    fields: tuple[Field, ...]
-    notes: tuple[str, ...] = ()
-    """Lines below the fields: what holds now."""
-    lead: tuple[str, ...] = ()
-    """Lines above the fields: what would be done."""
-    previews: bool = True
-    """The session is asked first what it would do; otherwise the filled-in form is sent as it is."""
-    window_s: float | None = None
-    """It closes by itself after this; None: it does not."""
-    confirm: str = ""
-    """What the preview in ``lead`` is confirmed with."""
-
 
 _HALF_LIFE: Final = Field("half_life", "half-life", "as 90s, 5m, 2h; empty: it does not fade")
 _FOR: Final = Field("for", "for", "as 90s, 5m, 2h; empty: until somebody ends it")
@@ -152,48 +106,7 @@ def _control_form(act: Act, controls: Sequence[ControlView]) -> Form:
         _FOR,
         Field("reason", "reason", "in your words; it stands beside the state until it ends"),
     )
-    return Form(
-        act, "Pause, reduce or resume", fields, tuple(_control_words(each) for each in controls), previews=False
-    )
-
-
-def _control_words(control: ControlView) -> str:
-    scope = " ".join(part for part in ("" if control.market else "all markets", control.side) if part) or "both sides"
-    left = f", {left_words(control.left_s)}" if control.left_s is not None else ""
-    return f"now {state_words(control.state)}, {scope}{left}: {reason_words(control)}"
-
-
-# Acts that want a typed word
-
-_FLATTEN_WORD: Final = "FLATTEN"
-_REARM_WORD: Final = "REARM"
-_FLATTEN_WINDOW_S: Final = 25.0
-"""A little less than a preview of a flattening can be confirmed."""
-
-
-def flatten_all_form(preview: str, confirm: str) -> Form:
-    """The form that closes every position: the lines of its preview with what confirms it, and a word."""
-    return Form(
-        "flatten_all",
-        "Flatten everything",
-        (Field("word", "type", f"{_FLATTEN_WORD} to close every position"),),
-        lead=tuple(preview.split("\n")),
-        previews=False,
-        window_s=_FLATTEN_WINDOW_S,
-        confirm=confirm,
-    )
-
-
-def rearm_form(kill: KillView, controls: Sequence[ControlView]) -> Form:
-    """The form that lifts a kill, a loss or a drawdown stop: a word and a reason."""
-    fields = (
-        Field("word", "type", f"{_REARM_WORD} to let the session quote again"),
-        Field("reason", "reason", "why it may; it is kept with the kill"),
-    )
-    killed = (f"killed {kill_words(kill)}", f"orders: {report_words(kill.report)}") if kill.killed else ()
-    held = tuple(_control_words(each) for each in controls if each.source in ("kill", "loss", "drawdown"))
-    last = "refused while something is unread, unknown or does not add up"
-    return Form("rearm", "Re-arm", fields, lead=(*killed, *held, last), previews=False)
+    return Form(act, "Pause, reduce or resume", fields, tuple(held_words(each) for each in controls), previews=False)
 
 
 def flatten_subject(then: MarketView, view: ConsoleView) -> bool:
@@ -233,7 +146,7 @@ def subject_of(command: OperatorCommand, view: ConsoleView) -> Hashable | None:
 
 def _settings_form(market: MarketView) -> Form:
     fields = (
-        Field("profile", "profile", f"now {market.profile or 'none'}", "keep", choices=_profiles(market)),
+        Field("profile", "profile", f"now {clean(market.profile) or 'none'}", "keep", choices=_profiles(market)),
         Field("changes", "change", "as k_vol=3, inv_gamma=0.5; nothing after = takes a change back"),
     )
     ours = [each for each in market.settings if each.origin != "default"]
@@ -264,15 +177,8 @@ def command_of(form: Form, texts: Mapping[str, str], market: str, view_seq: int)
     base = OperatorCommand(act=form.act, market=market, view_seq=view_seq)
     if form.act in CONTROLS:
         return _control_command(base, texts)
-    if form.act == "flatten_all":
-        _typed(texts["word"], _FLATTEN_WORD)
-        return msgspec.structs.replace(base, confirm=form.confirm)
-    if form.act == "rearm":
-        _typed(texts["word"], _REARM_WORD)
-        reason = texts["reason"].strip()
-        if not reason:
-            raise FormError("reason", "say in a few words why trading may go on")
-        return msgspec.structs.replace(base, reason=reason)
+    if form.act in TYPED:
+        return typed_command(form, texts, base)
     if form.act in OPERATIONS:
         act = cast(Act, texts["operation"])
         return msgspec.structs.replace(base, act=act, amount=_shares(texts["shares"].strip(), act))
@@ -282,31 +188,26 @@ def command_of(form: Form, texts: Mapping[str, str], market: str, view_seq: int)
             raise FormError("changes", "nothing is changed: choose a profile or write a change as k_vol=3")
         return msgspec.structs.replace(base, profile="" if profile == "keep" else profile, changes=changes)
     if form.act == "one_side":
-        return msgspec.structs.replace(base, sides=cast(Sides, texts["sides"]), for_s=_duration(texts["for"], "for"))
-    times = {"half_life_s": _duration(texts["half_life"], "half_life"), "for_s": _duration(texts["for"], "for")}
+        return msgspec.structs.replace(base, sides=cast(Sides, texts["sides"]), for_s=duration_of(texts["for"], "for"))
+    times = {"half_life_s": duration_of(texts["half_life"], "half_life"), "for_s": duration_of(texts["for"], "for")}
     if form.act == "size":
-        return msgspec.structs.replace(base, amount=_number(texts["factor"], "factor", 0.0, SIZE_LIMIT), **times)
+        return msgspec.structs.replace(base, amount=number_of(texts["factor"], "factor", 0.0, SIZE_LIMIT), **times)
     if form.act == "shift":
         return msgspec.structs.replace(
-            base, amount=_number(texts["ticks"], "ticks", -SHIFT_LIMIT, SHIFT_LIMIT), **times
+            base, amount=number_of(texts["ticks"], "ticks", -SHIFT_LIMIT, SHIFT_LIMIT), **times
         )
-    ticks = _number(texts["ticks"], "ticks", -2 * WIDEN_LIMIT, 2 * WIDEN_LIMIT)
+    ticks = number_of(texts["ticks"], "ticks", -2 * WIDEN_LIMIT, 2 * WIDEN_LIMIT)
     turned: Act = "widen" if ticks >= 0 else "tighten"
     return msgspec.structs.replace(base, act=turned, amount=abs(ticks), **times)
 
 
 def _control_command(base: OperatorCommand, texts: Mapping[str, str]) -> OperatorCommand:
     act = cast(Act, texts["control"])
-    for_s = _duration(texts["for"], "for")
+    for_s = duration_of(texts["for"], "for")
     if act == "resume" and for_s is not None:
         raise FormError("for", "a resume has no time: leave this empty")
     sides = cast(Sides, texts["sides"])
     return msgspec.structs.replace(base, act=act, sides=sides, for_s=for_s, reason=texts["reason"].strip())
-
-
-def _typed(text: str, word: str) -> None:
-    if text.strip() != word:
-        raise FormError("word", f"type {word} in capitals, or go back")
 
 
 def _shares(text: str, act: Act) -> float:
@@ -319,29 +220,6 @@ def _shares(text: str, act: Act) -> float:
     if act == "redeem" and size:
         raise FormError("shares", "a redemption takes all that is held: leave this empty")
     return size
-
-
-def _number(text: str, field: str, low: float, high: float) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = math.nan
-    if not low <= value <= high:
-        raise FormError(field, f"wants a number {low:g} .. {high:g}, not {text!r}")
-    return value
-
-
-def _duration(text: str, field: str) -> float | None:
-    """Seconds; None for an empty text."""
-    if not text.strip():
-        return None
-    match = _DURATION.match(text.strip())
-    seconds = float(match[1]) * _UNITS[match[2] or "s"] if match else math.nan
-    if not 0.0 < seconds <= LONGEST_S:
-        raise FormError(
-            field, f"wants a time as 90s, 5m, 2h, at most {LONGEST_S / 86_400:g}d, or nothing, not {text!r}"
-        )
-    return seconds
 
 
 def _changes(text: str) -> tuple[tuple[str, str], ...]:

@@ -6,7 +6,7 @@ from textual.geometry import Size
 
 from core.events import Act
 from core.views import ConsoleView, ListView, ProposalView
-from polymm_tui.screens.dialogs import preview_room
+from polymm_tui.screens.dialogs import text_room
 from widgets.format import clean, fit, wrap_words
 from widgets.market_list import change_words, proposal_head
 
@@ -46,7 +46,7 @@ def list_question(act: Act, proposal: ProposalView, unix: float, terminal: Size)
         unix: session time.
         terminal: its size.
     """
-    width, room = preview_room(terminal)
+    width, room = text_room(terminal)
     if act == "list_approve":
         word, fate = "approve", "Approved, they are carried out: markets that leave are only reduced until flat."
     else:

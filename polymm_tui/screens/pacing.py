@@ -9,6 +9,8 @@ _IDLE: Final = 0.2
 _WINDOW: Final = 10
 """Frames over which that share is judged."""
 _LATE_S: Final = 0.5
+BYTES_PER_S: Final = 36_000.0
+"""To the terminal, in steady state: less than half a Mbit/s, which a bad line still carries."""
 _SAID_FOR_S: Final = 3.0
 """Time for which a late frame is mentioned."""
 
@@ -70,6 +72,24 @@ class FrameClock:
             self._halved = self._busy > (_IDLE if self._halved else _BUSY)
         self._skipped = self._halved and not self._skipped
         return not self._skipped
+
+
+class ByteBudget:
+    """What may be sent to the terminal in the long run; the ladders wait for it, as nothing else moves as much."""
+
+    def __init__(self, per_s: float = BYTES_PER_S) -> None:
+        self._per_s = per_s
+        self._level = per_s
+        """Bytes that may be sent at once; at most those of a second."""
+        self._octets = 0
+        self._now = math.inf
+
+    def is_spent(self, now: float, octets: int) -> bool:
+        """Whether more was sent than the budget allows; ``octets`` in all until ``now``, monotonic seconds."""
+        earned = max(0.0, now - self._now) * self._per_s
+        self._level = min(self._per_s, self._level + earned) - (octets - self._octets)
+        self._octets, self._now = octets, now
+        return self._level < 0
 
 
 class EngineWatch:

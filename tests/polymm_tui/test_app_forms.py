@@ -9,7 +9,9 @@ from textual import events
 from core.runtime.link import CommandResult
 from polymm_tui.app import ConsoleApp
 from polymm_tui.keymap import builtin_keymap
-from polymm_tui.screens.dialogs import ConfirmScreen, FormScreen, KillScreen
+from polymm_tui.screens.dialogs import KillScreen
+from polymm_tui.screens.form_screen import FormScreen
+from polymm_tui.screens.question import ConfirmScreen
 from tests.widgets.harness import FakeLink, screen_text
 from tests.widgets.view_builders import HOSTILE, HOSTILE_IDS, a_reasoned_market, a_view, some_settings, with_title
 

@@ -10,8 +10,9 @@ from core.runtime.link import CommandResult
 from core.views import ProposalLineView
 from polymm_tui.app import ConsoleApp
 from polymm_tui.keymap import builtin_keymap, load_keymap
-from polymm_tui.screens.dialogs import ConfirmScreen, wrapped
+from polymm_tui.screens.dialogs import wrapped
 from polymm_tui.screens.listing import list_question
+from polymm_tui.screens.question import ConfirmScreen
 from tests.widgets.harness import FakeLink, screen_text
 from tests.widgets.view_builders import HOSTILE, HOSTILE_IDS, NOON, a_listed_view, a_proposal, a_view, some_listed
 
@@ -174,11 +175,11 @@ async def test_the_palette_finds_them(words, keys, act):
 
 async def test_the_palette_finds_the_pane():
     async with console(size=(80, 24)) as (app, _, pilot):
-        await press(pilot, "ctrl+p", *"market list")
+        await press(pilot, "ctrl+p", *"pane:", "space", *"list")
         await app.workers.wait_for_complete()
         await press(pilot, "enter")
         await pilot.pause()
-        assert app.page.shown == {"market_list"}
+        assert app.page.shown == {"list"}
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
@@ -228,49 +229,52 @@ async def test_foreign_text_in_the_question_is_harmless(foreign):
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
 async def test_the_pane_is_a_key_away_and_names_the_keys_as_they_are(size, tmp_path):
     mine = tmp_path / "keymap.toml"
-    mine.write_text('[list]\napprove = "Y"\n[pane]\nlist = "g"\n')
+    mine.write_text('[list]\napprove = "Y"\n[pane]\nlist = "G"\n')
     async with console(size=size, keymap=load_keymap(mine)) as (app, _, pilot):
-        await press(pilot, "g")
-        assert app.page.shown == {"market_list"} and app.page.focused is app.page.market_list
+        await press(pilot, "G")
+        assert "list" in app.page.shown and app.page.focused is app.page.panes.market_list
         shown = screen_text(app)
-        assert 'source     sheet "Selected Markets"' in shown
-        assert "Y: approve; N: reject; both show it and ask first" in shown
+        if size == (120, 36):  # the box has six lines: the bottom line has the keys
+            assert "Y approve…  N reject…" in shown
+        else:
+            assert 'source     sheet "Selected Markets"' in shown
+            assert "Y: approve; N: reject; both show it and ask first" in shown
         assert "▲ list: 4 changes wait" in shown.split("\n")[1]
 
 
 async def test_next_and_previous_go_through_the_list_and_tell_the_rules():
-    async with console() as (app, _, pilot):
+    async with console(size=(80, 24)) as (app, _, pilot):
         await press(pilot, "l")
         assert "rules" not in screen_text(app)
-        await press(pilot, "j")
+        await press(pilot, "down")
         assert "›● BTC above" in screen_text(app) and "all 8 pass" in screen_text(app)
-        await press(pilot, "down", "j", "j")
+        await press(pilot, "down", "down", "down")
         shown = screen_text(app)
         assert "›× Will it snow in Austin?" in shown and "2 of 8 fail" in shown
-        await press(pilot, "k")
+        await press(pilot, "up")
         assert "›△ Will the Senate flip" in screen_text(app)
 
 
 async def test_acts_reach_the_market_that_wears_the_mark_or_none():
     """One that is not made can be looked at; a key that acts on a market must never mean another one then."""
-    async with console() as (app, link, pilot):
-        await press(pilot, "l", "j", "p")
+    async with console(size=(80, 24)) as (app, link, pilot):
+        await press(pilot, "l", "down", "p")
         assert link.acts == [("pause", "0xbtc")]
-        await press(pilot, "j", "p")
+        await press(pilot, "down", "p")
         assert link.acts[1:] == [("pause", "0xrain")]
-        await press(pilot, "j", "p", "X", "F", "w", "a", "b", "y")
+        await press(pilot, "down", "p", "X", "F", "w", "a", "b", "y")
         assert app.page.market is None and len(link.sent) == 2
         states = {active.binding.id: active.enabled for active in app.screen.active_bindings.values()}
         assert not states["market.pause"] and states["list.approve"]
         assert app.screen is app.page
-        await press(pilot, "k", "p")
+        await press(pilot, "up", "p")
         assert link.acts[2:] == [("pause", "0xrain")]
 
 
 @pytest.mark.parametrize("size", [(80, 24), (120, 36), (200, 60)])
 async def test_leaving_the_list_selects_the_market_that_was_selected_before(size):
     async with console(size=size) as (app, link, pilot):
-        await press(pilot, "l", "j", "j", "j", "j")
+        await press(pilot, "l", "down", "down", "down", "down")
         assert app.page.market is None
         await press(pilot, "1", "p")
         assert link.acts == [("pause", "0xrain")]
@@ -279,8 +283,8 @@ async def test_leaving_the_list_selects_the_market_that_was_selected_before(size
 
 
 async def test_an_unmade_selection_holds_while_views_come_and_ends_with_the_market():
-    async with console() as (app, _, pilot):
-        await press(pilot, "l", "j", "j", "j")
+    async with console(size=(80, 24)) as (app, _, pilot):
+        await press(pilot, "l", "down", "down", "down")
         app.show(msgspec.structs.replace(a_listed_view(), seq=8))
         await pilot.pause()
         assert app.page.market is None and "›△ Will the Senate flip" in screen_text(app)
@@ -290,8 +294,8 @@ async def test_an_unmade_selection_holds_while_views_come_and_ends_with_the_mark
 
 
 async def test_a_selected_market_that_comes_to_be_made_can_be_acted_on():
-    async with console() as (app, link, pilot):
-        await press(pilot, "l", "j", "j", "j")
+    async with console(size=(80, 24)) as (app, link, pilot):
+        await press(pilot, "l", "down", "down", "down")
         made = msgspec.structs.replace(a_view().markets[0], market=SENATE)
         app.show(msgspec.structs.replace(a_listed_view(), seq=8, markets=(*a_view().markets, made)))
         await pilot.pause()
@@ -300,7 +304,7 @@ async def test_a_selected_market_that_comes_to_be_made_can_be_acted_on():
 
 
 async def test_a_click_in_the_list_selects_and_the_key_of_the_pane_folds_it_again():
-    async with console(a_listed_view(proposal=None)) as (app, link, pilot):
+    async with console(a_listed_view(proposal=None), size=(80, 24)) as (app, link, pilot):
         await press(pilot, "l")
         lines = screen_text(app).split("\n")
         y = next(number for number, line in enumerate(lines) if "Rain in NYC" in line)
@@ -319,10 +323,10 @@ async def test_pages_of_a_long_list_scroll_and_next_goes_on_from_there():
         msgspec.structs.replace(kinds[4], market=f"0x{number:064x}", title=f"Market {number}?")
         for number in range(2_000)
     )
-    async with console(a_listed_view(markets=markets, proposal=None)) as (app, _, pilot):
+    async with console(a_listed_view(markets=markets, proposal=None), size=(80, 24)) as (app, _, pilot):
         await press(pilot, "l", "pagedown", "pagedown", "pagedown")
         first = next(line for line in screen_text(app).split("\n")[3:] if "Market " in line)
-        await press(pilot, "j")
+        await press(pilot, "down")
         (marked,) = [line for line in screen_text(app).split("\n") if line.startswith("│›")]
         assert marked.split("failed")[0].strip("│› ") == first.split("failed")[0].strip("│› ")
 
@@ -330,14 +334,14 @@ async def test_pages_of_a_long_list_scroll_and_next_goes_on_from_there():
 async def test_tab_reaches_the_pane_on_a_small_terminal():
     async with console(size=(80, 24)) as (app, _, pilot):
         seen = set()
-        for _ in range(11):
+        for _ in range(16):
             await press(pilot, "tab")
             seen |= app.page.shown
-        assert "market_list" in seen
+        assert "list" in seen
 
 
 async def test_a_replay_has_no_list():
     async with console(a_view()) as (app, link, pilot):
-        await press(pilot, "l", "j", "k", "pagedown")
+        await press(pilot, "l", "down", "up", "pagedown")
         assert "there is no market list here" in screen_text(app)
         assert link.sent == [] and app.page.market.market == "0xfed"

@@ -1,6 +1,9 @@
 import gc
+import weakref
 
 import pytest
+from rich.segment import Segment
+from textual.strip import Strip
 
 from polymm_tui.collector import QuietCollector
 
@@ -12,6 +15,10 @@ def collector():
     yield quiet
     quiet.restore()
     assert (gc.isenabled(), gc.get_threshold()) == before
+
+
+class Watched(Strip):
+    __slots__ = ("__weakref__",)
 
 
 class Node:
@@ -71,3 +78,25 @@ def test_a_collector_that_was_off_stays_off_after_restoring():
         assert not gc.isenabled()
     finally:
         gc.enable()
+
+
+def test_what_is_painted_leaves_no_cycle_behind(collector):
+    """A strip that passes the compositor uncut would keep itself alive: every painted row would be garbage."""
+    collector.take_over()
+    strip = Watched([Segment("41.3")], 4)
+    assert strip.divide([4]) == [strip]
+    assert [piece.text for piece in strip.divide([1, 4, 9])] == ["4", "1.3"]
+    whole = weakref.ref(strip)
+    del strip
+    assert whole() is None
+
+
+def test_a_collection_that_takes_long_sets_aside_what_is_alive(collector, monkeypatch):
+    """What a console keeps is walked over once, not three times a second for hours."""
+    collector.take_over()
+    kept = [[] for _ in range(1_000)]
+    collector.collect()
+    before = gc.get_freeze_count()
+    monkeypatch.setattr("polymm_tui.collector.FREEZE_OVER_S", 0.0)
+    collector.collect()
+    assert gc.get_freeze_count() >= before + len(kept)

@@ -201,8 +201,8 @@ def test_a_recording_is_explained_at_a_time(tape: Recorded, capsys: pytest.Captu
     told = msgspec.json.decode(capsys.readouterr().out, type=Explained)
     assert told.explanation is not None and told.unix == NOON + 20.0
     placed = [one for one in told.explanation.layers if one.size]
-    assert placed and all(sum(amount for _, amount in one.price_terms) == (one.ticks or 0) * NANO for one in placed)
-    assert all(sum(amount for _, amount in one.size_terms) == one.size for one in placed)
+    assert placed and all(sum(term.amount for term in one.price_terms) == (one.ticks or 0) * NANO for one in placed)
+    assert all(sum(term.amount for term in one.size_terms) == one.size for one in placed)
     assert explain_recording("0xab", tape.path, effective(), at=None, gamma=None, as_json=False) == 0
     assert "bid layer 1" in capsys.readouterr().out
 

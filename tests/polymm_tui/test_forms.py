@@ -10,16 +10,9 @@ from hypothesis import strategies as st
 from core.events import OperatorCommand
 from core.quoting.adjust import AdjustmentRefused, Adjustments, adjusted
 from polymm_tui.operator import ACTS
-from polymm_tui.screens.forms import (
-    OPERATIONS,
-    FormError,
-    command_of,
-    flatten_all_form,
-    form_of,
-    proposed_operation,
-    rearm_form,
-    subject_of,
-)
+from polymm_tui.screens.form_parts import FormError
+from polymm_tui.screens.forms import OPERATIONS, command_of, form_of, proposed_operation, subject_of
+from polymm_tui.screens.typed_forms import flatten_all_form, rearm_form, shelve_form
 from tests.widgets.view_builders import (
     a_control,
     a_job,
@@ -29,13 +22,14 @@ from tests.widgets.view_builders import (
     a_view,
     an_account,
     an_adjustment,
+    an_alarm,
     an_inventory,
     shares,
     some_controls,
     usd,
 )
 
-ACTS_WITH_FORMS = [act.command for act in ACTS if act.friction == "form" and act.command is not None]
+ACTS_WITH_FORMS = [act.command for act in ACTS if act.friction == "form" and act.scope == "main"]
 
 
 def filled(act: Any, **texts: str) -> OperatorCommand:
@@ -173,7 +167,7 @@ def test_flatten_all_takes_its_word_alone(text: str) -> None:
 
 def test_a_re_arm_wants_word_and_reason_and_tells_what_it_lifts() -> None:
     lost = a_control(source="loss", reason="1.2 % lost today", author="", left_s=None)
-    form = rearm_form(a_kill(), (*some_controls(), lost))
+    form = rearm_form(a_kill(), a_view(controls=(*some_controls(), lost)))
     assert form.lead[1] == "orders: ZERO NOT PROVEN: sent 2, confirmed 21, left 3, unknown 1"
     assert form.lead[2] == "now REDUCE ONLY, all markets: 1.2 % lost today"
     for texts, field in (({"word": "rearm", "reason": "ok"}, "word"), ({"word": "REARM", "reason": "  "}, "reason")):
@@ -182,6 +176,25 @@ def test_a_re_arm_wants_word_and_reason_and_tells_what_it_lifts() -> None:
         assert caught.value.field == field
     command = command_of(form, {"word": "REARM", "reason": "checked by hand"}, "", 7)
     assert (command.act, command.market, command.reason) == ("rearm", "", "checked by hand")
+
+
+def test_shelving_wants_minutes_and_a_reason_and_closes_when_the_alarm_is_gone() -> None:
+    alarm = an_alarm()
+    form = shelve_form(alarm)
+    assert form.lead[0] == alarm.text
+    for texts, field in (
+        ({"minutes": "61", "reason": "known"}, "minutes"),
+        ({"minutes": "0", "reason": "known"}, "minutes"),
+        ({"minutes": "30", "reason": " "}, "reason"),
+    ):
+        with pytest.raises(FormError) as caught:
+            command_of(form, texts, "", 7)
+        assert caught.value.field == field
+    command = command_of(form, {"minutes": "60", "reason": "known"}, "", 7)
+    assert (command.act, command.subject, command.for_s, command.reason) == ("alarm_shelve", alarm.key, 3600.0, "known")
+    assert form.about is not None
+    stands = [form.about(a_view(alarms=each)) for each in ((alarm,), (), (an_alarm(shelved_s=60.0),))]
+    assert stands == [True, False, False]
 
 
 # Inventory operations

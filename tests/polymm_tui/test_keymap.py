@@ -1,9 +1,13 @@
 """A key map with an error is never used, and the message says file, line and remedy."""
 
+import json
+from itertools import combinations
+
 import pytest
 
-from polymm_tui import keymap
+from polymm_tui import cli, keymap
 from polymm_tui.keymap import KeymapResult, builtin_keymap, default_keymap_path, key_text, load_keymap
+from polymm_tui.operator import ACT_BY_ID, ACTIVE_TOGETHER, ACTS, ALIKE
 
 
 @pytest.fixture
@@ -31,17 +35,17 @@ def test_without_a_map_the_defaults_stand(tmp_path):
 
 
 def test_a_map_changes_what_it_names_and_nothing_else(read):
-    result = read('[market]\nwiden = "+"\ntighten = ["-", "ctrl+t"]\n')
+    result = read('[market]\nwiden = "{"\ntighten = ["}", "ctrl+t"]\n')
     assert result.messages == ()
-    assert result.keys["market.widen"] == ("+",)
-    assert result.keys["market.tighten"] == ("-", "ctrl+t")
+    assert result.keys["market.widen"] == ("{",)
+    assert result.keys["market.tighten"] == ("}", "ctrl+t")
     assert result.keys["market.pause"] == ("p",)
     assert result.origins["market.widen"].endswith("keymap.toml")
     assert result.origins["market.pause"] == "default"
 
 
 def test_keys_may_be_swapped(read):
-    result = read('[market]\npause = "r"\nresume = "p"\n')
+    result = read('[market]\npause = "r"\nresume = "p"\n[all]\npause = "r"\nresume = "p"\n')
     assert result.messages == ()
     assert (result.keys["market.pause"], result.keys["market.resume"]) == (("r",), ("p",))
 
@@ -76,7 +80,7 @@ def test_a_key_of_another_act_names_both(read):
 
 
 def test_two_lines_that_clash_are_both_named(read):
-    message = refused(read('[market]\nwiden = "y"\nresume = "y"\n'))
+    message = refused(read('[market]\nwiden = "Y"\nresume = "Y"\n'))
     assert "keymap.toml:3" in message and "keymap.toml:2" in message
     assert "market.widen" in message and "market.resume" in message
 
@@ -89,8 +93,38 @@ def test_a_dialog_key_clashes_with_the_kill_key(read):
     assert "app.kill" in refused(read('[app]\nkill = "f9"\n[confirm]\nchoose = "f9"\n'))
 
 
-def test_the_same_key_in_scopes_that_never_meet_is_no_clash(read):
-    assert read('[all]\ncancel = "w"\n').messages == ()
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ('[all]\ncancel = "w"\n', "all.cancel has the key 'w' of market.widen (its default)"),
+        ('[market]\npause = "r"\nresume = "p"\n', "market.pause has the key 'r' of all.resume (its default)"),
+        ('[view]\nzoom = "y"\n', "view.zoom has the key 'y' of confirm.yes (its default)"),
+    ],
+)
+def test_a_key_that_would_mean_two_things_is_refused_though_its_scopes_never_meet(read, source, words):
+    """After the leader key has timed out, the key that should cancel everything must not widen a market."""
+    message = read(source).messages[0]
+    assert words in message and message.endswith("one key means one thing everywhere")
+
+
+def test_a_key_of_its_own_behind_the_leader_is_free_to_choose(read):
+    assert read('[all]\ncancel = "%"\n').messages == ()
+
+
+def test_in_the_table_one_key_means_one_thing_everywhere():
+    """Whatever has the focus and whatever is asked: two acts share a key only where it means the same."""
+    owners: dict[str, list[str]] = {}
+    for act in ACTS:
+        for key in act.keys:
+            owners.setdefault(key, []).append(act.id)
+    shared = {key: ids for key, ids in owners.items() if len(ids) > 1}
+    for first, second in (pair for ids in shared.values() for pair in combinations(ids, 2)):
+        assert any({first, second} <= alike for alike in ALIKE), (first, second)
+    assert {key for key in shared if len(key) == 1} == {"p", "d", "r", "x", "F", "f", "k", "q"}
+
+
+def test_what_counts_as_the_same_meaning_is_in_the_table():
+    assert frozenset().union(*ALIKE) <= set(ACT_BY_ID)
 
 
 @pytest.mark.parametrize(
@@ -112,9 +146,13 @@ def test_keys_that_do_not_arrive_are_refused(read, key, why):
     assert why in refused(read(f'[view]\nzoom = "{key}"\n'))
 
 
-def test_characters_cannot_be_keys_of_a_form(read):
-    """They would be missing in its fields."""
-    assert "characters are typed into the fields" in refused(read('[form]\npreview = "p"\n'))
+@pytest.mark.parametrize("act", ["form.preview", "entry.keep"])
+def test_characters_cannot_be_keys_where_one_types(read, act):
+    """They would be missing in the text."""
+    assert "characters are typed into the fields" in refused(read(f'{act} = "P"\n'))
+
+
+def test_a_form_may_have_control_keys(read):
     assert not read('[form]\npreview = "ctrl+y"\n').messages
 
 
@@ -133,8 +171,18 @@ def test_protected_acts_keep_a_key(read, act):
     assert f"keymap.toml:1: {act} must keep a key" in refused(read(f"{act} = []\n"))
 
 
+@pytest.mark.parametrize("scope", sorted({scope for scopes in ACTIVE_TOGETHER for scope in scopes}))
+def test_no_map_takes_the_key_of_kill_in_any_scope(read, scope):
+    """Behind a dialog, in an input, in the filter: an act on the key of KILL would shadow it there."""
+    act = next(act for act in ACTS if act.scope == scope and act.keys and act.id != "app.kill")
+    source = f'app.kill = "ctrl+k"\n{act.id} = ["ctrl+k"]\n'
+    message = read(source).messages[0]
+    assert act.id in message and "app.kill" in message
+    assert read(source).keys["app.kill"] == ("f12",)
+
+
 def test_kill_keeps_a_key_that_no_input_swallows(read):
-    message = refused(read('[app]\nkill = "K"\n'))
+    message = refused(read('[app]\nkill = "%"\n'))
     assert "keymap.toml:2: app.kill must keep a key that is no character" in message
 
 
@@ -161,6 +209,25 @@ def test_the_comma_reaches_textual_by_name(read):
 def test_rows_tell_key_origin_and_sentence():
     rows = builtin_keymap().rows()
     assert ("market.pause", "p", "default", "Stop quoting this market and cancel its orders.") in rows
+
+
+def test_the_table_in_force_is_printed_with_origins(tmp_path, monkeypatch, capsys):
+    """`polymm-tui keys`: whoever is in doubt about a key sees what holds, and why their own map does not."""
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    (tmp_path / "polymm-tui").mkdir()
+    own = tmp_path / "polymm-tui" / "keymap.toml"
+    own.write_text('[market]\nwiden = "{"\n')
+    assert cli.main(["keys"]) == 0
+    lines = {line.split()[0]: line.split() for line in capsys.readouterr().out.splitlines()}
+    assert lines["market.widen"][1:3] == ["{", str(own)]
+    assert lines["app.rearm"][1:3] == ["palette", "default"]
+    assert set(lines) == set(ACT_BY_ID)
+    own.write_text('[market]\nwiden = "p"\n')
+    assert cli.main(["keys", "--json"]) == 2
+    captured = capsys.readouterr()
+    assert "market.widen has the key 'p' of market.pause" in captured.err
+    rows = {row["act"]: row for row in json.loads(captured.out)}
+    assert rows["market.widen"]["keys"] == ["w"] and rows["market.widen"]["origin"] == "default"
 
 
 def test_labels_are_what_stands_on_the_key():

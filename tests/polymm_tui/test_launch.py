@@ -11,10 +11,9 @@ from typing import Any
 
 import pytest
 
-from core.config import Settings
 from core.events import OperatorCommand
 from core.runtime.ending import Outcome
-from core.runtime.link import CommandResult
+from core.runtime.link import Access, CommandResult
 from core.views import ConsoleView
 from polymm_tui import launch
 from polymm_tui.collector import QuietCollector
@@ -34,6 +33,7 @@ class FakeHost:
         self.started = False
 
     view: ConsoleView | None = None
+    access: Access = "own"
 
     @property
     def ended(self) -> bool:
@@ -42,7 +42,7 @@ class FakeHost:
     def send(self, command: OperatorCommand) -> "Future[CommandResult]":
         raise AssertionError
 
-    def watch(self, market: str) -> None:
+    def watch(self, market: str, ladders: tuple[str, ...] = ()) -> None:
         raise AssertionError
 
     def start(self) -> None:
@@ -178,25 +178,3 @@ def test_a_signal_before_the_console_runs_skips_it(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr("polymm_tui.app.ConsoleApp", make)
     outcome, crashed = watch(host, with_console=True)
     assert not crashed and outcome is not None and host.reasons[0] == "SIGTERM"
-
-
-def test_without_a_terminal_live_is_confirmed_by_the_environment_only(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A pipe that happens to say LIVE is no operator."""
-    monkeypatch.setenv("PK", "0x" + "ab" * 32)
-    monkeypatch.delenv("POLYMM_CONFIRM_LIVE", raising=False)
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: False, readline=lambda: "LIVE\n"))
-    with pytest.raises(launch.UsageError):
-        launch._confirm_live(Settings(mode="live"))
-
-
-@pytest.mark.parametrize(("typed", "goes_on"), [("LIVE\n", True), ("live\n", False), ("\n", False), ("", False)])
-def test_at_a_terminal_live_is_typed(monkeypatch: pytest.MonkeyPatch, typed: str, goes_on: bool) -> None:
-    """The word itself, in capitals: return alone is no."""
-    monkeypatch.setenv("PK", "0x" + "ab" * 32)
-    monkeypatch.delenv("POLYMM_CONFIRM_LIVE", raising=False)
-    monkeypatch.setattr("sys.stdin", SimpleNamespace(isatty=lambda: True, readline=lambda: typed))
-    if goes_on:
-        launch._confirm_live(Settings(mode="live"))
-    else:
-        with pytest.raises(launch.UsageError):
-            launch._confirm_live(Settings(mode="live"))

@@ -5,8 +5,12 @@ from typing import get_args
 from core.events import Act
 from polymm_tui.keymap import builtin_keymap, default_keymap_path, load_keymap
 from polymm_tui.operator import ACTIVE_TOGETHER, ACTS, acts_in
-from polymm_tui.screens.dialogs import ConfirmScreen, FormScreen, KillScreen, LeaderScreen
+from polymm_tui.screens.dialogs import KillScreen, LeaderScreen
+from polymm_tui.screens.filtering import FilterScreen
+from polymm_tui.screens.form_screen import FormScreen
+from polymm_tui.screens.layout import PANES
 from polymm_tui.screens.main import MainScreen
+from polymm_tui.screens.question import ConfirmScreen
 from tests.widgets.harness import FakeLink
 
 
@@ -55,9 +59,56 @@ def test_stopping_asks_nothing():
     assert {friction[identity] for identity in stops} == {"none"}
 
 
-def test_only_a_re_arm_has_no_key():
-    """What lets trading go on after a kill is looked for by its name, never hit."""
-    assert [act.id for act in ACTS if not act.keys] == ["app.rearm"]
+def test_what_is_rare_or_lets_trading_go_on_is_looked_for_by_its_name_and_never_hit():
+    assert {act.id for act in ACTS if not act.keys} == {
+        "app.rearm", "app.theme", "app.screenshot", "alarm.ack_all", "alarm.unshelve", "job.confirmed", "job.failed",
+        "record.start", "record.stop",
+    }  # fmt: skip
+
+
+def test_friction_grows_with_what_an_act_can_do():
+    """Stopping, and what one takes back with one key, asks nothing; trading on asks; all at once wants a word."""
+    friction = {act.id: act.friction for act in ACTS if act.command}
+    assert {friction[one] for one in ("order.cancel", "market.widen", "market.tighten", "alarm.ack")} == {"none"}
+    assert {friction[one] for one in ("market.resume", "all.resume", "market.flatten", "app.quit")} == {"confirm"}
+    assert {friction[one] for one in ("all.flatten", "app.rearm")} == {"typed"}
+    assert friction["alarm.shelve"] == "form"
+
+
+def test_capitals_and_the_leader_act_on_more_than_small_letters():
+    """A small letter never acts on more than its capital: x one order, X a market, behind the leader everything."""
+    keys = {act.id: act.keys for act in ACTS}
+    assert keys["order.cancel"] == keys["all.cancel"] == ("x",)
+    assert keys["market.cancel"] == ("X",)
+    assert keys["market.flatten"] == keys["all.flatten"] == ("F",)
+
+
+def test_no_default_is_a_key_that_terminals_and_multiplexers_take():
+    taken = {"ctrl+a", "ctrl+b", "ctrl+c", "ctrl+q", "ctrl+s", "ctrl+z", "ctrl+backslash"}
+    keys = {key for act in ACTS for key in act.keys}
+    assert not keys & taken
+    assert not [key for key in keys if "alt+" in key]
+    assert {act.action for act in ACTS if "escape" in act.keys} <= {"back", "answer(False)"}
+
+
+def test_acts_on_what_is_selected_are_those_that_are_dropped_when_the_page_moves():
+    """What stops everything is never dropped."""
+    aimed = {act.id for act in ACTS if act.is_aimed}
+    assert {"market.pause", "market.cancel", "order.cancel", "alarm.ack", "alarm.shelve"} <= aimed
+    assert not [one for one in aimed if one.startswith(("all.", "app.", "kill.", "list.", "record.", "job."))]
+    assert "alarm.ack_all" not in aimed
+
+
+def test_panes_have_their_own_acts_in_the_bar():
+    for pane, acts in (
+        ("markets", {"view.filter", "view.sort_next"}),
+        ("ladder", {"order.cancel", "view.recentre", "view.finer", "view.coarser", "pane.why"}),
+        ("orders", {"order.cancel", "pane.why"}),
+        ("alarms", {"alarm.ack", "alarm.shelve"}),
+        ("list", {"list.approve", "list.reject", "list.refresh"}),
+    ):
+        assert {act.id for act in ACTS if pane in act.panes} == acts
+    assert {pane for act in ACTS for pane in act.panes} <= set(PANES)
 
 
 def test_every_binding_of_every_screen_is_an_act_of_the_table():
@@ -67,6 +118,7 @@ def test_every_binding_of_every_screen_is_an_act_of_the_table():
         (KillScreen, "kill"),
         (ConfirmScreen, "confirm"),
         (FormScreen, "form"),
+        (FilterScreen, "entry"),
     ):
         assert {binding.id for binding in kind.BINDINGS} == {act.id for act in acts_in(scope) if act.keys}
 
@@ -99,7 +151,7 @@ def shipped_text() -> str:
         "# Keys of the polymm-tui console. Copy to $XDG_CONFIG_HOME/polymm-tui/keymap.toml and change what you like;",
         "# what is left out keeps its default. One key as a text, several as a list. A map with an error is not used.",
     ]
-    for group in dict.fromkeys(act.group for act in ACTS):
+    for group in dict.fromkeys(act.group for act in ACTS if act.keys):
         lines += ["", f"[{group}]"]
         for act in ACTS:
             if act.group == group and act.keys:
