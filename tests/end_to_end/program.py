@@ -2,6 +2,7 @@
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -141,6 +142,11 @@ class Exchange:
         answer = httpx.post(f"{self.urls['clob_url']}/_exchange/faults", content=rules)
         assert answer.status_code == 200, answer.text
 
+    def faults(self) -> dict[str, Any]:
+        """Every rule, what is going on, and the log of when which rule did what."""
+        told: dict[str, Any] = httpx.get(f"{self.urls['clob_url']}/_exchange/faults").json()
+        return told
+
 
 @contextmanager
 def exchange(*arguments: str) -> Iterator[Exchange]:
@@ -175,3 +181,10 @@ def address_of(key: str) -> str:
     from eth_account import Account
 
     return str(Account.from_key(key).address)
+
+
+def free_port() -> int:
+    """A port of the loopback that nobody listens on now."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port: int = taken.getsockname()[1]
+        return port

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from polymm_tui.screens.dialogs import ARMING_S
+from polymm_tui.screens.question import ARMING_S
 from tests.end_to_end.program import PROGRAM, ROOT, wait_for
 
 PROMPT = "back at the shell"
@@ -42,6 +42,10 @@ class Terminal:
         time.sleep(2 * ARMING_S)  # a question takes no answer that was typed ahead
         self.press("y")
         return self.wait_exit()
+
+    def resize(self, width: int, height: int) -> None:
+        """Give the terminal another size, columns and lines."""
+        self.tmux("resize-window", "-t", "e2e", "-x", str(width), "-y", str(height))
 
     def screen(self) -> str:
         """What the screen shows."""

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from polymm_tui.screens.dialogs import ARMING_S
+from polymm_tui.screens.question import ARMING_S
 from tests.end_to_end.program import (
     Exchange,
     address_of,
@@ -52,6 +52,13 @@ def clean(shown: Terminal) -> None:
     assert "Markets" not in shown.screen()
 
 
+def quoted(venue: Exchange, address: str) -> set[str]:
+    """Markets in which an account has orders at the exchange."""
+    ledger = venue.ledger()
+    mine = {order for one in ledger["accounts"] if one["address"] == address for order in one["open_orders"]}
+    return {order["market"] for order in ledger["orders"] if order["id"] in mine}
+
+
 @pytest.mark.parametrize("size", [(80, 24), (120, 36)])
 def test_an_operators_day(tmp_path: Path, venue: Exchange, key: str, size: tuple[int, int]) -> None:
     """Start, pause, resume, cancel all, kill, quit: each key does at the exchange what the screen says."""
@@ -61,17 +68,21 @@ def test_an_operators_day(tmp_path: Path, venue: Exchange, key: str, size: tuple
         return venue.open_orders(address)
 
     with terminal(tmp_path, env, *LIVE, size=size) as shown:
-        shown.wait_text("LIVE", "ACTIVE", "quoting 3/3")
+        shown.wait_text("LIVE", "ACTIVE", "3 of 3 quoting")
         wait_for(lambda: len(open_orders()) >= 6, "orders at the exchange")
 
         shown.press("!")
         shown.wait_text("pause all")
         shown.press("p")
-        shown.wait_text("PAUSED", "quoting 0/3", "orders 0")
+        shown.wait_text("PAUSED", "0 of 3 quoting", "orders 0")
         assert open_orders() == []
 
         shown.press("!", "r")
-        shown.wait_text("ACTIVE", "quoting 3/3")
+        shown.wait_text("will place", "in 3 of 3 markets")
+        assert open_orders() == []
+        time.sleep(2 * ARMING_S)  # a question takes no answer that was typed ahead
+        shown.press("y")
+        shown.wait_text("ACTIVE", "3 of 3 quoting")
         wait_for(lambda: len(open_orders()) >= 6, "orders after resuming")
 
         before = set(open_orders())
@@ -84,8 +95,10 @@ def test_an_operators_day(tmp_path: Path, venue: Exchange, key: str, size: tuple
         assert open_orders() == []
         assert b'"killed"' in (database(env, "live").parent / "kill.latch").read_bytes()
         shown.press("!", "r")
-        shown.wait_text("still")
-        assert "KILLED" in shown.screen() and open_orders() == []
+        shown.wait_text("Resume all", "will place 0 orders", "KILLED")
+        shown.press("n")
+        shown.wait_text("KILLED", "0 of 3 quoting")
+        assert open_orders() == []
 
         assert shown.quit() == 10
         assert "polymm-tui: stopped (killed): zero open orders verified" in shown.screen()
@@ -95,16 +108,14 @@ def test_an_operators_day(tmp_path: Path, venue: Exchange, key: str, size: tuple
 
 def test_pausing_one_market_leaves_the_others_alone(tmp_path: Path, venue: Exchange, key: str) -> None:
     """The key acts on the selected market: its orders go, the others' stay."""
-    env, address = live_environment(tmp_path, venue, key), address_of(key)
+    env = live_environment(tmp_path, venue, key)
     first = venue.market_ids()[0]
 
     def markets() -> set[str]:
-        ledger = venue.ledger()
-        mine = {order for one in ledger["accounts"] if one["address"] == address for order in one["open_orders"]}
-        return {order["market"] for order in ledger["orders"] if order["id"] in mine}
+        return quoted(venue, address_of(key))
 
     with terminal(tmp_path, env, *LIVE) as shown:
-        shown.wait_text("quoting 3/3")
+        shown.wait_text("3 of 3 quoting")
         wait_for(lambda: len(markets()) == 3, "orders in every market")
         shown.press("p")
         shown.wait_text("paused, cancelling")
@@ -122,15 +133,18 @@ def test_the_market_list_is_read_answered_and_mended_in_the_console(tmp_path: Pa
     path.write_text(whole.getvalue())
     env = live_environment(tmp_path, venue, key, POLYMM_MARKET_LIST=str(path))
 
+    def markets() -> set[str]:
+        return quoted(venue, address_of(key))
+
     with terminal(tmp_path, env, *LIVE) as shown:
-        shown.wait_text("LIVE", "quoting 3/3")
-        shown.press("l")
+        shown.wait_text("LIVE", "3 of 3 quoting")
+        shown.press("l", "z")
         shown.wait_text("Market list 3, 3 made", str(path))
 
         path.write_text("\n".join(whole.getvalue().splitlines()[:2]))
         shown.press("L")
         shown.wait_text("▲ list: 2 changes wait", "A: approve; N: reject", "- remove", "3 made")
-        assert "quoting 3/3" in shown.screen()
+        assert len(markets()) == 3
         shown.press("A")
         shown.wait_text("Approve changes of the market list", "leave it waiting")
         time.sleep(2 * ARMING_S)  # a question takes no answer that was typed ahead
@@ -144,7 +158,8 @@ def test_the_market_list_is_read_answered_and_mended_in_the_console(tmp_path: Pa
 
         path.write_text(whole.getvalue())
         shown.press("L")
-        shown.wait_text("Market list 3, 3 made", "quoting 3/3")
+        shown.wait_text("Market list 3, 3 made")
+        wait_for(lambda: len(markets()) == 3, "orders in every market again")
         assert shown.quit() == 0
         clean(shown)
     assert venue.open_orders(address_of(key)) == []
@@ -208,7 +223,7 @@ def test_the_demo_is_what_starts_without_configuration(tmp_path: Path) -> None:
     """No file, no flag: the demo's screen, and the keys leave it."""
     env = environment(tmp_path)
     with terminal(tmp_path, env, size=(80, 24)) as shown:
-        shown.wait_text("DEMO", "quoting 4/4")
+        shown.wait_text("DEMO", "4 of 4 quoting")
         assert shown.quit() == 0
         assert "polymm-tui: stopped (quit): zero open orders verified" in shown.screen()
         clean(shown)
