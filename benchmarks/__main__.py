@@ -1,4 +1,4 @@
-"""``make bench``: what frames, sockets, decisions, orders, fills, replays, reports, sessions, starts and more cost.
+"""``make bench``: what frames, sockets, decisions, orders, fills, replays, reports, consoles, starts and more cost.
 
 ``python -m benchmarks PART ...`` runs only the parts named; ``--runs N`` makes N kills in each cell of ``kill``. Quote
 the ratios, not the microseconds: the machine's speed drifts, both sides of a ratio are measured in one run.
@@ -11,6 +11,7 @@ from functools import partial
 from typing import Final
 
 from benchmarks import (
+    console_cost,
     decision_cost,
     exchange_cost,
     kill_matrix,
@@ -35,6 +36,7 @@ PARTS: Final[dict[str, Callable[[], bool]]] = {
     "report": report_cost.run,
     "kill": kill_matrix.run,
     "session": session_cost.run,
+    "console": console_cost.run,
     "exchange": exchange_cost.run,
 }
 
