@@ -236,7 +236,7 @@ async def test_a_venue_that_refuses_for_a_while_is_come_back_to(stage: Hearing) 
     await stage.settle()
     stage.arm('do = "disconnect"\nchannel = "market"\ncode = 1012\nreason = "restart"\nfor = 4')
     await stage.until(lambda: not stage.covered)
-    assert {detail.split(" ")[2] for _, detail in stage.lost} == {"1012"}
+    assert {detail for _, detail in stage.lost} == {"closed with code 1012: restart"}
     await stage.until(lambda: feed._bundles[0].links[0].channel._backoff_s > 0.1)
     assert not stage.covered, "refused with 503"
     stage.pass_time(4)
