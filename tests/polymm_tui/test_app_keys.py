@@ -124,7 +124,7 @@ async def test_help_tells_the_live_keys_and_any_key_closes():
         assert isinstance(app.screen, HelpScreen)
         shown = screen_text(app)
         assert "Stop quoting this market and cancel its orders." in shown
-        assert "! x          cancel all" in shown
+        assert "cancel all" in shown and "! x" in shown
         assert shown.splitlines()[0].startswith(" DEMO")
         await press(pilot, "p")
         assert app.screen is app.page
