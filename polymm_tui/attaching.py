@@ -52,8 +52,8 @@ def run_attach(effective: Effective, *, read_only: bool) -> int:
     link.connect()
 
     def hear(app: "ConsoleApp") -> None:
-        link.tell = lambda text, is_good: app.say(
-            text, title="Session", severity="information" if is_good else "warning"
+        link.listen(
+            lambda text, is_good: app.say(text, title="Session", severity="information" if is_good else "warning")
         )
 
     with Ending(link) as ending:

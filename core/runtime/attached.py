@@ -94,8 +94,9 @@ class AttachedLink:
                 open orders were verified; may take its time.
             read_only: nothing is to be done; the session sees to that.
         """
-        self.tell: Callable[[str, bool], None] = lambda text, is_good: None
-        """Takes what becomes of the connection, in words, and whether that is good; called on any thread."""
+        self._listener: Callable[[str, bool], None] | None = None
+        self._untold: list[tuple[str, bool]] = []
+        """What was said before anybody listened."""
         self._places = places
         self._version = version
         self._clock = clock
@@ -131,6 +132,16 @@ class AttachedLink:
             PreflightError: it refuses, or is of another version.
         """
         self._first = self._dial()
+
+    def listen(self, listener: Callable[[str, bool], None]) -> None:
+        """Have what becomes of the connection told, in words, and whether that is good; called on any thread.
+
+        What was said before is told at once.
+        """
+        self._listener = listener
+        for text, is_good in self._untold:
+            listener(text, is_good)
+        self._untold.clear()
 
     def start(self) -> None:
         """Follow the session that was connected to."""
@@ -205,7 +216,7 @@ class AttachedLink:
     def kill(self, reason: str, by: str = "") -> None:
         """Pull the kill switch on the caller's thread; who cancels is the watchdog, and without one a command."""
         if self._read_only:
-            self.tell(WATCHING, False)
+            self._tell(WATCHING, False)
             return
         if self._switch is not None:
             self._switch.pull(by or self._console, reason)
@@ -233,9 +244,15 @@ class AttachedLink:
         time.sleep(ANSWER_S)
         switch = self._switch
         if switch is None or not (switch.report or switch.page.is_busy(self._clock.monotonic())):
-            self.tell("nobody has taken charge of the kill: cancelling from here", True)
+            self._tell("nobody has taken charge of the kill: cancelling from here", True)
             if not self._kill_alone(reason):
-                self.tell("the kill is NOT verified: `polymm-tui kill` says why", False)
+                self._tell("the kill is NOT verified: `polymm-tui kill` says why", False)
+
+    def _tell(self, text: str, is_good: bool) -> None:
+        if self._listener is None:
+            self._untold.append((text, is_good))
+        else:
+            self._listener(text, is_good)
 
     # The connection, on the link's thread
 
@@ -265,7 +282,7 @@ class AttachedLink:
         try:
             self._switch = open_to_kill(self._places.directory, self._clock)
         except PreflightError as error:
-            self.tell(f"the kill key cannot work here: {error}", False)
+            self._tell(f"the kill key cannot work here: {error}", False)
 
     async def _follow(self, connection: socket.socket) -> None:
         """Take what one connection brings, until it breaks, the session has ended or the console leaves."""
@@ -309,7 +326,7 @@ class AttachedLink:
     def _found_again(self) -> socket.socket | None:
         """A connection to the session that was lost, or to the one that came in its place; None when neither comes."""
         lost_s = self._clock.monotonic()
-        self.tell(f"lost; trying again for {GIVE_UP_SEC:g} s. The kill key needs no session", False)
+        self._tell(f"lost; trying again for {GIVE_UP_SEC:g} s. The kill key needs no session", False)
         began_s = self._began_s
         while not self._leaving.wait(RETRY_SEC):
             away_s = self._clock.monotonic() - lost_s
@@ -324,7 +341,7 @@ class AttachedLink:
                 return None
             else:
                 which = "the session goes on" if self._began_s == began_s else "the session was started anew"
-                self.tell(f"back after {away_s:.0f} s: {which}", True)
+                self._tell(f"back after {away_s:.0f} s: {which}", True)
                 return connection
         return None
 

@@ -25,7 +25,7 @@ def main(root: str, version: str, *flags: str) -> None:
     link = AttachedLink(
         Places(Path(root), "demo"), version, SystemClock(), lambda reason: True, read_only="--read-only" in flags
     )
-    link.tell = lambda text, is_good: tell(word=text)
+    link.listen(lambda text, is_good: tell(word=text))
     link.connect()
     link.start()
     threading.Thread(target=show, args=(link,), daemon=True).start()

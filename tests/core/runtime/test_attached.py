@@ -48,7 +48,7 @@ class Client:
         self.killed_alone: list[str] = []
         self.verified = verified
         self.link = AttachedLink(places, version, CLOCK, self._kill_alone, read_only=read_only)
-        self.link.tell = lambda text, is_good: self.said.append((text, is_good))
+        self.link.listen(lambda text, is_good: self.said.append((text, is_good)))
 
     def _kill_alone(self, reason: str) -> bool:
         self.killed_alone.append(reason)
@@ -286,6 +286,28 @@ async def test_the_kill_works_while_the_session_hangs(places: Places) -> None:
             assert view is not None and view.killed and view.reason == "the operator's key"
             await until(lambda: client.killed_alone == ["the operator's key"])
     switch.close()
+
+
+async def test_what_is_found_while_connecting_is_told_to_whoever_listens_later(
+    places: Places, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A switch that cannot be opened is found before there is a console to say it on; the operator is told it all."""
+
+    def broken(directory: Path, clock: object) -> KillSwitch:
+        raise PreflightError(f"{directory}: Read-only file system")
+
+    monkeypatch.setattr(module, "open_to_kill", broken)
+    async with session(places):
+        link = AttachedLink(places, VERSION, CLOCK, lambda reason: True)
+        await asyncio.to_thread(link.connect)
+        said: list[tuple[str, bool]] = []
+        for _ in range(2):  # and not twice
+            link.listen(lambda text, is_good: said.append((text, is_good)))
+        assert said == [(f"the kill key cannot work here: {places.directory}: Read-only file system", False)]
+        link.start()
+        await until(lambda: link.view)
+        link.stop("the test is over")
+        assert await asyncio.to_thread(link.wait, 5)
 
 
 async def test_the_kill_works_when_the_session_is_gone(places: Places) -> None:
