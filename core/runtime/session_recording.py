@@ -251,14 +251,15 @@ def _opened(path: Path, manifest: Manifest, clock: Clock) -> Recorder:
     """A recorder that writes.
 
     Raises:
-        PolymmError: the disk is too full, or the directory cannot be written.
+        PolymmError: the disk is too full, the directory cannot be written, or a recording of this second is there.
     """
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if full := _full(path):
+            raise PreflightError(full)
+        path.mkdir(mode=0o700)
     except OSError as error:
-        raise PreflightError(f"{path.parent}: {error.strerror}") from error
-    if full := _full(path):
-        raise PreflightError(full)
+        raise PreflightError(f"{error.filename}: {error.strerror}") from error
     recorder = Recorder(path, manifest, clock)
     recorder.start()
     return recorder

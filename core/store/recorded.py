@@ -147,13 +147,22 @@ def write_manifest(directory: Path, manifest: Manifest) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    fresh = directory / f"{MANIFEST_NAME}.new"
+    write_whole(directory / MANIFEST_NAME, msgspec.json.format(_encode(manifest)) + b"\n")
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Put a file that nobody else can read in place of the one there, whole or not at all.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    fresh = path.with_name(f"{path.name}.new")
     handle = os.open(fresh, os.O_CREAT | os.O_WRONLY | os.O_TRUNC, 0o600)
     with os.fdopen(handle, "wb") as stream:
-        stream.write(msgspec.json.format(_encode(manifest)) + b"\n")
+        stream.write(content)
         stream.flush()
         os.fsync(handle)
-    fresh.replace(directory / MANIFEST_NAME)
+    fresh.replace(path)
 
 
 def size_text(count: float) -> str:

@@ -12,7 +12,7 @@ from typing import Final
 
 import msgspec
 
-from core.store.recorded import MANIFEST_NAME, Manifest, read_manifest, segments
+from core.store.recorded import MANIFEST_NAME, Manifest, read_manifest, segments, write_whole
 from core.venue.wire import UNREADABLE
 from core.views import RecordingView
 
@@ -48,9 +48,7 @@ def write_summary(directory: Path, summary: Summary) -> None:
     Raises:
         OSError: it cannot be written.
     """
-    fresh = directory / f"{SUMMARY_NAME}.new"
-    fresh.write_bytes(msgspec.json.encode(summary))
-    fresh.replace(directory / SUMMARY_NAME)
+    write_whole(directory / SUMMARY_NAME, msgspec.json.encode(summary))
 
 
 def free_bytes(directory: Path) -> int:

@@ -130,6 +130,22 @@ async def test_a_recording_is_started_written_stopped_and_listed(tmp_path: Path)
     await world.end()
 
 
+async def test_two_recordings_of_one_second_do_not_share_a_directory(tmp_path: Path) -> None:
+    """The second one is refused; what the first one wrote is private and stays what it was."""
+    world = World(tmp_path / "recordings")
+    await world.started()
+    world.recording.command(STOP)
+    await until(lambda: any("recorded" in text for _, text in world.notes))
+    (directory,) = (tmp_path / "recordings").iterdir()
+    files = {path: path.read_bytes() for path in directory.iterdir()}
+    assert all(path.stat().st_mode & 0o077 == 0 for path in files), "only its owner reads a recording"
+    await until(lambda: world.recording.command(START).done)
+    await until(lambda: "nothing is recorded" in world.words)
+    assert f"{directory}: File exists" in world.words
+    assert {path: path.read_bytes() for path in directory.iterdir()} == files
+    await world.end()
+
+
 async def test_what_cannot_be_done_is_refused_in_words(tmp_path: Path) -> None:
     """No channel, no market, nothing to stop, two at once: each has its sentence and changes nothing."""
     world = World(tmp_path)
