@@ -575,7 +575,7 @@ class ResultView(msgspec.Struct, frozen=True, gc=False):
     wanted: int
     """Orders that it wanted gone."""
     cancelled: int = 0
-    """Confirmed by the venue."""
+    """Gone before they were matched whole: cancelled, as the venue confirmed, or never taken by it."""
     filled: int = 0
     """Filled whole before the cancel."""
     refused: int = 0
