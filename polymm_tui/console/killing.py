@@ -27,14 +27,14 @@ class Killing:
     def press(self) -> None:
         """First half of KILL, or the second when the first has just been pressed."""
         desk, screen = self._desk, self._desk.app.screen
-        if desk.watches:
-            desk.say("This console only watches: use `polymm-tui kill`.", title="KILL", severity="warning")
-            return
         if isinstance(screen, KillScreen):
             screen.action_again()
             return
         if isinstance(screen, LeaderScreen):
             screen.dismiss(None)
+        if desk.watches:
+            desk.say("This console only watches: use `polymm-tui kill`.", title="KILL", severity="warning")
+            return
         again = [*desk.keys_of("kill.again"), *desk.keys_of("app.kill")]
         desk.app.push_screen(KillScreen(again, self._what()), self._answered)
 
