@@ -107,7 +107,7 @@ def test_position_is_crossed_at_once_and_every_micro_dollar_is_booked(shares: fl
         assert not any(order.new.post_only for order in scene.crossing())
         await scene.agrees()
         assert sum(trade.fee for trade in scene.taken()) > 0
-        assert "taker fee" in made.text
+        assert "fee $0" in made.text
         control = d.session.engine.controls.of(scene.market)
         assert (control.state, control.source) == ("PAUSED", "flatten")
         await d.pass_time(3.0)
@@ -124,7 +124,7 @@ def test_pairs_are_merged_then_it_rests_then_it_crosses() -> None:
         scene.send("split", amount=30)
         await d.until(lambda: d.session.engine.inventory.pairs(scene.market) == 30 * MICRO, "never split")
         made = scene.begin(passive_s=15.0, most_cost=usd(5))
-        assert "merge 30 pairs" in made.text
+        assert "merge 30 YES with as many NO" in made.text
         await d.until(lambda: scene.desk.flattening.step == "passive" and d.resting(), "it never rested")
         assert d.session.engine.inventory.pairs(scene.market) == 0
         [order] = d.resting()
