@@ -28,6 +28,8 @@ class _Result:
         self.seq, self.act, self.market, self.who = seq, act, market, who
         self.wanted = len(orders)
         self.unix, self.began_s = unix, now
+        self.due_s = now + WAIT_SEC
+        """When it is over whatever is left; compared with as it is, for a difference may round to less."""
         self.left = {order.intent: order for order in orders}
         """Those that have not ended."""
         self.refused: set[int] = set()
@@ -42,7 +44,7 @@ class _Result:
         for order in [order for order in self.left.values() if order.state in TERMINAL]:
             del self.left[order.intent]
             self.counts[_fate_of(order)] += 1
-        if self.left and now - self.began_s < WAIT_SEC:
+        if self.left and now < self.due_s:
             return False
         refused = sum(1 for intent in self.left if intent in self.refused)
         self.counts["refused"], self.counts["unknown"] = refused, len(self.left) - refused
@@ -95,7 +97,7 @@ class Results:
     @property
     def due_s(self) -> float:
         """When the oldest one ends at the latest; infinity without one."""
-        return self._open[0].began_s + WAIT_SEC if self._open else math.inf
+        return self._open[0].due_s if self._open else math.inf
 
     def begin(self, act: str, market: str, who: str, orders: Iterable[Order], now: float, unix: float) -> None:
         """An act wants these orders gone; nothing is told of one that finds none."""

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -294,6 +295,7 @@ class Driver:
         """Let time go on; wakes come when asked for, and the feeds are heard every second unless told otherwise."""
         actions: list[Action] = []
         end = self.now + seconds
+        woken: Counter[float] = Counter()
         while self.engine.next_wake() <= end or self._answer_s() <= end or (alive and self.now + 1.0 <= end):
             wake = self.engine.next_wake()
             if self._answer_s() <= min(wake, end):
@@ -306,6 +308,8 @@ class Driver:
                 self.send(FeedAlive("market"))
                 continue
             self.now = max(self.now, wake)
+            woken[self.now] += 1
+            assert woken[self.now] < 100, "the engine asks to be woken at once, for ever"
             if alive:
                 self.send(FeedAlive("market"))
             actions += self.send(Woken(self.unix))

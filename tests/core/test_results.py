@@ -85,6 +85,17 @@ def test_after_half_a_minute_what_nobody_has_told_of_is_unknown_for_good() -> No
     assert any(note.severity == "warning" and f"{wanted} unknown" in note.text for note in _notes(driver, begin))
 
 
+@pytest.mark.parametrize("now", [1_100.0, 65_512.9, 65_536.1])
+def test_it_is_over_at_the_very_moment_it_was_due(now: float) -> None:
+    """Due and over are one comparison: a rounded difference once let the engine ask to be woken for ever."""
+    driver = Driver(VenueBook()).quoting(yes=300)
+    driver.now = now
+    driver.command("cancel_all")
+    due_s = driver.engine.results.due_s
+    driver.engine.results.advance(due_s)
+    assert not driver.engine.results.is_open and driver.engine.results.due_s > due_s
+
+
 def test_an_act_that_finds_nothing_to_cancel_has_no_result() -> None:
     driver = Driver(VenueBook())
     driver.command("cancel_all")
