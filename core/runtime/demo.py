@@ -74,8 +74,8 @@ class DemoExchange:
 
 def throw_away_keys() -> tuple[Wallet, RelayerKey]:
     """A key that nobody keeps, its own address as the wallet, and one for the demo's relayer, which takes any."""
-    from eth_account import Account
+    from core.exchange.signing import address_of_key
 
-    key = "0x" + secrets.token_hex(32)
-    address = str(Account.from_key(key).address)
-    return Wallet(Secret(key), address), RelayerKey(Secret(secrets.token_hex(16)), address)
+    key = secrets.token_bytes(32)
+    address = address_of_key(key)
+    return Wallet(Secret("0x" + key.hex()), address), RelayerKey(Secret(secrets.token_hex(16)), address)

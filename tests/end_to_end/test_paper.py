@@ -59,5 +59,5 @@ async def test_paper_ends_in_order_and_keeps_its_books(tmp_path: Path) -> None:
     report = last_json(out.decode())
     assert report["open_orders"] == report["unknown_orders"] == 0
     states = {row["state"] for row in rows(path, "SELECT state FROM orders")}
-    assert states <= {"CANCELLED", "MATCHED", "REFUSED", "DENIED", "REJECTED"}, states
+    assert states <= {"CANCELLED", "MATCHED", "DONE", "REFUSED", "DENIED", "REJECTED"}, states
     assert len(rows(path, "SELECT * FROM fills")) == report["fills"]

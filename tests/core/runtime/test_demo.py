@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -97,3 +98,13 @@ def test_the_throw_away_key_is_new_every_time() -> None:
 
 def _environment_of(pid: int) -> list[bytes]:
     return Path(f"/proc/{pid}/environ").read_bytes().split(b"\0")
+
+
+def test_the_throw_away_key_needs_no_library_that_a_thread_may_be_importing() -> None:
+    """``eth_account`` imports itself in circles: two threads that import it at once are a deadlock to Python."""
+    code = "import sys, core.runtime.demo as d; w, _ = d.throw_away_keys(); print('eth_account' in sys.modules);"
+    code += "from eth_account import Account; print(Account.from_key(w.private_key.reveal()).address == w.funder)"
+    told = subprocess.run(
+        [sys.executable, "-c", code], cwd=Path(__file__).parents[3], capture_output=True, text=True, check=True
+    )
+    assert told.stdout.split() == ["False", "True"]
